@@ -1,0 +1,92 @@
+// Options: everything start_logging can be told. Each field has its RUNLOG_* variable; a value set
+// in code wins over the environment, which wins over the launcher's variables, which win over the
+// default. A variable that does not parse makes start_logging fail with its name in the message.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "runlog/export.hpp"
+#include "runlog/result.hpp"
+
+namespace runlog {
+
+/// A parameter's value. Strings are UTF-8; integers keep all 64 bits; bool is kept as 0 or 1.
+using Value = std::variant<bool, std::int64_t, double, std::string>;
+
+/// When appended records are made to survive power loss. SIGKILL never loses any of them.
+enum class Sync : std::uint8_t {
+  never,        ///< the kernel writes back when it likes (tens of seconds)
+  interval,     ///< one fdatasync per sync_interval by the keeper
+  each_record,  ///< every call returns after fdatasync of its record: 0.1–10 ms each
+};
+
+/// What happens to a call when the disk, or the disk budget, is full.
+enum class Overflow : std::uint8_t {
+  drop_newest_counted,  ///< the call returns at once; the record is counted and a gap tells how many
+  block,                ///< the call waits up to overflow_block, then as above
+  drop_oldest_packed,   ///< the oldest pack not yet shipped makes room; its records are counted
+};
+
+/// What start_logging does when the run id already has journals under `root`.
+enum class Resume : std::uint8_t {
+  never,  ///< fail with already_exists
+  allow,  ///< open a new journal beside them (never append to an old one)
+  must,   ///< fail with not_found when there is none
+};
+
+struct Options {
+  std::filesystem::path root = {};  ///< RUNLOG_ROOT; default "runs". Created when missing.
+  std::string project = {};         ///< RUNLOG_PROJECT; default "default"
+  std::string experiment = {};      ///< RUNLOG_EXPERIMENT
+  /// RUNLOG_RUN_ID, else TORCHELASTIC_RUN_ID, else SLURM_JOB_ID (with _SLURM_RESTART_COUNT ignored),
+  /// else generated: yyyymmdd-hhmmss-xxxxxx. 1–128 of [A-Za-z0-9._-], not starting with '.' or '_'.
+  std::string run_id = {};
+  std::string name = {};                                     ///< RUNLOG_NAME
+  std::string group = {};                                    ///< RUNLOG_GROUP
+  std::vector<std::pair<std::string, std::string>> tags = {};  ///< RUNLOG_TAGS: k=v,k=v
+  std::vector<std::pair<std::string, Value>> params = {};      ///< RUNLOG_PARAMS: k=v,k=v
+  std::string parent_run = {};                               ///< RUNLOG_PARENT_RUN
+  /// RUNLOG_RANK, else RANK, SLURM_PROCID, OMPI_COMM_WORLD_RANK, PMI_RANK, else 0. 0 ≤ rank < world
+  /// is not enforced (launchers disagree); both are recorded.
+  std::optional<std::int64_t> rank = {};
+  std::optional<std::int64_t> world = {};       ///< RUNLOG_WORLD, WORLD_SIZE, SLURM_NTASKS, …_SIZE
+  std::optional<std::int64_t> local_rank = {};  ///< RUNLOG_LOCAL_RANK, LOCAL_RANK, SLURM_LOCALID, …
+  /// RUNLOG_STORE: where packs go. file:///absolute/path or a plain path. Empty: stay local.
+  std::string store = {};
+
+  std::optional<Sync> sync = {};                              ///< RUNLOG_SYNC; default interval
+  std::optional<std::chrono::milliseconds> sync_interval = {};  ///< RUNLOG_SYNC_INTERVAL; 1 s, ≥ 10 ms
+  /// RUNLOG_SHIP_INTERVAL; default 30 s, ≥ 100 ms. How old a record may get before its segment is
+  /// sealed and packed.
+  std::optional<std::chrono::milliseconds> ship_interval = {};
+  std::optional<std::uint64_t> pack_bytes = {};     ///< RUNLOG_PACK_BYTES; 16 MiB of segments, ≥ 64 KiB
+  std::optional<std::uint64_t> segment_bytes = {};  ///< RUNLOG_SEGMENT_BYTES; 4 MiB, 64 KiB–64 MiB
+  /// RUNLOG_DISK_BUDGET; default 1 GiB, ≥ 4 segments. Segments, packs and kept packs of this
+  /// journal together; kept packs that are shipped go first when it is reached.
+  std::optional<std::uint64_t> disk_budget = {};
+  std::optional<Overflow> overflow = {};  ///< RUNLOG_OVERFLOW: drop_newest_counted, block, …
+  std::optional<std::chrono::milliseconds> overflow_block = {};   ///< RUNLOG_OVERFLOW_BLOCK; 100 ms
+  std::optional<std::chrono::milliseconds> finish_deadline = {};  ///< RUNLOG_FINISH_DEADLINE; 30 s
+  std::optional<Resume> resume = {};          ///< RUNLOG_RESUME; default allow
+  std::optional<bool> crash_marker = {};      ///< RUNLOG_CRASH_MARKER; default on
+  std::optional<bool> sigbus_guard = {};      ///< RUNLOG_SIGBUS_GUARD; default on
+  std::optional<bool> keep_shipped = {};      ///< RUNLOG_KEEP_SHIPPED; default on: packs stay until clean
+
+  /// Told, from the keeper's thread and at most once a second, what goes wrong in the background.
+  /// Default: one line on stderr. Must not throw and must not call into runlog.
+  std::function<void(const Error&)> on_error = {};
+};
+
+/// Fills every unset field from the environment and the defaults, and checks all of them.
+/// Errors: invalid_argument, naming the option or variable, its value and the allowed range.
+RUNLOG_EXPORT Result<Options> resolve(Options options);
+
+}  // namespace runlog

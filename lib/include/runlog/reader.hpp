@@ -1,0 +1,149 @@
+// Reader: what is inside a journal, live or dead, a pack, a segment, a run of many ranks, a root of
+// many runs, or a store directory: one API over all of them. It opens everything read-only, takes no
+// lock that a writer could wait for, and never trusts a length it reads. Damage and gaps are values.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runlog/export.hpp"
+#include "runlog/record.hpp"
+#include "runlog/result.hpp"
+
+namespace runlog {
+
+/// How a journal stands.
+enum class JournalState : std::uint8_t {
+  live,       ///< its writer holds LOCK
+  complete,   ///< ended by complete()
+  failed,     ///< ended by fail()
+  cancelled,  ///< ended by cancel()
+  crashed,    ///< the writer is gone and wrote no end
+  unknown,    ///< seen in a store only, and no end has arrived there (running, or not yet recovered)
+};
+RUNLOG_EXPORT std::string_view journal_state_name(JournalState state) noexcept;
+
+/// Who wrote a journal and what became of it: meta.json, plus what the directory shows.
+struct JournalInfo {
+  std::filesystem::path path = {};  ///< journal directory, or the file that was opened
+  std::string run_id = {};
+  std::string project = {};
+  std::string experiment = {};
+  std::string name = {};
+  std::string group = {};
+  std::string parent_run = {};
+  std::string parent_session = {};  ///< set in the journal of a forked child
+  std::string session = {};         ///< 32 hex digits, random per process
+  std::int64_t rank = 0;
+  std::int64_t world = 1;
+  int attempt = 1;  ///< 1, 2, … by start time among the journals of this (run, rank), forks excluded
+  std::string host = {};
+  std::int64_t pid = 0;
+  std::string command_line = {};
+  std::string store_url = {};          ///< without secrets; empty: local only
+  std::int64_t created_unix_ns = 0;
+  JournalState state = JournalState::unknown;
+  std::string end_reason = {};         ///< message of fail(), "SIGSEGV at address 0x…", or empty
+  int end_signal = 0;                  ///< where the crash marker or the end record tells it
+
+  // The counts below are filled by summarize() and, as they become known, by Reader.
+  std::uint64_t records = 0;
+  std::uint64_t records_lost = 0;      ///< to damage
+  std::uint64_t records_dropped = 0;   ///< by policy: sum of the gap records
+  std::optional<std::int64_t> last_step = {};
+  std::int64_t last_time_ns = 0;       ///< 0: no record
+  std::uint64_t segments_waiting = 0;  ///< segments in lanes/ that hold records
+  std::uint64_t packs_waiting = 0;     ///< packs in packs/: not yet acknowledged by the store
+  std::uint64_t packs_shipped = 0;     ///< packs in shipped/: acknowledged, kept until clean
+  std::uint64_t bytes_waiting = 0;     ///< size of those segments and packs
+};
+
+/// The journals under `path` (a root, a run directory, a journal directory, a store directory or a
+/// single file), ordered by run, rank, start time. Reads meta.json and directories, not records.
+/// Errors: not_found; a journal whose meta.json is unreadable is listed with what its path tells.
+RUNLOG_EXPORT Result<std::vector<JournalInfo>> list_journals(const std::filesystem::path& path);
+
+struct ReadOptions {
+  bool apply_rewind = false;             ///< leave out what a later rewind made void
+  std::vector<std::string> runs = {};    ///< globs over run ids (fnmatch); empty: all
+  std::vector<std::int64_t> ranks = {};  ///< empty: all
+  std::optional<std::int64_t> since_unix_ns = {};  ///< skip records before; whole packs too
+};
+
+/// Streams records merged by time across lanes, ranks and attempts; records with equal time keep the
+/// order (session, lane, seq). Memory: one row group per pack that overlaps the current time, and
+/// one segment (4 MiB) per lane. Not thread-safe; use one Reader per thread.
+class RUNLOG_EXPORT Reader {
+ public:
+  struct Entry {
+    Record record = {};
+    const JournalInfo* journal = nullptr;  ///< owned by the Reader
+  };
+
+  /// A consistent view of a live journal as of this call: every record whose call had returned
+  /// before open() was called is in it. Errors: not_found, corrupt (nothing readable), unsupported.
+  static Result<Reader> open(const std::filesystem::path& path, ReadOptions options = {});
+  ~Reader();
+  Reader(Reader&&) noexcept;
+  Reader& operator=(Reader&&) noexcept;
+
+  /// The next record; false at the end. Views live until the next call.
+  bool next(Entry& entry);
+
+  [[nodiscard]] const std::vector<JournalInfo>& journals() const noexcept;
+
+  /// What could not be read, in the order met; complete once next() has returned false.
+  [[nodiscard]] const std::vector<Damage>& damage() const noexcept;
+
+ private:
+  struct State;
+  explicit Reader(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Fills the counts of each JournalInfo in `path` by reading every record once.
+RUNLOG_EXPORT Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
+                                                         std::vector<Damage>* damage = nullptr);
+
+/// Yields what is new in a journal, run or root since the last poll.
+class RUNLOG_EXPORT Follower {
+ public:
+  static Result<Follower> open(const std::filesystem::path& path, ReadOptions options = {});
+  ~Follower();
+  Follower(Follower&&) noexcept;
+  Follower& operator=(Follower&&) noexcept;
+
+  /// Calls `visit` for each record not seen yet (by time within the poll). Returns whether any
+  /// writer is still alive; after false has been returned nothing more will come.
+  Result<bool> poll(const std::function<void(const Reader::Entry&)>& visit);
+
+ private:
+  struct State;
+  explicit Follower(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// What salvage_image found.
+struct SalvageReport {
+  std::uint64_t segments = 0;
+  std::uint64_t records = 0;
+  std::vector<Damage> damage = {};
+};
+
+/// Finds journal segments anywhere in `path` (a core dump, a disk image, a file with a lost name)
+/// by their header, at any 8-byte boundary, and visits their records, segment by segment in file
+/// order. `session` in the entry's JournalInfo tells which journal a segment belongs to.
+RUNLOG_EXPORT Result<SalvageReport> salvage_image(
+    const std::filesystem::path& path, const std::function<void(const Reader::Entry&)>& visit);
+
+/// Appends one line of JSON (no newline) with the keys t, run, rank, session, lane, seq, kind, name,
+/// step, value (a number, or a string: text; NaN and infinities as "NaN", "Infinity", "-Infinity"),
+/// and, where present, text (beside a numeric value) and payload (hex). Always valid UTF-8.
+RUNLOG_EXPORT void append_json(const Reader::Entry& entry, std::string& out);
+
+}  // namespace runlog

@@ -1,0 +1,70 @@
+// recover: finish the job of writers that are gone. The same code packs and ships as in a live run;
+// `runlog-recover` is a face on this header.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "runlog/export.hpp"
+#include "runlog/reader.hpp"
+#include "runlog/result.hpp"
+
+namespace runlog {
+
+struct RecoverOptions {
+  std::string store = {};                 ///< overrides the URL in meta.json; empty: use that one
+  std::vector<std::string> runs = {};     ///< globs over run ids; empty: all
+  bool dry_run = false;                   ///< report only; take no lock, write nothing
+  bool keep = false;                      ///< leave recovered segments in torn/ even when undamaged
+  std::chrono::milliseconds timeout = std::chrono::minutes(10);  ///< for all shipping together
+  std::string torchelastic_error_file = {};  ///< read for the reason of a crash, if set
+};
+
+/// What became of one journal.
+struct RecoverOutcome {
+  enum class Verdict : std::uint8_t {
+    shipped,  ///< everything is in its store (or packed, where no store is named)
+    live,     ///< its writer, or another recover, holds it: left alone
+    waiting,  ///< something could not be shipped or packed yet; all of it is still on disk
+    failed,   ///< the journal could not be worked on at all; see message
+  };
+  JournalInfo journal = {};
+  Verdict verdict = Verdict::failed;
+  std::uint64_t records_kept = 0;     ///< read from segments and packed by this call
+  std::uint64_t records_damaged = 0;  ///< lost to damage
+  std::uint64_t records_dropped = 0;  ///< counted by gap records among those kept
+  std::uint64_t packs_shipped = 0;
+  std::uint64_t bytes_shipped = 0;
+  std::vector<Damage> damage = {};
+  std::string message = {};           ///< why it waits or failed, and what to do
+};
+RUNLOG_EXPORT std::string_view verdict_name(RecoverOutcome::Verdict verdict) noexcept;
+
+/// Works through every journal under `root` whose writer is gone. `on_outcome` is called as each is
+/// done, from the calling thread. One bad journal never stops the others. Safe to repeat, to
+/// interrupt (stop token, SIGKILL), and to run beside itself. Errors: `root` cannot be read.
+RUNLOG_EXPORT Result<std::vector<RecoverOutcome>> recover(
+    const std::filesystem::path& root, const RecoverOptions& options,
+    const std::function<void(const RecoverOutcome&)>& on_outcome = {}, std::stop_token stop = {});
+
+/// What clean() did to one pack or blob.
+struct CleanedFile {
+  std::filesystem::path path = {};
+  std::uint64_t bytes = 0;
+  bool removed = false;
+  std::string why_kept = {};  ///< "store has other bytes", "not in the store", …
+};
+
+/// Removes local copies of packs in shipped/ and of blobs whose bytes the store has: each is read
+/// back from the store and compared by SHA-256 first. Live journals' packs are cleaned too (a pack
+/// in shipped/ is final), their blobs are not. `dry_run` removes nothing.
+RUNLOG_EXPORT Result<std::vector<CleanedFile>> clean(const std::filesystem::path& root,
+                                                     const std::string& store_override,
+                                                     bool dry_run);
+
+}  // namespace runlog

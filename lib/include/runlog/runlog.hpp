@@ -1,0 +1,9 @@
+// The library in one include.
+#pragma once
+
+#include "runlog/options.hpp"
+#include "runlog/reader.hpp"
+#include "runlog/record.hpp"
+#include "runlog/recover.hpp"
+#include "runlog/result.hpp"
+#include "runlog/run.hpp"

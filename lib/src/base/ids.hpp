@@ -1,0 +1,34 @@
+// Identities: sessions and generated run ids, from the kernel's random source. Never from the
+// program's seeded generators: two ranks with one seed must not collide, and drawing from them would
+// change the user's experiment.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace runlog {
+
+/// Random per process incarnation; names the journal.
+struct Session {
+  std::array<std::uint8_t, 16> bytes = {};
+  friend bool operator==(const Session&, const Session&) = default;
+};
+
+[[nodiscard]] Session make_session() noexcept;
+[[nodiscard]] std::string to_hex(std::span<const std::uint8_t> bytes);
+[[nodiscard]] inline std::string to_hex(const Session& session) { return to_hex(session.bytes); }
+
+/// "20261122-170355-9f2c41": sorts by start time; the tail keeps two starts in one second apart.
+[[nodiscard]] std::string make_run_id(std::int64_t unix_ns);
+
+/// 1–128 of [A-Za-z0-9._-], first character a letter, digit or '-': safe as a file name, an object
+/// name and a Hive partition value, and never hidden or reserved.
+[[nodiscard]] bool is_valid_id(std::string_view id) noexcept;
+
+/// Replaces what is_valid_id forbids by '-' and cuts at 128.
+[[nodiscard]] std::string mend_id(std::string_view id);
+
+}  // namespace runlog

@@ -1,0 +1,21 @@
+// UTF-8: is it valid, where may it be cut, and what to show where it is not.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace runlog {
+
+/// Length of the valid UTF-8 sequence at the start of `text` (1–4), or 0 when there is none.
+/// Overlong forms, surrogates and code points above U+10FFFF are not valid.
+[[nodiscard]] std::size_t utf8_sequence(std::string_view text) noexcept;
+
+[[nodiscard]] bool is_utf8(std::string_view text) noexcept;
+
+/// Each byte that is not part of a valid sequence becomes U+FFFD.
+[[nodiscard]] std::string mend_utf8(std::string_view text);
+
+/// The longest prefix of at most `bytes_max` bytes that does not end inside a character.
+[[nodiscard]] std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max) noexcept;
+
+}  // namespace runlog

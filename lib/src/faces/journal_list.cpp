@@ -1,0 +1,265 @@
+// Finding journals: in a root, a run, a journal directory, a store directory, or a single file.
+#include "faces/journal_list.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <map>
+#include <tuple>
+
+#include "journal/meta.hpp"
+#include "platform/fault_guard.hpp"
+#include "platform/file_lock.hpp"
+#include "platform/file_system.hpp"
+#include "ship/adopt.hpp"
+#include "ship/object_store.hpp"
+
+namespace runlog {
+namespace {
+
+JournalState state_from_text(std::string_view text) {
+  if (text == "complete") return JournalState::complete;
+  if (text == "failed") return JournalState::failed;
+  if (text == "cancelled") return JournalState::cancelled;
+  if (text == "crashed") return JournalState::crashed;
+  return JournalState::unknown;
+}
+
+std::vector<std::string> files_in(const std::filesystem::path& directory) {
+  auto names = list_directory(directory);
+  return names ? std::move(*names) : std::vector<std::string>{};
+}
+
+void take_meta(JournalInfo& info, const Meta& meta) {
+  info.run_id = meta.run_id;
+  info.project = meta.project;
+  info.experiment = meta.experiment;
+  info.name = meta.name;
+  info.group = meta.group;
+  info.parent_run = meta.parent_run;
+  info.parent_session = meta.parent_session;
+  info.session = meta.session;
+  info.rank = meta.rank;
+  info.world = meta.world;
+  info.host = meta.host;
+  info.pid = meta.pid;
+  info.command_line = meta.command_line;
+  info.store_url = meta.store_url;
+  info.created_unix_ns = meta.created_unix_ns;
+}
+
+bool take_end(JournalInfo& info, const std::filesystem::path& path) {
+  const auto json = read_file(path, kMeta_bytes_max);
+  if (!json) return false;
+  const auto end = parse_end(*json, path.native());
+  if (!end) return false;
+  info.state = state_from_text(end->state);
+  info.end_reason = end->reason;
+  info.end_signal = end->signal;
+  return true;
+}
+
+JournalFiles journal_files(const std::filesystem::path& path) {
+  const JournalDir directory(path);
+  JournalFiles files;
+  files.directory = path;
+  files.info.path = path;
+  take_meta(files.info, read_meta(directory));
+  JournalInfo& info = files.info;
+  if (FileLock::is_held(directory.lock())) {
+    info.state = JournalState::live;
+  } else if (!take_end(info, directory.end()) && !take_end(info, directory.shipped() / "end.json")) {
+    info.state = JournalState::crashed;
+    if (const auto mark = read_crash_mark(directory.crash())) {
+      info.end_signal = mark->signal;
+      info.end_reason = describe(*mark);
+    }
+  }
+  const auto add_size = [&](const std::filesystem::path& file) {
+    const auto size = stat_file(file);
+    info.bytes_waiting += size ? size->bytes : 0;
+  };
+  for (const std::string& name : files_in(directory.packs())) {
+    if (!parse_numbered_name(name, kPack_suffix)) continue;
+    ++info.packs_waiting;
+    add_size(directory.packs() / name);
+  }
+  for (const std::string& name : files_in(directory.shipped())) {
+    if (parse_numbered_name(name, kPack_suffix)) ++info.packs_shipped;
+  }
+  for (const std::string& name : files_in(directory.lanes())) {
+    if (!parse_numbered_name(name, kSegment_suffix)) continue;
+    // A spare has no header yet, or that of its last use.
+    const auto file = OpenFile::open(directory.lanes() / name, 0);
+    if (!file) continue;
+    std::array<std::byte, format::kHeader_bytes> head{};
+    const auto got = read_at(file->fd(), 0, head, directory.lanes() / name);
+    const auto header = got ? format::parse_header(head) : std::nullopt;
+    if (!header || header->number != parse_numbered_name(name, kSegment_suffix)) continue;
+    ++info.segments_waiting;
+    add_size(directory.lanes() / name);
+  }
+  return files;
+}
+
+// "project=p/run_id=r/rank=00007/<session>-00000042.parquet", wherever the prefix ends.
+void add_store_run(const std::filesystem::path& run, std::vector<JournalFiles>& found) {
+  std::map<std::string, JournalFiles> by_session;
+  const auto entry = [&](const std::string& session) -> JournalFiles& {
+    auto [at, is_new] = by_session.try_emplace(session);
+    if (is_new) {
+      JournalInfo& info = at->second.info;
+      info.session = session;
+      info.path = run;
+      info.run_id = run.filename().native().substr(std::string_view("run_id=").size());
+      const std::string parent = run.parent_path().filename().native();
+      if (parent.starts_with("project=")) info.project = parent.substr(8);
+      const auto json = read_file(run / "_runlog" / (session + ".json"), kMeta_bytes_max);
+      const auto meta = json ? parse_meta(*json, run.native()) : Error{};
+      if (meta) take_meta(info, *meta);
+      info.state = JournalState::unknown;
+      (void)take_end(info, run / "_runlog" / (session + ".end.json"));
+    }
+    return at->second;
+  };
+  for (const std::string& name : files_in(run)) {
+    if (!name.starts_with("rank=")) continue;
+    for (const std::string& pack : files_in(run / name)) {
+      const std::size_t dash = pack.rfind('-');
+      if (dash == std::string::npos || !parse_session(std::string_view(pack).substr(0, dash)) ||
+          !parse_numbered_name(std::string_view(pack).substr(dash + 1), kPack_suffix)) {
+        continue;
+      }
+      JournalFiles& files = entry(pack.substr(0, dash));
+      files.info.rank = std::strtoll(name.c_str() + 5, nullptr, 10);
+      files.packs.push_back(run / name / pack);
+      ++files.info.packs_shipped;
+    }
+  }
+  for (const std::string& name : files_in(run / "_runlog")) {
+    if (name.size() == 32 + 5 && name.ends_with(".json") && parse_session(name.substr(0, 32))) {
+      (void)entry(name.substr(0, 32));
+    }
+  }
+  for (auto& [session, files] : by_session) found.push_back(std::move(files));
+}
+
+void add_store(const std::filesystem::path& path, std::vector<JournalFiles>& found, int depth) {
+  for (const std::string& name : files_in(path)) {
+    if (name.starts_with("run_id=")) {
+      add_store_run(path / name, found);
+    } else if (name.starts_with("project=") && depth > 0) {
+      add_store(path / name, found, depth - 1);
+    }
+  }
+}
+
+Result<JournalFiles> single_file(const std::filesystem::path& path) {
+  JournalFiles files;
+  files.info.path = path;
+  const std::string name = path.filename().native();
+  if (name.ends_with(kSegment_suffix)) {
+    files.segments.push_back(path);
+    const auto file = OpenFile::open(path, 0);
+    if (!file) return file.error();
+    std::array<std::byte, format::kHeader_bytes> head{};
+    const auto got = read_at(file->fd(), 0, head, path);
+    if (got) {
+      if (const auto header = format::parse_header(head)) files.info.session = to_hex(header->session);
+    }
+    return files;
+  }
+  auto map = MappedFile::open_read_only(path);
+  if (!map) return std::move(map).error();
+  auto reader = format::PackReader::open(map->bytes());
+  if (!reader) {
+    Error error = std::move(reader).error();
+    error.message = path.native() + ": " + error.message;
+    return error;
+  }
+  const format::PackInfo& pack = reader->info();
+  files.info.run_id = pack.run_id;
+  files.info.project = pack.project;
+  files.info.session = pack.session;
+  files.info.rank = pack.rank;
+  files.packs.push_back(path);
+  return files;
+}
+
+void number_attempts(std::vector<JournalFiles>& found) {
+  std::sort(found.begin(), found.end(), [](const JournalFiles& a, const JournalFiles& b) {
+    const auto key = [](const JournalInfo& info) {
+      return std::tie(info.run_id, info.rank, info.created_unix_ns, info.session);
+    };
+    return key(a.info) < key(b.info);
+  });
+  std::map<std::pair<std::string, std::int64_t>, int> attempts;
+  std::map<std::string, int> attempt_of;
+  for (JournalFiles& files : found) {
+    JournalInfo& info = files.info;
+    if (!info.parent_session.empty()) continue;
+    info.attempt = ++attempts[{info.run_id, info.rank}];
+    attempt_of[info.session] = info.attempt;
+  }
+  for (JournalFiles& files : found) {
+    const auto parent = attempt_of.find(files.info.parent_session);
+    if (parent != attempt_of.end()) files.info.attempt = parent->second;
+  }
+}
+
+}  // namespace
+
+Result<std::vector<JournalFiles>> find_journal_files(const std::filesystem::path& given) {
+  std::filesystem::path path = given;
+  if (given.native().starts_with("file://")) {
+    auto directory = directory_of_store(given.native());
+    if (!directory) return std::move(directory).error();
+    path = std::move(*directory);
+  } else if (given.native().find("://") != std::string::npos) {
+    return directory_of_store(given.native()).error();
+  }
+  auto info = stat_file(path);
+  if (!info) return std::move(info).error();
+  std::vector<JournalFiles> found;
+  if (info->is_regular) {
+    auto file = single_file(path);
+    if (!file) return std::move(file).error();
+    found.push_back(std::move(*file));
+    return found;
+  }
+  auto journals = find_journals(path);
+  if (!journals) return std::move(journals).error();
+  for (const auto& journal : *journals) found.push_back(journal_files(journal));
+  std::error_code ignored;
+  std::filesystem::path whole = std::filesystem::absolute(path, ignored).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();
+  if (whole.filename().native().starts_with("run_id=")) {
+    add_store_run(whole, found);
+  } else {
+    add_store(whole, found, 1);
+  }
+  number_attempts(found);
+  return found;
+}
+
+Result<std::vector<JournalInfo>> list_journals(const std::filesystem::path& path) {
+  auto found = find_journal_files(path);
+  if (!found) return std::move(found).error();
+  std::vector<JournalInfo> infos;
+  for (JournalFiles& files : *found) infos.push_back(std::move(files.info));
+  return infos;
+}
+
+std::string_view journal_state_name(JournalState state) noexcept {
+  switch (state) {
+    case JournalState::live: return "live";
+    case JournalState::complete: return "complete";
+    case JournalState::failed: return "failed";
+    case JournalState::cancelled: return "cancelled";
+    case JournalState::crashed: return "crashed";
+    case JournalState::unknown: return "unknown";
+  }
+  return "unknown";
+}
+
+}  // namespace runlog

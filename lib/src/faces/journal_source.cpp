@@ -1,0 +1,276 @@
+#include "faces/journal_source.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <map>
+
+#include "platform/file_system.hpp"
+
+namespace runlog {
+namespace {
+
+constexpr int kSnapshot_tries = 20;
+
+std::vector<std::string> files_in(const std::filesystem::path& directory) {
+  auto names = list_directory(directory);
+  return names ? std::move(*names) : std::vector<std::string>{};
+}
+
+// The offset behind the last word that is not zero.
+std::uint64_t used_end(std::span<const std::byte> bytes) {
+  std::uint64_t end = bytes.size() & ~std::uint64_t{7};
+  while (end > 0 && load<std::uint64_t>(bytes.data() + end - 8) == 0) end -= 8;
+  return end;
+}
+
+}  // namespace
+
+// A pack is opened (mapped, footer read) at once; its row groups are decoded as time reaches them.
+struct JournalSource::PackCursor {
+  MappedFile file;
+  std::optional<format::PackReader> reader;
+  std::size_t next_group = 0;
+  std::span<const Record> rows;
+  std::size_t row = 0;
+
+  [[nodiscard]] bool has_row() const noexcept { return row < rows.size(); }
+  [[nodiscard]] bool is_over() const noexcept {
+    return !has_row() && next_group >= reader->row_groups().size();
+  }
+  // A lower bound for the time of its next record.
+  [[nodiscard]] std::int64_t time() const noexcept {
+    return has_row() ? rows[row].time_ns : reader->row_groups()[next_group].time_min_ns;
+  }
+};
+
+JournalSource::~JournalSource() = default;
+
+Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& files,
+                                                           std::optional<std::int64_t> since_ns) {
+  std::unique_ptr<JournalSource> source(new JournalSource);
+  for (const auto& path : files.segments) {
+    const auto name = parse_journal_name(path.parent_path().parent_path().filename().native());
+    if (auto added = source->add_segment(path, name, false); !added) return std::move(added).error();
+  }
+  for (const auto& path : files.packs) {
+    if (auto added = source->add_pack(path, since_ns); !added) {
+      source->damage_.push_back({path.native(), 0, 0, 1, false, added.error().message});
+    }
+  }
+  if (!files.directory.empty()) {
+    if (auto taken = source->snapshot(files, since_ns); !taken) return std::move(taken).error();
+    source->check_continuity(files);
+  }
+  source->segment_count_ = source->inputs_.size();
+  const FindName find_name = names_in(source->inputs_);
+  source->segments_.emplace(source->inputs_, find_name);
+  return source;
+}
+
+// A live keeper turns segments into packs while we look. Lanes are read first, then the packs: a
+// segment that is gone from lanes/ by then is in a pack, and one that is in both counts once.
+Result<void> JournalSource::snapshot(const JournalFiles& files,
+                                     std::optional<std::int64_t> since_ns) {
+  const JournalDir directory(files.directory);
+  const auto name = parse_journal_name(files.directory.filename().native());
+  const bool is_live = files.info.state == JournalState::live;
+  std::set<std::uint32_t> seen;
+  for (int attempt = 0; attempt < kSnapshot_tries; ++attempt) {
+    bool is_stable = true;
+    for (const std::string& file : files_in(directory.lanes())) {
+      const auto number = parse_numbered_name(file, kSegment_suffix);
+      if (!number || !seen.insert(*number).second) continue;
+      auto added = add_segment(directory.lanes() / file, name, is_live);
+      if (added) continue;
+      if (added.error().code != Errc::not_found) return added;
+      is_stable = false;  // packed meanwhile
+    }
+    std::map<std::uint32_t, std::filesystem::path> packs;
+    for (const auto& place : {directory.packs(), directory.shipped()}) {
+      for (const std::string& file : files_in(place)) {
+        const auto number = parse_numbered_name(file, kPack_suffix);
+        if (number) packs.emplace(*number, place / file);
+      }
+    }
+    packs_.clear();
+    std::erase_if(damage_, [](const Damage& one) { return one.path.ends_with(kPack_suffix); });
+    for (const auto& [number, path] : packs) {
+      auto added = add_pack(path, since_ns);
+      if (added) continue;
+      if (added.error().code == Errc::not_found) {
+        is_stable = false;  // moved to shipped/ between the listing and the open
+        continue;
+      }
+      damage_.push_back({path.native(), 0, 0, 1, false, added.error().message});
+    }
+    if (is_stable) break;
+  }
+  std::set<std::uint32_t> packed;
+  for (const auto& pack : packs_) {
+    for (const auto& segment : pack->reader->info().segments) packed.insert(segment.number);
+  }
+  std::erase_if(inputs_, [&](const SegmentInput& input) { return packed.contains(input.header.number); });
+  return {};
+}
+
+Result<void> JournalSource::add_segment(const std::filesystem::path& path,
+                                        const std::optional<JournalName>& name, bool is_live) {
+  const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
+  std::span<const std::byte> bytes;
+  std::uint64_t settled_end = UINT64_MAX;
+  if (is_live) {
+    // The first copy tells how far the writer had come before the second one was begun: in the second,
+    // everything before that offset is final. Behind it a record may be half there.
+    auto file = OpenFile::open(path, O_RDONLY);
+    if (!file) return std::move(file).error();
+    auto info = stat_file(file->fd(), path);
+    if (!info) return std::move(info).error();
+    std::vector<std::byte> copy(std::min<std::uint64_t>(info->bytes, format::kSegment_bytes_max));
+    for (int round = 0; round < 2; ++round) {
+      auto got = read_at(file->fd(), 0, copy, path);
+      if (!got) return std::move(got).error();
+      copy.resize(*got);
+      if (round == 0) settled_end = used_end(copy);
+    }
+    // The last record seen may itself be unfinished: only what lies before its block's end counts.
+    settled_end = settled_end & ~std::uint64_t{format::kBlock_bytes - 1};
+    copies_.push_back(std::move(copy));
+    bytes = copies_.back();
+  } else {
+    auto file = MappedFile::open_read_only(path);
+    if (!file) return std::move(file).error();
+    maps_.push_back(std::move(*file));
+    bytes = maps_.back().bytes();
+  }
+  auto header = format::parse_header(bytes);
+  if (header && number && header->number != *number) return {};  // recycled, not yet in use
+  if (!header && name && number) {
+    header = format::rebuild_header(bytes, name->session, *number);
+    if (header && !is_live) {
+      damage_.push_back({path.native(), 0, format::kHeader_bytes, 0, true,
+                         "the segment's header is damaged; it was rebuilt from a block head"});
+    }
+  }
+  if (!header) {
+    const auto head = bytes.first(std::min<std::size_t>(bytes.size(), format::kBlock_bytes));
+    const bool is_unused =
+        std::all_of(head.begin(), head.end(), [](std::byte b) { return b == std::byte{0}; });
+    if (!is_unused && !is_live) {
+      damage_.push_back({path.native(), 0, bytes.size(), 1, false, "no block of this segment can be read"});
+    }
+    return {};
+  }
+  inputs_.push_back(
+      {.bytes = bytes, .header = *header, .path = path.native(), .settled_end = settled_end});
+  return {};
+}
+
+Result<void> JournalSource::add_pack(const std::filesystem::path& path,
+                                     std::optional<std::int64_t> since_ns) {
+  auto file = MappedFile::open_read_only(path);
+  if (!file) return std::move(file).error();
+  auto cursor = std::make_unique<PackCursor>();
+  cursor->file = std::move(*file);
+  auto reader = format::PackReader::open(cursor->file.bytes());
+  if (!reader) {
+    Error error = std::move(reader).error();
+    error.message = path.native() + ": " + error.message;
+    return error;
+  }
+  cursor->reader.emplace(std::move(*reader));
+  for (const Damage& damage : cursor->reader->info().damage) damage_.push_back(damage);
+  if (since_ns) {
+    const auto& groups = cursor->reader->row_groups();
+    while (cursor->next_group < groups.size() && groups[cursor->next_group].time_max_ns < *since_ns) {
+      ++cursor->next_group;
+    }
+  }
+  packs_.push_back(std::move(cursor));
+  return {};
+}
+
+// Sequence numbers of a lane run on from 0 without holes, over packs and segments. A hole is a file
+// somebody removed, unless the journal ships: then the store has it.
+void JournalSource::check_continuity(const JournalFiles& files) {
+  if (!files.info.store_url.empty()) return;
+  std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::int64_t>>> lanes;
+  for (const auto& pack : packs_) {
+    for (const auto& segment : pack->reader->info().segments) {
+      lanes[segment.lane].emplace_back(segment.first_seq, segment.first_seq + segment.records);
+    }
+  }
+  for (const SegmentInput& input : inputs_) {
+    lanes[input.header.lane].emplace_back(input.header.first_seq, -1);  // its end: the next begin
+  }
+  for (auto& [lane, ranges] : lanes) {
+    std::sort(ranges.begin(), ranges.end());
+    std::int64_t next = 0;
+    for (const auto& [begin, end] : ranges) {
+      if (next >= 0 && begin > next) {
+        damage_.push_back({files.directory.native(), 0, 0, static_cast<std::uint64_t>(begin - next), true,
+                           "records " + std::to_string(next) + " to " + std::to_string(begin - 1) +
+                               " of lane " + std::to_string(lane) +
+                               " are in no segment or pack here: a file was removed"});
+      }
+      next = end;
+    }
+  }
+}
+
+JournalSource::PackCursor* JournalSource::first_pack() {
+  for (;;) {
+    PackCursor* best = nullptr;
+    for (const auto& pack : packs_) {
+      if (pack->is_over()) continue;
+      if (best == nullptr || pack->time() < best->time()) best = pack.get();
+    }
+    if (best == nullptr || best->has_row()) return best;
+    const std::size_t index = best->next_group++;
+    auto rows = best->reader->load(index);
+    best->row = 0;
+    if (rows) {
+      best->rows = *rows;
+    } else {
+      best->rows = {};
+      const auto& group = best->reader->row_groups()[index];
+      damage_.push_back({best->file.path().native(), group.begin, group.end, group.rows, true,
+                         rows.error().message});
+    }
+  }
+}
+
+const Record* JournalSource::peek() {
+  PackCursor* const pack = first_pack();
+  const Record* const segment = segments_->peek();
+  if (pack == nullptr && segment == nullptr) {
+    from_ = From::none;
+    return nullptr;
+  }
+  if (segment == nullptr || (pack != nullptr && pack->time() <= segment->time_ns)) {
+    from_ = From::pack;
+    current_pack_ = pack;
+    return &pack->rows[pack->row];
+  }
+  from_ = From::segments;
+  return segment;
+}
+
+void JournalSource::pop() {
+  if (from_ == From::none) (void)peek();
+  if (from_ == From::pack) {
+    ++current_pack_->row;
+  } else if (from_ == From::segments) {
+    Record ignored;
+    (void)segments_->next(ignored);
+  }
+  from_ = From::none;
+}
+
+std::vector<Damage> JournalSource::damage() const {
+  std::vector<Damage> all = damage_;
+  all.insert(all.end(), segments_->damage().begin(), segments_->damage().end());
+  return all;
+}
+
+}  // namespace runlog

@@ -1,0 +1,239 @@
+#include "runlog/reader.hpp"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "faces/journal_list.hpp"
+
+namespace runlog {
+namespace {
+
+// Void: logged before a rewind of the same run to this step or an earlier one.
+class Rewinds {
+ public:
+  void add(const std::string& run, std::int64_t time_ns, std::int64_t step) {
+    by_run_[run].push_back({time_ns, step});
+  }
+  void finish() {
+    for (auto& [run, points] : by_run_) {
+      std::sort(points.begin(), points.end());
+      // From the back: the lowest step that this rewind or a later one went back to.
+      for (std::size_t i = points.size() - 1; i > 0; --i) {
+        points[i - 1].second = std::min(points[i - 1].second, points[i].second);
+      }
+    }
+  }
+  [[nodiscard]] bool voids(const std::string& run, const Record& record) const {
+    if (!record.step || record.kind == Kind::rewind) return false;
+    const auto points = by_run_.find(run);
+    if (points == by_run_.end()) return false;
+    const auto later = std::upper_bound(points->second.begin(), points->second.end(),
+                                        std::pair(record.time_ns, INT64_MAX));
+    return later != points->second.end() && *record.step >= later->second;
+  }
+
+ private:
+  std::map<std::string, std::vector<std::pair<std::int64_t, std::int64_t>>> by_run_;
+};
+
+bool is_selected(const JournalInfo& info, const ReadOptions& options) {
+  const bool run_matches =
+      options.runs.empty() ||
+      std::any_of(options.runs.begin(), options.runs.end(), [&](const std::string& glob) {
+        return ::fnmatch(glob.c_str(), info.run_id.c_str(), 0) == 0;
+      });
+  const bool rank_matches =
+      options.ranks.empty() ||
+      std::find(options.ranks.begin(), options.ranks.end(), info.rank) != options.ranks.end();
+  return run_matches && rank_matches;
+}
+
+}  // namespace
+
+struct Reader::State {
+  struct Stream {
+    std::unique_ptr<JournalSource> source;
+    std::size_t journal;  // index into journals
+    const Record* head = nullptr;
+    bool is_over = false;
+  };
+  ReadOptions options;
+  std::vector<JournalInfo> journals;
+  std::vector<Stream> streams;
+  std::vector<Damage> damage;
+  Rewinds rewinds;
+  Stream* last = nullptr;  // handed out by the previous next(): to be popped first
+
+  // A heap of streams by the time of their next record.
+  static bool is_later(const Stream* a, const Stream* b) {
+    return std::tie(a->head->time_ns, a->journal, a->head->lane, a->head->seq) >
+           std::tie(b->head->time_ns, b->journal, b->head->lane, b->head->seq);
+  }
+  std::vector<Stream*> heap;
+
+  void push(Stream& stream) {
+    stream.head = stream.source->peek();
+    if (stream.head == nullptr) {
+      for (Damage& one : stream.source->damage()) {
+        journals[stream.journal].records_lost += one.records_lost;
+        damage.push_back(std::move(one));
+      }
+      stream.source.reset();  // its maps and buffers
+      return;
+    }
+    heap.push_back(&stream);
+    std::push_heap(heap.begin(), heap.end(), &is_later);
+  }
+
+  void count(JournalInfo& journal, const Record& record) {
+    ++journal.records;
+    if (record.step && (!journal.last_step || *record.step > *journal.last_step)) {
+      journal.last_step = record.step;
+    }
+    journal.last_time_ns = std::max(journal.last_time_ns, record.time_ns);
+    if (record.kind == Kind::gap && record.int_value.value_or(0) > 0) {
+      journal.records_dropped += static_cast<std::uint64_t>(*record.int_value);
+    }
+    // The end record is the writer's own word; end.json only repeats it.
+    const bool is_open =
+        journal.state == JournalState::crashed || journal.state == JournalState::unknown;
+    if (record.kind == Kind::status && is_open && record.name != "started") {
+      if (record.name == "complete") journal.state = JournalState::complete;
+      if (record.name == "failed") journal.state = JournalState::failed;
+      if (record.name == "cancelled") journal.state = JournalState::cancelled;
+      journal.end_reason = record.text.value_or("");
+      journal.end_signal = 0;
+    }
+  }
+};
+
+Reader::Reader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Reader::~Reader() = default;
+Reader::Reader(Reader&&) noexcept = default;
+Reader& Reader::operator=(Reader&&) noexcept = default;
+
+Result<Reader> Reader::open(const std::filesystem::path& path, ReadOptions options) {
+  auto state = std::make_unique<State>();
+  state->options = std::move(options);
+  if (state->options.apply_rewind) {
+    // One pass for the rewinds: a record is void because of something that comes after it.
+    ReadOptions plain = state->options;
+    plain.apply_rewind = false;
+    auto first = Reader::open(path, plain);
+    if (!first) return std::move(first).error();
+    Entry entry;
+    while (first->next(entry)) {
+      if (entry.record.kind == Kind::rewind && entry.record.step) {
+        state->rewinds.add(entry.journal->run_id, entry.record.time_ns, *entry.record.step);
+      }
+    }
+    state->rewinds.finish();
+  }
+  auto found = find_journal_files(path);
+  if (!found) return std::move(found).error();
+  for (JournalFiles& files : *found) {
+    if (!is_selected(files.info, state->options)) continue;
+    const std::size_t index = state->journals.size();
+    auto source = JournalSource::open(files, state->options.since_unix_ns);
+    if (source) {
+      state->streams.push_back({.source = std::move(*source), .journal = index});
+    } else if (found->size() == 1) {
+      return std::move(source).error();
+    } else {
+      // One unreadable journal does not hide the others.
+      state->damage.push_back({files.info.path.native(), 0, 0, 0, false, source.error().message});
+    }
+    state->journals.push_back(std::move(files.info));
+  }
+  for (State::Stream& stream : state->streams) state->push(stream);
+  return Reader(std::move(state));
+}
+
+bool Reader::next(Entry& entry) {
+  State& state = *state_;
+  for (;;) {
+    if (state.last != nullptr) {
+      state.last->source->pop();
+      state.push(*state.last);
+      state.last = nullptr;
+    }
+    if (state.heap.empty()) return false;
+    std::pop_heap(state.heap.begin(), state.heap.end(), &State::is_later);
+    State::Stream* const stream = state.heap.back();
+    state.heap.pop_back();
+    state.last = stream;
+    JournalInfo& journal = state.journals[stream->journal];
+    const Record& record = *stream->head;
+    if (state.options.since_unix_ns && record.time_ns < *state.options.since_unix_ns) continue;
+    if (state.options.apply_rewind && state.rewinds.voids(journal.run_id, record)) continue;
+    state.count(journal, record);
+    entry.record = record;
+    entry.journal = &journal;
+    return true;
+  }
+}
+
+const std::vector<JournalInfo>& Reader::journals() const noexcept { return state_->journals; }
+const std::vector<Damage>& Reader::damage() const noexcept { return state_->damage; }
+
+Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
+                                           std::vector<Damage>* damage) {
+  auto reader = Reader::open(path);
+  if (!reader) return std::move(reader).error();
+  Reader::Entry entry;
+  while (reader->next(entry)) {
+  }
+  if (damage != nullptr) *damage = reader->damage();
+  return reader->journals();
+}
+
+struct Follower::State {
+  std::filesystem::path path;
+  ReadOptions options;
+  std::map<std::pair<std::string, std::int32_t>, std::int64_t> next_seq;  // by session and lane
+  std::int64_t latest_ns = INT64_MIN;
+};
+
+Follower::Follower(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Follower::~Follower() = default;
+Follower::Follower(Follower&&) noexcept = default;
+Follower& Follower::operator=(Follower&&) noexcept = default;
+
+Result<Follower> Follower::open(const std::filesystem::path& path, ReadOptions options) {
+  auto found = find_journal_files(path);
+  if (!found) return std::move(found).error();
+  auto state = std::make_unique<State>();
+  state->path = path;
+  state->options = std::move(options);
+  return Follower(std::move(state));
+}
+
+Result<bool> Follower::poll(const std::function<void(const Reader::Entry&)>& visit) {
+  // Threads stamp a record before they append it, so one may appear a little late: look back a minute,
+  // and let the sequence numbers decide what is new.
+  constexpr std::int64_t kLook_back_ns = 60'000'000'000;
+  ReadOptions options = state_->options;
+  if (state_->latest_ns != INT64_MIN) {
+    const std::int64_t since = state_->latest_ns - kLook_back_ns;
+    options.since_unix_ns = std::max(options.since_unix_ns.value_or(INT64_MIN), since);
+  }
+  auto reader = Reader::open(state_->path, options);
+  if (!reader) return std::move(reader).error();
+  const bool is_alive =
+      std::any_of(reader->journals().begin(), reader->journals().end(),
+                  [](const JournalInfo& info) { return info.state == JournalState::live; });
+  Reader::Entry entry;
+  while (reader->next(entry)) {
+    std::int64_t& next = state_->next_seq[{entry.journal->session, entry.record.lane}];
+    if (entry.record.seq < next) continue;
+    next = entry.record.seq + 1;
+    state_->latest_ns = std::max(state_->latest_ns, entry.record.time_ns);
+    visit(entry);
+  }
+  return is_alive;
+}
+
+}  // namespace runlog

@@ -1,0 +1,54 @@
+// One record as one line of JSON.
+#include "base/json_text.hpp"
+#include "runlog/reader.hpp"
+
+namespace runlog {
+
+void append_json(const Reader::Entry& entry, std::string& out) {
+  const Record& record = entry.record;
+  out += "{\"t\":";
+  append_json_number(out, record.time_ns);
+  out += ",\"run\":";
+  append_json_string(out, entry.journal != nullptr ? std::string_view(entry.journal->run_id) : "");
+  out += ",\"rank\":";
+  append_json_number(out, entry.journal != nullptr ? entry.journal->rank : 0);
+  out += ",\"session\":";
+  append_json_string(out, entry.journal != nullptr ? std::string_view(entry.journal->session) : "");
+  out += ",\"lane\":";
+  append_json_number(out, std::int64_t{record.lane});
+  out += ",\"seq\":";
+  append_json_number(out, record.seq);
+  out += ",\"kind\":";
+  append_json_string(out, kind_name(record.kind));
+  out += ",\"name\":";
+  append_json_string(out, record.name);
+  if (record.step) {
+    out += ",\"step\":";
+    append_json_number(out, *record.step);
+  }
+  const bool has_number = record.value || record.int_value;
+  if (record.value) {
+    out += ",\"value\":";
+    append_json_number(out, *record.value);
+  } else if (record.int_value) {
+    out += ",\"value\":";
+    append_json_number(out, *record.int_value);
+  }
+  if (record.text) {
+    out += has_number ? ",\"text\":" : ",\"value\":";
+    append_json_string(out, *record.text);
+  }
+  if (record.payload) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    out += ",\"payload\":\"";
+    for (const char c : *record.payload) {
+      const auto byte = static_cast<unsigned char>(c);
+      out += kDigits[byte >> 4];
+      out += kDigits[byte & 15u];
+    }
+    out += '"';
+  }
+  out += '}';
+}
+
+}  // namespace runlog

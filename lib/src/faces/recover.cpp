@@ -1,0 +1,131 @@
+#include "runlog/recover.hpp"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+
+#include "base/sha256.hpp"
+#include "faces/journal_list.hpp"
+#include "format/object_name.hpp"
+#include "journal/blobs.hpp"
+#include "platform/file_lock.hpp"
+#include "platform/file_system.hpp"
+#include "ship/adopt.hpp"
+
+namespace runlog {
+namespace {
+
+bool is_selected(const std::vector<std::string>& globs, const std::string& run_id) {
+  return globs.empty() || std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
+           return ::fnmatch(glob.c_str(), run_id.c_str(), 0) == 0;
+         });
+}
+
+// Last step and time come from the data, which may be in packs by now.
+void take_counts(JournalInfo& info) {
+  auto summary = summarize(info.path);
+  if (!summary || summary->size() != 1) return;
+  const int attempt = info.attempt;
+  info = std::move(summary->front());
+  info.attempt = attempt;
+}
+
+std::string store_of(const JournalInfo& journal, const std::string& override_url) {
+  return override_url.empty() ? journal.store_url : override_url;
+}
+
+// One local file against the store's copy.
+CleanedFile clean_one(const std::filesystem::path& file, ObjectStore& store,
+                      const std::string& object, bool dry_run) {
+  CleanedFile cleaned;
+  cleaned.path = file;
+  if (const auto size = stat_file(file)) cleaned.bytes = size->bytes;
+  auto ours = sha256_of_file(file);
+  auto theirs = store.sha256(object);
+  if (!ours) {
+    cleaned.why_kept = ours.error().message;
+  } else if (!theirs) {
+    cleaned.why_kept = theirs.error().code == Errc::not_found
+                           ? "not in the store; run runlog-recover to ship it"
+                           : theirs.error().message;
+  } else if (*ours != *theirs) {
+    cleaned.why_kept = "the store has other bytes under " + object;
+  } else if (dry_run) {
+    cleaned.why_kept = "dry run";
+  } else if (auto removed = remove_file(file); !removed) {
+    cleaned.why_kept = removed.error().message;
+  } else {
+    cleaned.removed = true;
+  }
+  return cleaned;
+}
+
+}  // namespace
+
+std::string_view verdict_name(RecoverOutcome::Verdict verdict) noexcept {
+  switch (verdict) {
+    case RecoverOutcome::Verdict::shipped: return "shipped";
+    case RecoverOutcome::Verdict::live: return "live";
+    case RecoverOutcome::Verdict::waiting: return "waiting";
+    case RecoverOutcome::Verdict::failed: return "failed";
+  }
+  return "unknown";
+}
+
+Result<std::vector<RecoverOutcome>> recover(
+    const std::filesystem::path& root, const RecoverOptions& options,
+    const std::function<void(const RecoverOutcome&)>& on_outcome, std::stop_token stop) {
+  auto found = list_journals(root);
+  if (!found) return std::move(found).error();
+  AdoptOptions adopt;
+  adopt.store_override = options.store;
+  adopt.dry_run = options.dry_run;
+  adopt.keep = options.keep;
+  adopt.torchelastic_error_file = options.torchelastic_error_file;
+  adopt.upload.stop = stop;
+  adopt.upload.deadline = std::chrono::steady_clock::now() + options.timeout;
+  std::vector<RecoverOutcome> outcomes;
+  for (JournalInfo& info : *found) {
+    if (stop.stop_requested()) break;
+    if (!parse_journal_name(info.path.filename().native())) continue;  // seen in a store only
+    if (!is_selected(options.runs, info.run_id)) continue;
+    RecoverOutcome outcome = adopt_journal(info.path, adopt);
+    outcome.journal = std::move(info);
+    take_counts(outcome.journal);
+    if (on_outcome) on_outcome(outcome);
+    outcomes.push_back(std::move(outcome));
+  }
+  return outcomes;
+}
+
+Result<std::vector<CleanedFile>> clean(const std::filesystem::path& root,
+                                       const std::string& store_override, bool dry_run) {
+  auto found = list_journals(root);
+  if (!found) return std::move(found).error();
+  std::vector<CleanedFile> cleaned;
+  for (const JournalInfo& journal : *found) {
+    if (!parse_journal_name(journal.path.filename().native())) continue;
+    const std::string url = store_of(journal, store_override);
+    if (url.empty()) continue;  // nobody else has these bytes
+    auto store = open_store(url);
+    if (!store) return std::move(store).error();
+    const JournalDir directory(journal.path);
+    const format::ObjectOwner owner{.project = journal.project,
+                                    .run_id = journal.run_id,
+                                    .session = journal.session,
+                                    .rank = journal.rank};
+    auto names = list_directory(directory.shipped());
+    if (!names) continue;
+    for (const std::string& name : *names) {
+      const std::filesystem::path file = directory.shipped() / name;
+      if (const auto number = parse_numbered_name(name, kPack_suffix)) {
+        cleaned.push_back(clean_one(file, **store, format::pack_object(owner, *number), dry_run));
+      } else if (is_sha256_hex(name) && journal.state != JournalState::live) {
+        cleaned.push_back(clean_one(file, **store, format::blob_object(owner, name), dry_run));
+      }
+    }
+  }
+  return cleaned;
+}
+
+}  // namespace runlog

@@ -1,0 +1,433 @@
+#include "runlog/run.hpp"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <mutex>
+#include <new>
+
+#include "base/json_text.hpp"
+#include "base/utf8.hpp"
+#include "faces/run_core.hpp"
+#include "platform/process.hpp"
+
+namespace runlog {
+namespace {
+
+std::string_view level_name(Level level) noexcept {
+  switch (level) {
+    case Level::debug: return "debug";
+    case Level::info: return "info";
+    case Level::warning: return "warning";
+    case Level::error: return "error";
+  }
+  return "info";
+}
+
+void append_metric(RunCore& core, Journal& journal, std::uint32_t series, Number value,
+                   bool has_step, std::int64_t step, std::int64_t time_ns) noexcept {
+  (void)core;
+  if (value.is_real()) {
+    std::uint64_t bits = 0;
+    const double real = value.real();
+    std::memcpy(&bits, &real, sizeof bits);
+    journal.metric(format::Tag::metric_real, series, bits, has_step, step, time_ns);
+  } else {
+    journal.metric(format::Tag::metric_int, series, static_cast<std::uint64_t>(value.integer()),
+                   has_step, step, time_ns);
+  }
+}
+
+void append_named(RunCore* core, std::string_view name, Number value, bool has_step,
+                  std::int64_t step) noexcept {
+  if (core == nullptr) return;
+  Journal* const journal = core->journal();
+  const auto series = journal != nullptr ? core->series(*journal, name) : std::nullopt;
+  if (!series) {
+    core->count_drop();
+    return;
+  }
+  append_metric(*core, *journal, *series, value, has_step, step, journal->now_ns());
+}
+
+void append_number(std::string& out, Number value) {
+  if (value.is_real()) {
+    append_json_number(out, value.real());
+  } else {
+    append_json_number(out, value.integer());
+  }
+}
+
+void append_array(std::string& out, std::span<const double> values) {
+  out += '[';
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i != 0) out += ',';
+    append_json_number(out, values[i]);
+  }
+  out += ']';
+}
+
+// Builds a JSON text and logs it; out of memory is a counted drop.
+template <typename Build>
+void log_json_text(RunCore* core, Kind kind, std::string_view name, std::optional<std::int64_t> step,
+                   Build build) noexcept {
+  if (core == nullptr) return;
+  try {
+    std::string text;
+    build(text);
+    core->event({.kind = kind, .name = name, .step = step, .text = text});
+  } catch (const std::bad_alloc&) {
+    core->count_drop();
+  }
+}
+
+// Reports bad_alloc and a path that cannot be walked as errors: the callers are noexcept.
+template <typename Work>
+Result<void> guarded(Work work) noexcept {
+  try {
+    return work();
+  } catch (const std::filesystem::filesystem_error& error) {
+    return os_error(error.code().value(), "cannot read", error.path1().native());
+  } catch (const std::bad_alloc&) {
+    return Error{Errc::io, ENOMEM, "out of memory"};
+  }
+}
+
+Error no_run() { return Error{Errc::finished, 0, "there is no run, or it has ended"}; }
+
+}  // namespace
+
+// Owned by the user's handles; its end is the run's end, if nobody said another one.
+struct Run::Handle {
+  explicit Handle(std::shared_ptr<RunCore> core_of) : core(std::move(core_of)) {}
+  ~Handle() {
+    if (std::uncaught_exceptions() > exceptions) {
+      core->end(RunStatus::failed, "exception", "an exception left the scope of the run");
+    } else {
+      core->end(RunStatus::complete, {}, {});
+    }
+  }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  const std::shared_ptr<RunCore> core;
+  const int exceptions = std::uncaught_exceptions();
+
+  // The runs of this process, latest last, for Run::current().
+  struct Started {
+    std::mutex mutex;
+    std::vector<std::weak_ptr<Handle>> runs;  // guarded by mutex
+  };
+  static Started& started() {
+    static auto* const all = new Started;
+    return *all;
+  }
+};
+
+void Metric::log(Number value) noexcept {
+  if (core_ == nullptr) return;
+  Journal* const journal = core_->journal();
+  if (journal == nullptr) return core_->count_drop();
+  append_metric(*core_, *journal, series_, value, false, 0, journal->now_ns());
+}
+
+void Metric::log(Number value, std::int64_t step) noexcept {
+  if (core_ == nullptr) return;
+  Journal* const journal = core_->journal();
+  if (journal == nullptr) return core_->count_drop();
+  append_metric(*core_, *journal, series_, value, true, step, journal->now_ns());
+}
+
+Run::Run() noexcept = default;
+Run::Run(std::shared_ptr<Handle> handle) noexcept
+    : handle_(std::move(handle)), core_(handle_->core.get()) {}
+Run::~Run() = default;
+Run::Run(const Run&) noexcept = default;
+Run::Run(Run&& other) noexcept
+    : handle_(std::move(other.handle_)), core_(std::exchange(other.core_, nullptr)) {}
+Run& Run::operator=(const Run&) noexcept = default;
+Run& Run::operator=(Run&& other) noexcept {
+  handle_ = std::move(other.handle_);
+  core_ = std::exchange(other.core_, nullptr);
+  return *this;
+}
+
+Result<Run> start_logging(Options options) noexcept {
+  try {
+    const auto tags = options.tags;
+    auto core = RunCore::start(std::move(options));
+    if (!core) return std::move(core).error();
+    Run run(std::make_shared<Run::Handle>(std::move(*core)));
+    run.core_->event({.kind = Kind::status, .name = "started"});
+    for (const auto& [name, value] : run.core_->options().tags) run.tag(name, value);
+    for (const auto& [name, value] : run.core_->options().params) run.param(name, value);
+    auto& started = Run::Handle::started();
+    const std::lock_guard lock(started.mutex);
+    std::erase_if(started.runs, [](const auto& one) { return one.expired(); });
+    started.runs.push_back(run.handle_);
+    return run;
+  } catch (const std::bad_alloc&) {
+    return Error{Errc::io, ENOMEM, "out of memory while starting a run"};
+  } catch (const std::exception& error) {
+    return Error{Errc::io, 0, std::string("cannot start a run: ") + error.what()};
+  }
+}
+
+Run Run::current() noexcept {
+  try {
+    {
+      auto& started = Handle::started();
+      const std::lock_guard lock(started.mutex);
+      for (auto run = started.runs.rbegin(); run != started.runs.rend(); ++run) {
+        auto handle = run->lock();
+        if (handle && handle->core->status() == RunStatus::running) return Run(std::move(handle));
+      }
+    }
+    const bool is_wanted = environment("RUNLOG_ROOT") || environment("RUNLOG_RUN_ID") ||
+                           environment("RUNLOG_STORE");
+    if (!is_wanted) return {};
+    // Kept for the rest of the process; ended when the program exits.
+    static const Run automatic = [] {
+      auto run = start_logging();
+      if (run) return std::move(*run);
+      std::fprintf(stderr, "runlog: %s\n", run.error().message.c_str());
+      return Run();
+    }();
+    return automatic;
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+
+std::string Run::run_id() const { return core_ != nullptr ? core_->options().run_id : std::string{}; }
+std::string Run::session() const { return core_ != nullptr ? core_->session() : std::string{}; }
+std::filesystem::path Run::journal_path() const {
+  return core_ != nullptr ? core_->journal_path() : std::filesystem::path{};
+}
+
+void Run::log(std::string_view name, Number value) noexcept {
+  append_named(core_, name, value, false, 0);
+}
+
+void Run::log(std::string_view name, Number value, std::int64_t step) noexcept {
+  append_named(core_, name, value, true, step);
+}
+
+void Run::log(std::int64_t step, std::initializer_list<NamedNumber> row) noexcept {
+  log(step, std::span(row.begin(), row.size()));
+}
+
+void Run::log(std::int64_t step, std::span<const NamedNumber> row) noexcept {
+  if (core_ == nullptr) return;
+  Journal* const journal = core_->journal();
+  if (journal == nullptr) return core_->count_drop(row.size());
+  const std::int64_t time_ns = journal->now_ns();
+  for (const auto& [name, value] : row) {
+    if (const auto series = core_->series(*journal, name)) {
+      append_metric(*core_, *journal, *series, value, true, step, time_ns);
+    } else {
+      core_->count_drop();
+    }
+  }
+}
+
+Metric Run::metric(std::string_view name) noexcept {
+  if (core_ == nullptr) return {};
+  Journal* const journal = core_->journal();
+  const auto series = journal != nullptr ? core_->series(*journal, name) : std::nullopt;
+  if (!series) return {};
+  return {handle_->core, *series};
+}
+
+void Run::log_list(std::string_view name, std::span<const double> values,
+                   std::optional<std::int64_t> step) noexcept {
+  log_json_text(core_, Kind::list, name, step,
+                [&](std::string& text) { append_array(text, values); });
+}
+
+void Run::log_row(std::string_view name, std::span<const NamedNumber> columns,
+                  std::optional<std::int64_t> step) noexcept {
+  log_json_text(core_, Kind::row, name, step, [&](std::string& text) {
+    JsonObject object(text);
+    for (const auto& [column, value] : columns) {
+      object.key(column);
+      append_number(text, value);
+    }
+    object.end();
+  });
+}
+
+void Run::log_row(std::string_view name, std::initializer_list<NamedNumber> columns,
+                  std::optional<std::int64_t> step) noexcept {
+  log_row(name, std::span(columns.begin(), columns.size()), step);
+}
+
+void Run::log_table(std::string_view name, std::span<const Column> columns,
+                    std::optional<std::int64_t> step) noexcept {
+  log_json_text(core_, Kind::table, name, step, [&](std::string& text) {
+    JsonObject object(text);
+    for (const Column& column : columns) {
+      object.key(column.name);
+      append_array(text, column.values);
+    }
+    object.end();
+  });
+}
+
+void Run::log_histogram(std::string_view name, std::span<const double> edges,
+                        std::span<const double> counts, std::optional<std::int64_t> step) noexcept {
+  if (core_ == nullptr) return;
+  if (edges.size() != counts.size() + 1 || !std::is_sorted(edges.begin(), edges.end())) {
+    return core_->count_drop();
+  }
+  log_json_text(core_, Kind::histogram, name, step, [&](std::string& text) {
+    text += "{\"edges\":";
+    append_array(text, edges);
+    text += ",\"counts\":";
+    append_array(text, counts);
+    text += '}';
+  });
+}
+
+void Run::log_json(std::string_view schema, std::string_view document) noexcept {
+  if (core_ != nullptr) core_->event({.kind = Kind::json, .name = schema, .text = document});
+}
+
+void Run::text(Level level, std::string_view message) noexcept {
+  if (core_ != nullptr) {
+    core_->event({.kind = Kind::text, .name = level_name(level), .text = message});
+  }
+}
+
+Result<void> Run::log_image(std::string_view name, const std::filesystem::path& path,
+                            std::optional<std::int64_t> step) noexcept {
+  return guarded([&]() -> Result<void> {
+    Journal* const journal = core_ != nullptr ? core_->journal() : nullptr;
+    if (journal == nullptr) return no_run();
+    return core_->add_blob(Kind::image, name, step, stage_file(journal->directory(), path));
+  });
+}
+
+Result<void> Run::log_image(std::string_view name, std::span<const std::byte> encoded,
+                            std::optional<std::int64_t> step) noexcept {
+  return guarded([&]() -> Result<void> {
+    Journal* const journal = core_ != nullptr ? core_->journal() : nullptr;
+    if (journal == nullptr) return no_run();
+    return core_->add_blob(Kind::image, name, step, stage_bytes(journal->directory(), encoded));
+  });
+}
+
+Result<void> Run::upload_file(std::string_view name, const std::filesystem::path& path) noexcept {
+  return guarded([&]() -> Result<void> {
+    Journal* const journal = core_ != nullptr ? core_->journal() : nullptr;
+    if (journal == nullptr) return no_run();
+    return core_->add_blob(Kind::file, name, {}, stage_file(journal->directory(), path));
+  });
+}
+
+Result<void> Run::upload_files(
+    std::span<const std::pair<std::string, std::filesystem::path>> files) noexcept {
+  // All of them are tried; the first failure is returned.
+  Result<void> result;
+  for (const auto& [name, path] : files) {
+    auto uploaded = upload_file(name, path);
+    if (!uploaded && result) result = std::move(uploaded);
+  }
+  return result;
+}
+
+Result<void> Run::upload_folder(std::string_view name, const std::filesystem::path& path) noexcept {
+  return guarded([&]() -> Result<void> {
+    std::vector<std::pair<std::string, std::filesystem::path>> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
+      if (!entry.is_symlink() && entry.is_regular_file()) {
+        files.emplace_back((std::filesystem::path(name) / entry.path().lexically_relative(path)).native(),
+                           entry.path());
+      }
+    }
+    std::sort(files.begin(), files.end());
+    return upload_files(files);
+  });
+}
+
+void Run::param(std::string_view name, const Value& value) noexcept {
+  if (core_ == nullptr) return;
+  format::Event event{.kind = Kind::param, .name = name};
+  if (const auto* flag = std::get_if<bool>(&value)) {
+    event.int_value = *flag ? 1 : 0;
+  } else if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+    event.int_value = *integer;
+  } else if (const auto* real = std::get_if<double>(&value)) {
+    event.value = *real;
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    event.text = *text;
+  }
+  core_->event(event);
+}
+
+void Run::tag(std::string_view name, std::string_view value) noexcept {
+  if (core_ != nullptr) core_->event({.kind = Kind::tag, .name = name, .text = value});
+}
+
+void Run::set_tags(std::span<const std::pair<std::string, std::string>> tags) noexcept {
+  for (const auto& [name, value] : tags) tag(name, value);
+}
+
+void Run::remove_tags(std::span<const std::string> names) noexcept {
+  if (core_ == nullptr) return;
+  for (const std::string& name : names) core_->event({.kind = Kind::tag_removed, .name = name});
+}
+
+bool Run::property(std::string_view name, std::string_view value) noexcept {
+  return core_ != nullptr && core_->set_property(name, value);
+}
+
+void Run::rewind(std::int64_t step) noexcept {
+  if (core_ != nullptr) core_->event({.kind = Kind::rewind, .name = "rewind", .step = step});
+}
+
+void Run::flush() noexcept {
+  if (core_ != nullptr) core_->flush();
+}
+
+Wait Run::wait_until(Stage stage, std::chrono::milliseconds timeout) noexcept {
+  return core_ != nullptr ? core_->wait_until(stage, timeout) : Wait::Failed;
+}
+
+Result<Run> Run::child_run(std::string_view name) noexcept {
+  try {
+    if (core_ == nullptr) return no_run();
+    Options options = core_->options();
+    options.parent_run = options.run_id;
+    options.run_id = mend_id(options.run_id.substr(0, 80) + "." + std::string(name).substr(0, 30) + "-" +
+                             to_hex(make_session()).substr(0, 6));
+    options.name = name;
+    options.tags.clear();
+    options.params.clear();
+    auto child = start_logging(std::move(options));
+    if (child) core_->event({.kind = Kind::child, .name = child->run_id()});
+    return child;
+  } catch (const std::bad_alloc&) {
+    return Error{Errc::io, ENOMEM, "out of memory while starting a child run"};
+  }
+}
+
+Stats Run::stats() const { return core_ != nullptr ? core_->stats() : Stats{}; }
+
+void Run::complete() noexcept {
+  if (core_ != nullptr) core_->end(RunStatus::complete, {}, {});
+}
+
+void Run::fail(std::string_view code, std::string_view message) noexcept {
+  if (core_ != nullptr) core_->end(RunStatus::failed, code, message);
+}
+
+void Run::cancel() noexcept {
+  if (core_ != nullptr) core_->end(RunStatus::cancelled, {}, {});
+}
+
+RunStatus Run::get_status() const noexcept {
+  return core_ != nullptr ? core_->status() : RunStatus::cancelled;
+}
+
+}  // namespace runlog

@@ -1,0 +1,45 @@
+#include "format/lz4_codec.hpp"
+
+#include <cassert>
+
+#include <lz4.h>
+
+namespace runlog::format {
+namespace {
+
+const char* chars(std::span<const std::byte> bytes) {
+  return reinterpret_cast<const char*>(bytes.data());
+}
+
+}  // namespace
+
+void lz4_compress(std::span<const std::byte> source, std::vector<std::byte>& target) {
+  assert(source.size() <= LZ4_MAX_INPUT_SIZE);
+  const std::size_t begin = target.size();
+  const int source_bytes = static_cast<int>(source.size());
+  const int bound = LZ4_compressBound(source_bytes);
+  target.resize(begin + static_cast<std::size_t>(bound));
+  const int written = LZ4_compress_default(
+      chars(source), reinterpret_cast<char*>(target.data() + begin), source_bytes, bound);
+  assert(written > 0);
+  target.resize(begin + static_cast<std::size_t>(written));
+}
+
+std::size_t lz4_compressed_bytes(std::span<const std::byte> source,
+                                 std::vector<std::byte>& scratch) {
+  scratch.clear();
+  lz4_compress(source, scratch);
+  return scratch.size();
+}
+
+bool lz4_decompress(std::span<const std::byte> source, std::span<std::byte> target) {
+  if (source.size() > LZ4_MAX_INPUT_SIZE || target.size() > LZ4_MAX_INPUT_SIZE) return false;
+  // LZ4 wants a place to write to even when there is nothing to write.
+  char nowhere = 0;
+  char* to = target.empty() ? &nowhere : reinterpret_cast<char*>(target.data());
+  const int read = LZ4_decompress_safe(chars(source), to, static_cast<int>(source.size()),
+                                       static_cast<int>(target.size()));
+  return read >= 0 && static_cast<std::size_t>(read) == target.size();
+}
+
+}  // namespace runlog::format

@@ -1,0 +1,364 @@
+#include "format/pack_columns.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/bytes.hpp"
+#include "base/crc32.hpp"
+#include "format/lz4_codec.hpp"
+#include "format/pack.hpp"
+#include "format/parquet_encodings.hpp"
+
+namespace runlog::format {
+namespace {
+
+// Values of a chunk that are encoded on trial, to choose an encoding.
+constexpr std::size_t kSample_values = 4096;
+
+std::string_view chars(const std::int64_t& value, std::size_t size) {
+  return {reinterpret_cast<const char*>(&value), size};
+}
+
+// Writes the pages of one chunk and keeps its description up to date.
+class ChunkWriter {
+ public:
+  ChunkWriter(const Column& column, std::int64_t out_offset, Bytes& out, ChunkScratch& scratch)
+      : out_offset_(out_offset - static_cast<std::int64_t>(out.size())),
+        out_(out),
+        scratch_(scratch) {
+    meta_.type = column.type;
+    meta_.name = column.name;
+  }
+
+  /// Where the next page's bytes go: levels first, then values.
+  Bytes& begin_page() {
+    scratch_.page.clear();
+    return scratch_.page;
+  }
+
+  void end_dictionary_page(std::size_t entries) {
+    meta_.dictionary_page_offset = position();
+    write_page({.type = PageType::dictionary,
+                .values = static_cast<std::int32_t>(entries),
+                .encoding = Encoding::plain});
+  }
+
+  void end_data_page(std::size_t rows, Encoding encoding) {
+    if (meta_.data_pages++ == 0) meta_.data_page_offset = position();
+    meta_.values += static_cast<std::int64_t>(rows);
+    write_page(
+        {.type = PageType::data, .values = static_cast<std::int32_t>(rows), .encoding = encoding});
+  }
+
+  ChunkMeta finish(Encoding encoding, bool has_levels) {
+    meta_.encodings = {encoding};
+    if (has_levels) meta_.encodings.push_back(Encoding::rle);
+    if (meta_.dictionary_page_offset) meta_.encodings.push_back(Encoding::plain);
+    return std::move(meta_);
+  }
+
+ private:
+  [[nodiscard]] std::int64_t position() const {
+    return out_offset_ + static_cast<std::int64_t>(out_.size());
+  }
+
+  void write_page(PageHeader header) {
+    scratch_.compressed.clear();
+    lz4_compress(scratch_.page, scratch_.compressed);
+    header.uncompressed_bytes = static_cast<std::int32_t>(scratch_.page.size());
+    header.compressed_bytes = static_cast<std::int32_t>(scratch_.compressed.size());
+    header.crc = crc32(scratch_.compressed);
+    const std::size_t begin = out_.size();
+    encode_page_header(header, out_);
+    const auto header_bytes = static_cast<std::int64_t>(out_.size() - begin);
+    out_.insert(out_.end(), scratch_.compressed.begin(), scratch_.compressed.end());
+    meta_.uncompressed_bytes += header_bytes + header.uncompressed_bytes;
+    meta_.compressed_bytes += header_bytes + header.compressed_bytes;
+  }
+
+  std::int64_t out_offset_;  // of out_[0]
+  Bytes& out_;
+  ChunkScratch& scratch_;
+  ChunkMeta meta_;
+};
+
+// The rows of a page, and the values they have.
+struct PageRange {
+  std::size_t row_begin = 0, row_end = 0;
+  std::size_t value_begin = 0, value_end = 0;
+};
+
+// Calls `on_page` for pages of up to kPage_rows_max rows, whose values are all small. `levels` is
+// empty for a required column.
+template <typename OnPage>
+void for_each_page(const Levels& levels, std::size_t values, OnPage&& on_page) {
+  const std::size_t rows = levels.empty() ? values : levels.size();
+  for (PageRange page; page.row_begin < rows;
+       page.row_begin = page.row_end, page.value_begin = page.value_end) {
+    page.row_end = std::min(rows, page.row_begin + kPage_rows_max);
+    const std::size_t page_rows = page.row_end - page.row_begin;
+    page.value_end += levels.empty()
+                          ? page_rows
+                          : static_cast<std::size_t>(std::ranges::count(
+                                std::span(levels).subspan(page.row_begin, page_rows), 1));
+    on_page(page);
+  }
+}
+
+// The same for values of any size: a page ends at about kPage_bytes_target bytes, too.
+template <typename ValueBytes, typename OnPage>
+void for_each_page(const Levels& levels, std::size_t values, ValueBytes&& value_bytes,
+                   OnPage&& on_page) {
+  const std::size_t rows = levels.empty() ? values : levels.size();
+  for (PageRange page; page.row_begin < rows;
+       page.row_begin = page.row_end, page.value_begin = page.value_end) {
+    std::size_t bytes = 0;
+    while (page.row_end < rows && page.row_end - page.row_begin < kPage_rows_max) {
+      if (levels.empty() || levels[page.row_end] != 0) {
+        const std::size_t more = value_bytes(page.value_end);
+        if (bytes > 0 && bytes + more > kPage_bytes_target) break;
+        bytes += more;
+        ++page.value_end;
+      }
+      ++page.row_end;
+    }
+    on_page(page);
+  }
+}
+
+void put_levels(const Levels& levels, const PageRange& page, Bytes& out) {
+  if (levels.empty()) return;
+  const std::size_t begin = out.size();
+  out.resize(begin + sizeof(std::uint32_t));
+  encode_hybrid(std::span(levels).subspan(page.row_begin, page.row_end - page.row_begin), 1, out);
+  store(out.data() + begin, static_cast<std::uint32_t>(out.size() - begin - sizeof(std::uint32_t)));
+}
+
+void put_indices(std::span<const std::uint32_t> indices, unsigned width, Bytes& out) {
+  out.push_back(static_cast<std::byte>(width));
+  encode_hybrid(indices, width, out);
+}
+
+using Numbers = std::vector<std::int64_t>;
+
+std::uint64_t hash_of(std::int64_t value) {
+  // Spreads every bit over both the low and the high ones (a step of MurmurHash3's finalizer).
+  auto hash = static_cast<std::uint64_t>(value);
+  hash = (hash ^ (hash >> 33)) * 0xFF51AFD7ED558CCDu;
+  return hash ^ (hash >> 33);
+}
+
+// The different values, and in `indices` which of them each value is; nothing when there are more
+// than `entries_max`.
+std::optional<Numbers> make_dictionary(std::span<const std::int64_t> values,
+                                       std::size_t entries_max,
+                                       std::vector<std::uint32_t>& indices) {
+  Numbers dictionary;
+  IndexTable table;
+  indices.clear();
+  for (const std::int64_t value : values) {
+    const auto next = static_cast<std::uint32_t>(dictionary.size());
+    const std::uint32_t found = table.find_or_note(
+        hash_of(value), next, [&](std::uint32_t index) { return dictionary[index] == value; });
+    if (found == IndexTable::kNone) {
+      if (next == entries_max) return std::nullopt;
+      dictionary.push_back(value);
+    }
+    indices.push_back(found == IndexTable::kNone ? next : found);
+  }
+  return dictionary;
+}
+
+// How to write doubles, found by trying each way on a stretch from the middle of the chunk.
+//  - A dictionary, where one value in eight or fewer is a new one: a learning rate, a flag.
+//  - BYTE_STREAM_SPLIT, where it compresses better than PLAIN: nearly always, and best for numbers
+//    that were float32, whose three lowest bytes are zero.
+//  - PLAIN, where values repeat in patterns that the split would tear apart.
+Encoding choose_encoding(std::span<const std::int64_t> values, ChunkScratch& scratch) {
+  const std::size_t count = std::min(values.size(), kSample_values);
+  const auto sample = values.subspan((values.size() - count) / 2, count);
+  Bytes encoded, compressed;
+  encode_plain(sample, encoded);
+  const std::size_t plain_bytes = lz4_compressed_bytes(encoded, compressed);
+  encoded.clear();
+  encode_split(sample, encoded);
+  const std::size_t split_bytes = lz4_compressed_bytes(encoded, compressed);
+  const std::size_t other_bytes = std::min(plain_bytes, split_bytes);
+
+  if (const auto dictionary = make_dictionary(sample, count / 8, scratch.indices)) {
+    encoded.clear();
+    const auto entries = static_cast<std::uint32_t>(dictionary->size());
+    put_indices(scratch.indices, hybrid_width(entries - 1), encoded);
+    std::size_t dictionary_bytes = lz4_compressed_bytes(encoded, compressed);
+    encoded.clear();
+    encode_plain(*dictionary, encoded);
+    dictionary_bytes += lz4_compressed_bytes(encoded, compressed);
+    if (dictionary_bytes < other_bytes) return Encoding::rle_dictionary;
+  }
+  return split_bytes < plain_bytes ? Encoding::byte_stream_split : Encoding::plain;
+}
+
+}  // namespace
+
+// Room for a whole row group is reserved at once: growing by doubling would fault in twice the
+// pages, which is a third of what packing a row costs. What stays unused is never touched.
+NumberColumn::NumberColumn(const Column& column) : column_(column) {
+  values_.reserve(kRow_group_rows_max);
+  if (is_optional()) levels_.reserve(kRow_group_rows_max);
+}
+
+StringColumn::StringColumn(const Column& column)
+    : column_(column), has_dictionary_(column.has_dictionary) {
+  entry_of_.reserve(kRow_group_rows_max);
+  if (is_optional()) levels_.reserve(kRow_group_rows_max);
+}
+
+void NumberColumn::clear() {
+  values_.clear();
+  levels_.clear();
+}
+
+ChunkMeta NumberColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch& scratch) const {
+  // A column of nulls only is PLAIN: no bytes at all, which every reader can read.
+  Encoding encoding = Encoding::plain;
+  std::optional<Numbers> dictionary;
+  if (!values_.empty() && column_.type != PhysicalType::real64) {
+    encoding = Encoding::delta_binary_packed;
+  } else if (!values_.empty()) {
+    encoding = choose_encoding(values_, scratch);
+    if (encoding == Encoding::rle_dictionary) {
+      dictionary = make_dictionary(values_, values_.size() / 8 + 1, scratch.indices);
+      if (!dictionary) encoding = Encoding::byte_stream_split;
+    }
+  }
+
+  ChunkWriter writer(column_, out_offset, out, scratch);
+  unsigned index_width = 0;
+  if (dictionary) {
+    index_width = hybrid_width(static_cast<std::uint32_t>(dictionary->size() - 1));
+    encode_plain(*dictionary, writer.begin_page());
+    writer.end_dictionary_page(dictionary->size());
+  }
+  for_each_page(levels_, values_.size(), [&](const PageRange& range) {
+    Bytes& page = writer.begin_page();
+    put_levels(levels_, range, page);
+    const std::size_t count = range.value_end - range.value_begin;
+    const auto values = std::span(values_).subspan(range.value_begin, count);
+    switch (encoding) {
+      case Encoding::delta_binary_packed:
+        encode_delta(values, column_.type == PhysicalType::int32 ? 32 : 64, page);
+        break;
+      case Encoding::byte_stream_split:
+        encode_split(values, page);
+        break;
+      case Encoding::rle_dictionary:
+        put_indices(std::span(scratch.indices).subspan(range.value_begin, count), index_width,
+                    page);
+        break;
+      default:
+        encode_plain(values, page);
+    }
+    writer.end_data_page(range.row_end - range.row_begin, encoding);
+  });
+
+  ChunkMeta meta = writer.finish(encoding, is_optional());
+  meta.null_count = meta.values - static_cast<std::int64_t>(values_.size());
+  if (column_.has_bounds && !values_.empty()) {
+    const std::size_t size = column_.type == PhysicalType::int32 ? 4 : 8;
+    std::int64_t low = values_.front(), high = low;
+    for (const std::int64_t value : values_) {
+      low = std::min(low, value);
+      high = std::max(high, value);
+    }
+    meta.value_min = chars(low, size);
+    meta.value_max = chars(high, size);
+  }
+  return meta;
+}
+
+std::uint32_t StringColumn::add(std::string_view value) {
+  const auto next = static_cast<std::uint32_t>(ends_.size() - 1);
+  if (has_dictionary_) {
+    const std::uint32_t found =
+        table_.find_or_note(std::hash<std::string_view>{}(value), next,
+                            [&](std::uint32_t index) { return entry(index) == value; });
+    if (found != IndexTable::kNone) {
+      add_again(found);
+      return found;
+    }
+    if (bytes_.size() + value.size() > kDictionary_bytes_max) has_dictionary_ = false;
+  }
+  bytes_.append(value);
+  ends_.push_back(bytes_.size());
+  add_again(next);
+  return next;
+}
+
+void StringColumn::clear() {
+  has_dictionary_ = column_.has_dictionary;
+  bytes_.clear();
+  ends_.resize(1);
+  entry_of_.clear();
+  table_.clear();
+  plain_bytes_ = 0;
+  levels_.clear();
+}
+
+bool StringColumn::dictionary_pays() const noexcept {
+  if (!has_dictionary_ || entry_of_.empty()) return false;
+  const std::size_t entries = ends_.size() - 1;
+  const unsigned width = hybrid_width(static_cast<std::uint32_t>(entries - 1));
+  const std::size_t dictionary_bytes = bytes_.size() + entries * sizeof(std::uint32_t);
+  return dictionary_bytes + entry_of_.size() * width / 8 < plain_bytes_;
+}
+
+ChunkMeta StringColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch& scratch) const {
+  ChunkWriter writer(column_, out_offset, out, scratch);
+  const bool is_dictionary = dictionary_pays();
+  const Encoding encoding = is_dictionary ? Encoding::rle_dictionary : Encoding::plain;
+  const auto entries = static_cast<std::uint32_t>(ends_.size() - 1);
+  unsigned index_width = 0;
+  if (is_dictionary) {
+    index_width = hybrid_width(entries - 1);
+    Bytes& page = writer.begin_page();
+    for (std::uint32_t i = 0; i < entries; ++i) encode_plain(entry(i), page);
+    writer.end_dictionary_page(entries);
+  }
+  const auto write_page = [&](const PageRange& range) {
+    Bytes& page = writer.begin_page();
+    put_levels(levels_, range, page);
+    const auto values =
+        std::span(entry_of_).subspan(range.value_begin, range.value_end - range.value_begin);
+    if (is_dictionary) {
+      put_indices(values, index_width, page);
+    } else {
+      for (const std::uint32_t value : values) encode_plain(entry(value), page);
+    }
+    writer.end_data_page(range.row_end - range.row_begin, encoding);
+  };
+  if (is_dictionary) {
+    for_each_page(levels_, entry_of_.size(), write_page);
+  } else {
+    const auto value_bytes = [&](std::size_t value) { return length_bytes(entry_of_[value]); };
+    for_each_page(levels_, entry_of_.size(), value_bytes, write_page);
+  }
+
+  ChunkMeta meta = writer.finish(encoding, is_optional());
+  meta.null_count = meta.values - static_cast<std::int64_t>(entry_of_.size());
+  if (column_.has_bounds && entries > 0) {
+    std::string_view low = entry(0), high = low;
+    for (std::uint32_t i = 1; i < entries; ++i) {
+      low = std::min(low, entry(i));
+      high = std::max(high, entry(i));
+    }
+    if (low.size() <= kBound_bytes_max && high.size() <= kBound_bytes_max) {
+      meta.value_min = low;
+      meta.value_max = high;
+    }
+  }
+  return meta;
+}
+
+}  // namespace runlog::format

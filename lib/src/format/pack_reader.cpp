@@ -1,0 +1,251 @@
+// PackReader: the footer's promises are checked when a pack is opened, each row group's when it is
+// loaded.
+#include <array>
+#include <bit>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "base/bytes.hpp"
+#include "format/chunk_reader.hpp"
+#include "format/pack.hpp"
+#include "format/pack_info.hpp"
+#include "format/parquet_footer.hpp"
+#include "format/parquet_schema.hpp"
+
+namespace runlog::format {
+namespace {
+
+constexpr std::size_t kTail_bytes = sizeof(std::uint32_t) + kParquet_magic.size();
+
+Error corrupt(std::string message) {
+  return {Errc::corrupt, 0, std::move(message)};
+}
+Error unsupported(std::string message) {
+  return {Errc::unsupported, 0, std::move(message)};
+}
+
+// The footer's bytes, found from the end of the file.
+Result<std::span<const std::byte>> find_footer(std::span<const std::byte> file) {
+  const std::string_view text = as_text(file);
+  const bool has_head = text.starts_with(kParquet_magic);
+  const bool has_tail =
+      file.size() >= kParquet_magic.size() + kTail_bytes && text.ends_with(kParquet_magic);
+  if (!has_head && !has_tail) return unsupported("not a Parquet file");
+  if (!has_head || !has_tail) {
+    return corrupt("the file is cut off or its first or last four bytes are damaged");
+  }
+  const auto inner =
+      file.subspan(kParquet_magic.size(), file.size() - kParquet_magic.size() - kTail_bytes);
+  const std::size_t footer_bytes = load<std::uint32_t>(inner.data() + inner.size());
+  if (footer_bytes > inner.size() || footer_bytes > kFooter_bytes_max) {
+    return corrupt("the footer would take " + std::to_string(footer_bytes) +
+                   " bytes of a file of " + std::to_string(file.size()));
+  }
+  return inner.last(footer_bytes);
+}
+
+// Columns behind ours are a compatible extension; ours must be as they are.
+Result<void> check_schema(const std::vector<SchemaLeaf>& schema) {
+  for (std::size_t i = 0; i < kColumns.size(); ++i) {
+    const Column& column = kColumns[i];
+    const bool is_ours = i < schema.size() && schema[i].name == column.name &&
+                         schema[i].type == static_cast<std::int32_t>(column.type) &&
+                         schema[i].repetition == static_cast<std::int32_t>(column.repetition) &&
+                         schema[i].annotation == column.annotation && schema[i].children == 0;
+    if (!is_ours) {
+      return unsupported("not a runlog pack: column " + std::to_string(i) + " is not " +
+                         std::string(column.name) + " as packs have it");
+    }
+  }
+  return {};
+}
+
+// A bound of the time column as a number; `otherwise` where there is none.
+std::int64_t bound(const std::optional<std::string>& value, std::int64_t otherwise) {
+  if (!value || value->size() != sizeof(std::int64_t)) return otherwise;
+  return load<std::int64_t>(as_bytes(*value).data());
+}
+
+// Chunks lie one behind the other from `begin`, with nothing between them. So an offset cannot lead
+// to another column's pages, and no byte before the footer is outside a chunk.
+Result<PackReader::RowGroup> check_row_group(const RowGroupMeta& group, std::size_t columns,
+                                             std::uint64_t begin, std::uint64_t data_end) {
+  if (group.chunks.size() != columns) return corrupt("it has not one chunk per column");
+  if (group.rows <= 0) return corrupt("it has no rows");
+  if (group.rows > static_cast<std::int64_t>(kRow_group_rows_max)) {
+    return unsupported("it has " + std::to_string(group.rows) + " rows; packs have up to " +
+                       std::to_string(kRow_group_rows_max));
+  }
+  PackReader::RowGroup checked;
+  checked.begin = checked.end = begin;
+  checked.rows = static_cast<std::uint64_t>(group.rows);
+  for (std::size_t i = 0; i < columns; ++i) {
+    const ChunkMeta& chunk = group.chunks[i];
+    const auto fail = [&](std::string_view why) {
+      return "column " + chunk.name + " " + std::string(why);
+    };
+    if (i < kColumns.size()) {
+      if (chunk.name != kColumns[i].name || chunk.type != kColumns[i].type) {
+        return corrupt(fail("is not as the schema has it"));
+      }
+      if (chunk.codec != Codec::lz4_raw) return unsupported(fail("is not compressed as LZ4_RAW"));
+    }
+    if (chunk.values != group.rows) return corrupt(fail("has not one value per row"));
+    if (chunk.offset() < 0 || static_cast<std::uint64_t>(chunk.offset()) != checked.end ||
+        chunk.data_page_offset < chunk.offset() || chunk.compressed_bytes <= 0 ||
+        static_cast<std::uint64_t>(chunk.compressed_bytes) > data_end - checked.end) {
+      return corrupt(fail("is not where it belongs"));
+    }
+    checked.end += static_cast<std::uint64_t>(chunk.compressed_bytes);
+  }
+  const ChunkMeta& time = group.chunks[kTime];
+  checked.time_min_ns = bound(time.value_min, std::numeric_limits<std::int64_t>::min());
+  checked.time_max_ns = bound(time.value_max, std::numeric_limits<std::int64_t>::max());
+  return checked;
+}
+
+std::string row_group_prefix(std::size_t index) {
+  return "row group " + std::to_string(index) + ": ";
+}
+
+}  // namespace
+
+struct PackReader::State {
+  std::span<const std::byte> file = {};
+  Footer footer = {};
+  PackInfo info = {};
+  std::vector<RowGroup> row_groups = {};
+  std::uint64_t rows = 0;
+
+  // Of the row group that was loaded last.
+  std::array<DecodedColumn, kColumns.size()> columns = {};
+  std::vector<Record> records = {};
+
+  Result<void> check() {
+    if (auto ours = check_schema(footer.schema); !ours) return ours;
+    auto decoded = decode_info(footer.key_values);
+    if (!decoded) return std::move(decoded).error();
+    info = std::move(*decoded);
+    if (!footer.has_checksum) return unsupported("the footer has no checksum");
+    return {};
+  }
+
+  Result<void> check_row_groups(std::uint64_t data_end) {
+    std::uint64_t begin = kParquet_magic.size();
+    row_groups.reserve(footer.row_groups.size());
+    for (const RowGroupMeta& group : footer.row_groups) {
+      auto checked = check_row_group(group, footer.schema.size(), begin, data_end);
+      if (!checked) {
+        Error error = std::move(checked).error();
+        error.message.insert(0, row_group_prefix(row_groups.size()));
+        return error;
+      }
+      begin = checked->end;
+      rows += checked->rows;
+      row_groups.push_back(*checked);
+    }
+    if (static_cast<std::int64_t>(rows) != footer.rows || begin != data_end) {
+      return corrupt("the row groups do not add up to the file");
+    }
+    return {};
+  }
+
+  void make_records(std::size_t rows_in_group) {
+    records.clear();
+    records.reserve(rows_in_group);
+    const auto number = [&](ColumnIndex column, std::size_t row) {
+      return columns[column].numbers[row];
+    };
+    const auto string_if = [&](ColumnIndex column, std::size_t row) {
+      return columns[column].has_value(row) ? std::optional(columns[column].strings[row])
+                                            : std::nullopt;
+    };
+    const auto number_if = [&](ColumnIndex column, std::size_t row) {
+      return columns[column].has_value(row) ? std::optional(number(column, row)) : std::nullopt;
+    };
+    // Rows of one kind share the view into the dictionary, so most look-ups are saved.
+    std::string_view kind_text;
+    Kind kind = Kind::unknown;
+    for (std::size_t row = 0; row < rows_in_group; ++row) {
+      const std::string_view text = columns[kKind].strings[row];
+      if (text.data() != kind_text.data() || text.size() != kind_text.size()) {
+        kind_text = text;
+        kind = kind_from_name(text);
+      }
+      Record record{.seq = number(kSeq, row),
+                    .lane = static_cast<std::int32_t>(number(kLane, row)),
+                    .time_ns = number(kTime, row),
+                    .kind = kind,
+                    .name = columns[kName].strings[row],
+                    .step = number_if(kStep, row),
+                    .int_value = number_if(kInt_value, row),
+                    .text = string_if(kText, row),
+                    .payload = string_if(kPayload, row)};
+      if (columns[kValue].has_value(row)) record.value = std::bit_cast<double>(number(kValue, row));
+      records.push_back(record);
+    }
+  }
+};
+
+PackReader::PackReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PackReader::~PackReader() = default;
+PackReader::PackReader(PackReader&&) noexcept = default;
+PackReader& PackReader::operator=(PackReader&&) noexcept = default;
+
+Result<PackReader> PackReader::open(std::span<const std::byte> bytes) {
+  const auto footer_bytes = find_footer(bytes);
+  if (!footer_bytes) return footer_bytes.error();
+  auto footer = decode_footer(*footer_bytes);
+  if (!footer) return std::move(footer).error();
+  auto state = std::make_unique<State>();
+  state->file = bytes;
+  state->footer = std::move(*footer);
+  if (auto checked = state->check(); !checked) return std::move(checked).error();
+  const std::size_t data_end = bytes.size() - kTail_bytes - footer_bytes->size();
+  if (auto checked = state->check_row_groups(data_end); !checked) {
+    return std::move(checked).error();
+  }
+  return PackReader(std::move(state));
+}
+
+const PackInfo& PackReader::info() const noexcept {
+  return state_->info;
+}
+
+const std::vector<PackReader::RowGroup>& PackReader::row_groups() const noexcept {
+  return state_->row_groups;
+}
+
+std::uint64_t PackReader::rows() const noexcept {
+  return state_->rows;
+}
+
+Result<void> PackReader::read(std::size_t index, const std::function<void(const Record&)>& visit) {
+  const auto records = load(index);
+  if (!records) return records.error();
+  for (const Record& record : *records) visit(record);
+  return {};
+}
+
+Result<std::span<const Record>> PackReader::load(std::size_t index) {
+  State& state = *state_;
+  if (index >= state.row_groups.size()) {
+    return Error{Errc::invalid_argument, 0, "there is no row group " + std::to_string(index)};
+  }
+  const auto rows = static_cast<std::size_t>(state.row_groups[index].rows);
+  std::size_t budget_bytes = kRow_group_decoded_bytes_max;
+  for (std::size_t i = 0; i < kColumns.size(); ++i) {
+    auto decoded = decode_chunk(state.file, state.footer.row_groups[index].chunks[i], kColumns[i],
+                                rows, budget_bytes, state.columns[i]);
+    if (!decoded) {
+      Error error = std::move(decoded).error();
+      error.message.insert(0, row_group_prefix(index));
+      return error;
+    }
+  }
+  state.make_records(rows);
+  return std::span<const Record>(state.records);
+}
+
+}  // namespace runlog::format

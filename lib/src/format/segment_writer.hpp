@@ -1,0 +1,136 @@
+// SegmentWriter: appends records to one mapped segment. It is the format's pen: it knows bytes,
+// blocks, marks and declarations, and nothing of files, threads or who decides when to seal.
+//
+// Crash safety: every record's payload is complete before its commit word is stored (release), and
+// the bytes behind the last record are zero. A process killed between any two instructions leaves
+// whole records and, at most, payload bytes behind a zero commit word, which nobody reads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "format/layout.hpp"
+#include "runlog/record.hpp"
+
+namespace runlog::format {
+
+/// The variable part of an event record; `time_ns` as in Record.
+struct Event {
+  Kind kind = Kind::unknown;
+  std::int64_t time_ns = 0;
+  std::string_view name = {};
+  std::optional<std::int64_t> step = {};
+  std::optional<double> value = {};
+  std::optional<std::int64_t> int_value = {};
+  std::optional<std::string_view> text = {};
+  std::optional<std::string_view> payload = {};
+
+  /// Payload bytes of the record.
+  [[nodiscard]] std::size_t payload_bytes() const noexcept {
+    return kEvent_fixed_bytes + name.size() + (text ? text->size() : 0) +
+           (payload ? payload->size() : 0);
+  }
+};
+
+/// Which series a lane has declared in its current stretch of 64 KiB. One per lane; it outlives the
+/// lane's segments so that its memory is allocated once.
+class Declarations {
+ public:
+  [[nodiscard]] bool is_declared(std::uint32_t series) const noexcept {
+    return series < stretch_of_.size() && stretch_of_[series] == stretch_;
+  }
+  /// May allocate: called off the hot path. False when out of memory.
+  bool set_declared(std::uint32_t series) noexcept;
+  void begin_stretch() noexcept { ++stretch_; }
+
+ private:
+  std::vector<std::uint32_t> stretch_of_;
+  std::uint32_t stretch_ = 1;
+};
+
+class SegmentWriter {
+ public:
+  SegmentWriter() = default;
+
+  /// Writes the header into `memory` (zeroed, `header.segment_bytes` long) and the first block head.
+  void begin(std::span<std::byte> memory, const SegmentHeader& header, std::int64_t time_ns) noexcept;
+
+  /// Appends a metric; `bits` is the value's representation. False: the segment is full (nothing
+  /// was written). The series must be declared (see Declarations).
+  bool append_metric(Tag tag, std::uint32_t series, std::uint64_t bits, bool has_step,
+                     std::int64_t step, std::int64_t time_ns) noexcept {
+    // Unsigned, because steps may be any two numbers; a reader adds modulo 2^64, too.
+    const std::int64_t delta_ns = difference(time_ns, mark_time_ns_);
+    const std::int64_t delta_step = has_step ? difference(step, mark_step_) : 0;
+    if (static_cast<std::uint64_t>(delta_ns) > UINT32_MAX || delta_step > kStep_delta_max ||
+        delta_step < -kStep_delta_max || at_ + kMetric_bytes > block_end_) [[unlikely]] {
+      if (!make_room(kMetric_bytes, true, has_step ? step : mark_step_, time_ns)) return false;
+      return append_metric(tag, series, bits, has_step, step, time_ns);
+    }
+    const auto argument =
+        has_step ? static_cast<std::uint32_t>(delta_step + static_cast<std::int64_t>(kStep_bias)) : 0;
+    const std::uint64_t upper = commit_upper(static_cast<std::uint8_t>(tag), argument);
+    const std::uint64_t who = series | static_cast<std::uint64_t>(delta_ns) << 32;
+    std::byte* const record = base_ + at_;
+    store(record + 8, who);
+    store(record + 16, bits);
+    const std::uint32_t crc = crc32c_words3(group_seed_, at_ << 32 | upper, who, bits);
+    commit(record, upper << 32 | crc);
+    at_ += kMetric_bytes;
+    ++next_seq_;
+    return true;
+  }
+
+  /// Declares `series` as `name` for this stretch. False: full.
+  bool append_series(std::uint32_t series, std::string_view name, std::int64_t time_ns) noexcept;
+
+  /// Appends an event. False: full; check fits() first for events that may be large.
+  bool append_event(const Event& event) noexcept;
+
+  /// Moves on to a fresh block, so that the page being synced is not written again. False: full.
+  bool begin_block(std::int64_t time_ns) noexcept;
+
+  /// Ends the segment. There is always room for it.
+  void seal() noexcept;
+
+  /// Whether an event with this payload size fits into an empty segment of `segment_bytes`.
+  [[nodiscard]] static bool fits(std::size_t payload_bytes, std::size_t segment_bytes) noexcept;
+
+  [[nodiscard]] std::int64_t next_seq() const noexcept { return next_seq_; }
+  [[nodiscard]] std::uint64_t at() const noexcept { return at_; }
+  /// True once per 64 KiB: the caller then begins a new stretch of declarations.
+  [[nodiscard]] bool stretch_is_over() const noexcept { return at_ >= stretch_end_; }
+  void begin_stretch() noexcept { stretch_end_ = at_ + kDeclare_again_bytes; }
+
+ private:
+  // release: pairs with the acquire in SegmentWalker of a live reader. To a SIGKILL the order of
+  // stores is all that matters, and x86 and the release both keep it.
+  static void commit(std::byte* record, std::uint64_t word) noexcept {
+    std::atomic_ref<std::uint64_t>(*reinterpret_cast<std::uint64_t*>(record))
+        .store(word, std::memory_order_release);
+  }
+  [[nodiscard]] static std::int64_t difference(std::int64_t a, std::int64_t b) noexcept {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
+  }
+  bool make_room(std::size_t bytes, bool is_metric, std::int64_t step, std::int64_t time_ns) noexcept;
+  void put(Tag tag, std::size_t payload_bytes) noexcept;
+  void begin_block_here(std::int64_t step, std::int64_t time_ns) noexcept;
+
+  std::byte* base_ = nullptr;
+  std::uint64_t at_ = 0;          // offset of the next record
+  std::uint64_t block_end_ = 0;   // records must end here or before
+  std::uint64_t end_ = 0;         // of the segment, less room for the seal record
+  std::int64_t mark_time_ns_ = 0;
+  std::int64_t mark_step_ = 0;
+  std::uint32_t seed_ = 0;
+  std::uint32_t group_seed_ = 0;
+  std::int64_t next_seq_ = 0;
+  std::int32_t lane_ = 0;
+  std::uint64_t stretch_end_ = 0;
+};
+
+}  // namespace runlog::format

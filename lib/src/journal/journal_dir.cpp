@@ -1,0 +1,111 @@
+#include "journal/journal_dir.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+
+#include "platform/file_system.hpp"
+
+namespace runlog {
+namespace {
+
+bool is_journal(const std::filesystem::path& path) {
+  return parse_journal_name(path.filename().native()).has_value() && stat_file(path / "lanes");
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+}  // namespace
+
+JournalDir JournalDir::of(const std::filesystem::path& root, std::string_view run_id,
+                          std::int64_t rank, const Session& session) {
+  return JournalDir(root / run_id / ("r" + std::to_string(rank) + "-" + to_hex(session)));
+}
+
+Result<void> JournalDir::create() const {
+  for (const auto& directory : {lanes(), packs(), blobs(), shipped()}) {
+    if (auto made = make_directories(directory); !made) return made;
+  }
+  return {};
+}
+
+std::filesystem::path JournalDir::segment(std::uint32_t number) const {
+  return lanes() / numbered_name(number, kSegment_suffix);
+}
+
+std::filesystem::path JournalDir::pack(std::uint32_t number) const {
+  return packs() / numbered_name(number, kPack_suffix);
+}
+
+std::string numbered_name(std::uint32_t number, std::string_view suffix) {
+  std::array<char, 16> digits{};
+  std::snprintf(digits.data(), digits.size(), "%08u", number);
+  return digits.data() + std::string(suffix);
+}
+
+std::optional<std::uint32_t> parse_numbered_name(std::string_view name, std::string_view suffix) {
+  if (name.size() < 8 + suffix.size() || !name.ends_with(suffix)) return {};
+  const std::string_view digits = name.substr(0, name.size() - suffix.size());
+  std::uint32_t number = 0;
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (parsed.ec != std::errc{} || parsed.ptr != digits.data() + digits.size()) return {};
+  return number;
+}
+
+std::optional<Session> parse_session(std::string_view hex) {
+  Session session;
+  if (hex.size() != session.bytes.size() * 2) return {};
+  for (std::size_t i = 0; i < session.bytes.size(); ++i) {
+    const int high = hex_digit(hex[2 * i]);
+    const int low = hex_digit(hex[2 * i + 1]);
+    if (high < 0 || low < 0) return {};
+    session.bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
+  }
+  return session;
+}
+
+std::optional<JournalName> parse_journal_name(std::string_view name) {
+  const std::size_t dash = name.rfind('-');
+  if (name.empty() || name[0] != 'r' || dash == std::string_view::npos) return {};
+  JournalName parsed;
+  const std::string_view digits = name.substr(1, dash - 1);
+  const auto rank = std::from_chars(digits.data(), digits.data() + digits.size(), parsed.rank);
+  if (rank.ec != std::errc{} || rank.ptr != digits.data() + digits.size()) return {};
+  const auto session = parse_session(name.substr(dash + 1));
+  if (!session) return {};
+  parsed.session = *session;
+  return parsed;
+}
+
+Result<std::vector<std::filesystem::path>> find_journals(const std::filesystem::path& given) {
+  // "runs/a/" and "." have no file name to look at: make the path whole first.
+  std::error_code ignored;
+  std::filesystem::path path = std::filesystem::absolute(given, ignored).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  if (is_journal(path)) return std::vector{path};
+  std::vector<std::filesystem::path> found;
+  auto names = list_directory(path);
+  if (!names) return std::move(names).error();
+  for (const std::string& name : *names) {
+    const std::filesystem::path child = path / name;
+    if (is_journal(child)) {
+      found.push_back(child);
+      continue;
+    }
+    if (!is_valid_id(name)) continue;
+    // A run directory that vanishes, is a file or may not be read does not hide the others.
+    const auto inner_names = list_directory(child);
+    if (!inner_names) continue;
+    for (const std::string& inner : *inner_names) {
+      if (is_journal(child / inner)) found.push_back(child / inner);
+    }
+  }
+  return found;
+}
+
+}  // namespace runlog

@@ -1,0 +1,78 @@
+// JournalDir: the names inside a journal directory. The directory is the state: which file lies where
+// says what has happened to it, and rename moves it on.
+//
+//   <root>/<run_id>/r<rank>-<session>/
+//     LOCK              held by the writer, or by whoever adopted the journal
+//     meta.json         who and where; written once
+//     crash             the crash marker, written by the signal handler
+//     end.json          how it ended; written at the end or by recovery
+//     lanes/NNNNNNNN.seg    segments, open, sealed or spare
+//     packs/NNNNNNNN.parquet   packed, not yet acknowledged by the store
+//     blobs/<sha256>    staged artifacts, not yet acknowledged
+//     shipped/          packs, blobs and end.json the store has
+//     torn/             originals of damaged segments
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "runlog/result.hpp"
+
+namespace runlog {
+
+class JournalDir {
+ public:
+  JournalDir() = default;
+  explicit JournalDir(std::filesystem::path path) : path_(std::move(path)) {}
+
+  static JournalDir of(const std::filesystem::path& root, std::string_view run_id, std::int64_t rank,
+                       const Session& session);
+
+  /// Creates the directory and its subdirectories.
+  [[nodiscard]] Result<void> create() const;
+
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  [[nodiscard]] std::filesystem::path lock() const { return path_ / "LOCK"; }
+  [[nodiscard]] std::filesystem::path meta() const { return path_ / "meta.json"; }
+  [[nodiscard]] std::filesystem::path crash() const { return path_ / "crash"; }
+  [[nodiscard]] std::filesystem::path end() const { return path_ / "end.json"; }
+  [[nodiscard]] std::filesystem::path lanes() const { return path_ / "lanes"; }
+  [[nodiscard]] std::filesystem::path packs() const { return path_ / "packs"; }
+  [[nodiscard]] std::filesystem::path blobs() const { return path_ / "blobs"; }
+  [[nodiscard]] std::filesystem::path shipped() const { return path_ / "shipped"; }
+  [[nodiscard]] std::filesystem::path torn() const { return path_ / "torn"; }
+  [[nodiscard]] std::filesystem::path segment(std::uint32_t number) const;
+  [[nodiscard]] std::filesystem::path pack(std::uint32_t number) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// "00000042" + suffix.
+[[nodiscard]] std::string numbered_name(std::uint32_t number, std::string_view suffix);
+/// The number in such a name; nothing when it is another name.
+[[nodiscard]] std::optional<std::uint32_t> parse_numbered_name(std::string_view name,
+                                                               std::string_view suffix);
+
+/// Rank and session in "r<rank>-<session>".
+struct JournalName {
+  std::int64_t rank = 0;
+  Session session = {};
+};
+[[nodiscard]] std::optional<JournalName> parse_journal_name(std::string_view name);
+[[nodiscard]] std::optional<Session> parse_session(std::string_view hex);
+
+/// The journal directories at or below `path` (a journal, a run or a root), sorted by path.
+/// not_found when `path` does not exist; other names are skipped.
+[[nodiscard]] Result<std::vector<std::filesystem::path>> find_journals(
+    const std::filesystem::path& path);
+
+inline constexpr std::string_view kSegment_suffix = ".seg";
+inline constexpr std::string_view kPack_suffix = ".parquet";
+
+}  // namespace runlog

@@ -1,0 +1,104 @@
+#include "journal/lane.hpp"
+
+#include "platform/clock.hpp"
+#include "platform/file_system.hpp"
+
+namespace runlog {
+namespace {
+
+constexpr std::int64_t kRetry_prepare_ns = 100'000'000;
+
+}  // namespace
+
+Lane::~Lane() {
+  if (segment_ != nullptr) segment_->release();
+}
+
+bool Lane::append_event(const format::Event& event) noexcept {
+  if (!format::SegmentWriter::fits(event.payload_bytes(), shared_.pool.limits().segment_bytes)) {
+    count_drop();
+    return false;
+  }
+  return append(event.time_ns,
+                [&](format::SegmentWriter& writer) { return writer.append_event(event); });
+}
+
+bool Lane::declare(format::SegmentWriter& writer, std::uint32_t series,
+                   std::int64_t time_ns) noexcept {
+  return writer.append_series(series, shared_.series.name(series), time_ns) &&
+         declarations_.set_declared(series);
+}
+
+// Ends the append that is under way, and the lane's claim on its segment: what was appended belongs
+// to the keeper now. The next segment continues the numbering.
+void Lane::let_go() noexcept {
+  next_seq_ = segment_->writer.next_seq();
+  segment_->gate.leave();
+  segment_->release();
+  segment_ = nullptr;
+}
+
+void Lane::count_drop() noexcept {
+  dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+bool Lane::open_segment(std::int64_t time_ns) noexcept {
+  OpenSegment* segment = shared_.pool.take();
+  if (segment == nullptr && time_ns >= retry_at_ns_) {
+    // The keeper is late, or there is none (a forked child): the writer goes on by itself.
+    auto prepared = shared_.pool.prepare();
+    if (prepared) {
+      segment = *prepared;
+      shared_.pool.count_late();
+    } else {
+      if (shared_.report) shared_.report(prepared.error());
+      if (shared_.wake) shared_.wake();
+      if (shared_.overflow == Overflow::block && shared_.wait_for_spare) {
+        shared_.wait_for_spare(shared_.overflow_block);
+        segment = shared_.pool.take();
+      }
+      retry_at_ns_ = time_ns + kRetry_prepare_ns;
+    }
+  }
+  if (segment == nullptr) return false;
+  retry_at_ns_ = 0;
+  segment->lane = number_;
+  segment->header = {.session = shared_.session,
+                     .number = segment->number,
+                     .lane = number_,
+                     .first_seq = next_seq_,
+                     .created_ns = time_ns,
+                     .segment_bytes = static_cast<std::uint32_t>(segment->file.bytes().size())};
+  segment->writer.begin(segment->file.bytes(), segment->header, time_ns);
+  declarations_.begin_stretch();
+  if (const std::uint64_t pending = dropped() - gapped(); pending > 0) {
+    const format::Event gap{.kind = Kind::gap,
+                            .time_ns = time_ns,
+                            .name = "dropped",
+                            .int_value = static_cast<std::int64_t>(pending),
+                            .text = "no space for a segment (disk full, quota or disk budget)"};
+    if (segment->writer.append_event(gap)) {
+      gapped_.store(gapped() + pending, std::memory_order_relaxed);
+      records_.store(records_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+  }
+  segment->written_at.store(segment->writer.at(), std::memory_order_relaxed);
+  segment_ = segment;
+  segment->retain();  // the keeper's
+  OpenSegment* head = shared_.opened.load(std::memory_order_relaxed);
+  do {
+    segment->next_opened = head;
+    // release: pairs with the acquire of Journal::take_opened
+  } while (!shared_.opened.compare_exchange_weak(head, segment, std::memory_order_release,
+                                                 std::memory_order_relaxed));
+  if (shared_.wake) shared_.wake();  // a spare is wanted
+  return true;
+}
+
+// Sync::each_record. Inside the gate, so the keeper cannot end the map meanwhile.
+void Lane::sync_record() noexcept {
+  const auto synced = sync_data(segment_->file.fd(), segment_->file.path());
+  if (!synced && shared_.report) shared_.report(synced.error());
+}
+
+}  // namespace runlog

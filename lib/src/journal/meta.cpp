@@ -1,0 +1,174 @@
+#include "journal/meta.hpp"
+
+#include <boost/property_tree/json_parser.hpp>
+#include <boost/property_tree/ptree.hpp>
+#include <sstream>
+
+#include "base/json_text.hpp"
+
+namespace runlog {
+namespace {
+
+using boost::property_tree::ptree;
+
+constexpr int kDepth_max = 32;
+
+// The parser recurses per level: a hostile file of brackets must not overflow the stack.
+bool is_too_deep(std::string_view json) {
+  int depth = 0;
+  for (const char c : json) {
+    if (c == '{' || c == '[') ++depth;
+    if (c == '}' || c == ']') --depth;
+    if (depth > kDepth_max) return true;
+  }
+  return false;
+}
+
+Result<ptree> parse(std::string_view json, std::string_view path) {
+  const auto corrupt = [&](std::string_view why) {
+    return Error{Errc::corrupt, 0, std::string(path) + " is not valid JSON: " + std::string(why)};
+  };
+  if (json.size() > kMeta_bytes_max || is_too_deep(json)) return corrupt("too large or too deep");
+  try {
+    ptree tree;
+    std::istringstream stream{std::string(json)};
+    boost::property_tree::read_json(stream, tree);
+    return tree;
+  } catch (const std::exception& error) {
+    return corrupt(error.what());
+  }
+}
+
+}  // namespace
+
+std::string to_json(const Meta& meta) {
+  std::string out;
+  JsonObject object(out);
+  object.add("version", std::int64_t{meta.version})
+      .add("runlog", meta.runlog_version)
+      .add("run_id", meta.run_id)
+      .add("project", meta.project)
+      .add("experiment", meta.experiment)
+      .add("name", meta.name)
+      .add("group", meta.group)
+      .add("parent_run", meta.parent_run)
+      .add("parent_session", meta.parent_session)
+      .add("session", meta.session)
+      .add("rank", meta.rank)
+      .add("world", meta.world)
+      .add("local_rank", meta.local_rank)
+      .add("host", meta.host)
+      .add("boot_id", meta.boot_id)
+      .add("pid", meta.pid)
+      .add("start_ticks", meta.start_ticks)
+      .add("command_line", meta.command_line)
+      .add("created_unix_ns", meta.created_unix_ns)
+      .add("store", meta.store_url)
+      .add("clock", meta.uses_tsc ? "tsc" : "clock_gettime")
+      .add_real("ticks_per_second", meta.ticks_per_second)
+      .add("segment_bytes", static_cast<std::int64_t>(meta.segment_bytes))
+      .end();
+  out += '\n';
+  return out;
+}
+
+Result<Meta> parse_meta(std::string_view json, std::string_view path) {
+  auto tree = parse(json, path);
+  if (!tree) return std::move(tree).error();
+  Meta meta;
+  const auto text = [&](const char* key) { return tree->get<std::string>(key, ""); };
+  const auto number = [&](const char* key, std::int64_t absent) {
+    return tree->get<std::int64_t>(key, absent);
+  };
+  meta.version = static_cast<int>(number("version", 1));
+  meta.runlog_version = text("runlog");
+  meta.run_id = text("run_id");
+  meta.project = text("project");
+  meta.experiment = text("experiment");
+  meta.name = text("name");
+  meta.group = text("group");
+  meta.parent_run = text("parent_run");
+  meta.parent_session = text("parent_session");
+  meta.session = text("session");
+  meta.rank = number("rank", 0);
+  meta.world = number("world", 1);
+  meta.local_rank = number("local_rank", 0);
+  meta.host = text("host");
+  meta.boot_id = text("boot_id");
+  meta.command_line = text("command_line");
+  meta.pid = number("pid", 0);
+  meta.start_ticks = number("start_ticks", 0);
+  meta.created_unix_ns = number("created_unix_ns", 0);
+  meta.store_url = text("store");
+  meta.uses_tsc = text("clock") == "tsc";
+  meta.ticks_per_second = tree->get<double>("ticks_per_second", 0);
+  meta.segment_bytes = static_cast<std::uint64_t>(number("segment_bytes", 0));
+  return meta;
+}
+
+std::string to_json(const End& end, const Meta& meta) {
+  std::string out;
+  JsonObject(out)
+      .add("version", std::int64_t{1})
+      .add("run_id", meta.run_id)
+      .add("session", meta.session)
+      .add("rank", meta.rank)
+      .add("state", end.state)
+      .add("reason", end.reason)
+      .add("signal", std::int64_t{end.signal})
+      .add("ended_unix_ns", end.ended_unix_ns)
+      .add("records_lost", static_cast<std::int64_t>(end.records_lost))
+      .end();
+  out += '\n';
+  return out;
+}
+
+Result<End> parse_end(std::string_view json, std::string_view path) {
+  auto tree = parse(json, path);
+  if (!tree) return std::move(tree).error();
+  End end;
+  end.state = tree->get<std::string>("state", "");
+  end.reason = tree->get<std::string>("reason", "");
+  end.signal = tree->get<int>("signal", 0);
+  end.ended_unix_ns = tree->get<std::int64_t>("ended_unix_ns", 0);
+  end.records_lost = tree->get<std::uint64_t>("records_lost", 0);
+  return end;
+}
+
+std::string without_secrets(std::string_view url) {
+  std::string out(url);
+  const std::size_t scheme = out.find("://");
+  if (scheme != std::string::npos) {
+    const std::size_t host_end = out.find_first_of("/?#", scheme + 3);
+    const std::size_t at = out.rfind('@', host_end == std::string::npos ? out.size() : host_end);
+    if (at != std::string::npos && at > scheme) out.erase(scheme + 3, at - scheme - 2);
+  }
+  const std::size_t query = out.find('?');
+  if (query == std::string::npos || scheme == std::string::npos) return out;
+  // What may stay is listed, not what must go: the next secret's name is not known yet.
+  std::string kept;
+  std::string_view rest = std::string_view(out).substr(query + 1);
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('&'), rest.size());
+    const std::string_view pair = rest.substr(0, end);
+    const std::string_view key = pair.substr(0, std::min(pair.find('='), pair.size()));
+    if (key == "region" || key == "endpoint" || key == "profile") {
+      kept += (kept.empty() ? '?' : '&');
+      kept += pair;
+    }
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return out.substr(0, query) + kept;
+}
+
+std::optional<std::string> parse_torchelastic_error(std::string_view json) {
+  auto tree = parse(json, "error file");
+  if (!tree) return {};
+  // {"message": "…"} or {"message": {"message": "…", "extraInfo": {…}}}
+  auto message = tree->get<std::string>("message.message", "");
+  if (message.empty()) message = tree->get<std::string>("message", "");
+  if (message.empty()) return {};
+  return message;
+}
+
+}  // namespace runlog

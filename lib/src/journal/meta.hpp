@@ -1,0 +1,54 @@
+// Meta: meta.json and end.json, the two small texts beside a journal's data: who writes, and how it
+// ended. The only place that knows their keys.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runlog/result.hpp"
+
+namespace runlog {
+
+struct Meta {
+  int version = 1;
+  std::string runlog_version = {};
+  std::string run_id = {}, project = {}, experiment = {}, name = {}, group = {};
+  std::string parent_run = {}, parent_session = {};
+  std::string session = {};
+  std::int64_t rank = 0, world = 1, local_rank = 0;
+  std::string host = {}, boot_id = {}, command_line = {};
+  std::int64_t pid = 0, start_ticks = 0;
+  std::int64_t created_unix_ns = 0;
+  std::string store_url = {};  ///< without secrets
+  bool uses_tsc = false;
+  double ticks_per_second = 0;
+  std::uint64_t segment_bytes = 0;
+};
+
+[[nodiscard]] std::string to_json(const Meta& meta);
+/// Unknown keys are ignored, absent ones keep their defaults. Errors: corrupt (not our JSON).
+[[nodiscard]] Result<Meta> parse_meta(std::string_view json, std::string_view path);
+
+struct End {
+  std::string state = {};  ///< "complete", "failed", "cancelled", "crashed"
+  std::string reason = {};
+  int signal = 0;
+  std::int64_t ended_unix_ns = 0;
+  std::uint64_t records_lost = 0;
+};
+[[nodiscard]] std::string to_json(const End& end, const Meta& meta);
+[[nodiscard]] Result<End> parse_end(std::string_view json, std::string_view path);
+
+inline constexpr std::uint64_t kMeta_bytes_max = 256u << 10;
+
+/// `url` without user:password@ and without the values of query keys that may be secret.
+[[nodiscard]] std::string without_secrets(std::string_view url);
+
+/// The message in a TORCHELASTIC_ERROR_FILE (JSON), or nothing.
+[[nodiscard]] std::optional<std::string> parse_torchelastic_error(std::string_view json);
+
+}  // namespace runlog

@@ -1,0 +1,150 @@
+#include "journal/segment_merge.hpp"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace runlog {
+
+// One lane: its segments in order, the walker in the current one, and the batch being handed out.
+struct SegmentMerge::LaneCursor {
+  std::vector<std::size_t> segments;  // indexes into segments_, by first_seq
+  std::size_t position = 0;
+  std::optional<format::SegmentWalker> walker;
+  std::vector<Record> batch;
+  std::size_t next_in_batch = 0;
+  std::int64_t end_seq = INT64_MAX;  // of the segment before the current one, where there is one
+};
+
+SegmentMerge::SegmentMerge(std::vector<SegmentInput> segments, FindName find_name)
+    : segments_(std::move(segments)), find_name_(std::move(find_name)), counts_(segments_.size()) {
+  std::map<std::int32_t, std::unique_ptr<LaneCursor>> by_lane;
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    auto& lane = by_lane[segments_[i].header.lane];
+    if (!lane) lane = std::make_unique<LaneCursor>();
+    lane->segments.push_back(i);
+  }
+  for (auto& [number, lane] : by_lane) {
+    std::sort(lane->segments.begin(), lane->segments.end(), [&](std::size_t a, std::size_t b) {
+      const format::SegmentHeader& one = segments_[a].header;
+      const format::SegmentHeader& other = segments_[b].header;
+      return std::tie(one.first_seq, one.created_ns, one.number) <
+             std::tie(other.first_seq, other.created_ns, other.number);
+    });
+    for (std::size_t i = 0; i + 1 < lane->segments.size(); ++i) {
+      SegmentInput& segment = segments_[lane->segments[i]];
+      // A lane opens its next segment only when it has left this one: the file is final. A copy
+      // made beside a live writer may be older than that; see fill().
+      const bool is_live = segment.settled_end != UINT64_MAX;
+      if (is_live || segment.end_seq) continue;
+      segment.end_seq = segments_[lane->segments[i + 1]].header.first_seq;
+    }
+    lanes_.push_back(std::move(lane));
+  }
+}
+
+SegmentMerge::~SegmentMerge() = default;
+SegmentMerge::SegmentMerge(SegmentMerge&&) noexcept = default;
+SegmentMerge& SegmentMerge::operator=(SegmentMerge&&) noexcept = default;
+
+void SegmentMerge::fill(LaneCursor& lane) {
+  while (lane.next_in_batch == lane.batch.size() && lane.position < lane.segments.size()) {
+    const std::size_t index = lane.segments[lane.position];
+    SegmentInput& segment = segments_[index];
+    if (!lane.walker) {
+      // A header rebuilt from a later block begins too late. The segment before it knows better, and
+      // so the walker counts what was lost in between. (Where the header is whole, a difference is
+      // a segment that is not ours to read: in a pack, or not given.)
+      if (!format::parse_header(segment.bytes)) {
+        segment.header.first_seq = std::min(segment.header.first_seq, lane.end_seq);
+      }
+      lane.walker.emplace(segment.bytes, segment.header,
+                          format::WalkOptions{.path = segment.path,
+                                              .end_seq = segment.end_seq,
+                                              .settled_end = segment.settled_end,
+                                              .find_name = find_name_});
+    }
+    lane.next_in_batch = 0;
+    if (lane.walker->next(lane.batch)) continue;
+    Count& count = counts_[index];
+    count.first_seq = segment.header.first_seq;
+    count.end_seq = lane.walker->end_seq();
+    lane.end_seq = count.end_seq;
+    const bool is_copy = segment.settled_end != UINT64_MAX;
+    if (is_copy && !lane.walker->is_sealed() && lane.position + 1 < lane.segments.size() &&
+        lane.end_seq < segments_[lane.segments[lane.position + 1]].header.first_seq) {
+      // The copy was made before the writer's last records here. To go on would show a hole that is
+      // none, and a follower would never come back for it: the lane ends here for this reading.
+      lane.position = lane.segments.size();
+      lane.walker.reset();
+      return;
+    }
+    for (const Damage& damage : lane.walker->damage()) {
+      ++count.damage_stretches;
+      count.records_lost += damage.records_lost;
+      damage_.push_back(damage);
+    }
+    // The walker stays until the next fill: the last record handed out may view its strings.
+    lane.walker.reset();
+    ++lane.position;
+  }
+}
+
+SegmentMerge::LaneCursor* SegmentMerge::first() {
+  LaneCursor* best = nullptr;
+  for (const auto& lane : lanes_) {
+    if (lane->next_in_batch == lane->batch.size()) fill(*lane);
+    if (lane->next_in_batch == lane->batch.size()) continue;
+    if (best == nullptr) {
+      best = lane.get();
+      continue;
+    }
+    const Record& mine = lane->batch[lane->next_in_batch];
+    const Record& other = best->batch[best->next_in_batch];
+    if (std::tie(mine.time_ns, mine.lane, mine.seq) < std::tie(other.time_ns, other.lane, other.seq)) {
+      best = lane.get();
+    }
+  }
+  return best;
+}
+
+const Record* SegmentMerge::peek() {
+  LaneCursor* const lane = first();
+  return lane == nullptr ? nullptr : &lane->batch[lane->next_in_batch];
+}
+
+bool SegmentMerge::next(Record& record) {
+  LaneCursor* const lane = first();
+  if (lane == nullptr) return false;
+  record = lane->batch[lane->next_in_batch++];
+  return true;
+}
+
+FindName names_in(std::vector<SegmentInput> segments) {
+  struct Names {
+    std::vector<SegmentInput> segments;
+    std::map<std::uint32_t, std::string> found;
+    bool searched = false;
+  };
+  auto names = std::make_shared<Names>();
+  names->segments = std::move(segments);
+  return [names](std::uint32_t series) -> std::optional<std::string> {
+    if (!names->searched) {
+      names->searched = true;
+      for (const SegmentInput& segment : names->segments) {
+        format::SegmentWalker walker(segment.bytes, segment.header, {});
+        std::vector<Record> ignored;
+        while (walker.next(ignored)) {
+        }
+        for (std::uint32_t id = 0; id < walker.names_end(); ++id) {
+          if (!walker.name_of(id).empty()) names->found.emplace(id, walker.name_of(id));
+        }
+      }
+    }
+    const auto found = names->found.find(series);
+    if (found == names->found.end()) return {};
+    return found->second;
+  };
+}
+
+}  // namespace runlog

@@ -1,0 +1,67 @@
+// SegmentMerge: the records of several segments of one journal, merged by time. The packer, the reader
+// and recovery all read segments through it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "format/segment_walker.hpp"
+
+namespace runlog {
+
+struct SegmentInput {
+  std::span<const std::byte> bytes = {};  ///< must outlive the merge
+  format::SegmentHeader header = {};
+  std::string path = {};
+  std::optional<std::int64_t> end_seq = {};  ///< seq after its last record, where known
+  std::uint64_t settled_end = UINT64_MAX;    ///< see format::WalkOptions
+};
+
+using FindName = std::function<std::optional<std::string>(std::uint32_t)>;
+
+class SegmentMerge {
+ public:
+  /// Segments in any order; those of one lane are read one after the other by first_seq. Where two
+  /// neighbours of a lane are both given, the second tells where the first must end.
+  explicit SegmentMerge(std::vector<SegmentInput> segments, FindName find_name = {});
+  ~SegmentMerge();
+  SegmentMerge(SegmentMerge&&) noexcept;
+  SegmentMerge& operator=(SegmentMerge&&) noexcept;
+
+  /// The next record by (time, lane, seq); false at the end. Views live until the next call.
+  bool next(Record& record);
+  /// The record next() would return, or nullptr.
+  [[nodiscard]] const Record* peek();
+
+  /// Complete at the end.
+  [[nodiscard]] const std::vector<Damage>& damage() const noexcept { return damage_; }
+
+  /// Per segment, in the order given; complete at the end.
+  struct Count {
+    std::int64_t first_seq = 0, end_seq = 0;
+    std::uint64_t damage_stretches = 0, records_lost = 0;
+  };
+  [[nodiscard]] const std::vector<Count>& counts() const noexcept { return counts_; }
+
+ private:
+  struct LaneCursor;
+  void fill(LaneCursor& lane);
+  [[nodiscard]] LaneCursor* first();
+
+  std::vector<SegmentInput> segments_;
+  FindName find_name_;
+  std::vector<std::unique_ptr<LaneCursor>> lanes_;
+  std::vector<Damage> damage_;
+  std::vector<Count> counts_;
+};
+
+/// Names declared in any of `segments`, for records whose own declaration is damaged. Lazy: the first
+/// question walks them all.
+FindName names_in(std::vector<SegmentInput> segments);
+
+}  // namespace runlog

@@ -1,0 +1,100 @@
+// SegmentPool: segments prepared ahead, so that a writer that fills one goes on within nanoseconds.
+// The keeper fills it; writers take from it without a lock and, when it is empty, prepare one
+// themselves. It also knows the disk budget of the journal.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "format/segment_writer.hpp"
+#include "journal/gate.hpp"
+#include "journal/journal_dir.hpp"
+#include "platform/fault_guard.hpp"
+#include "platform/mapped_file.hpp"
+#include "runlog/result.hpp"
+
+namespace runlog {
+
+/// One segment of this process: its map, its pen and its gate. Reference-counted by hand: a lane that
+/// has fallen silent may still point to a segment the keeper has long packed.
+struct OpenSegment {
+  alignas(64) Gate gate;           // the writer's line; the keeper looks at it a few times a minute
+  format::SegmentWriter writer;    // the writer's between enter and leave; the keeper's once closed
+  std::atomic<std::uint64_t> written_at = 0;  // relaxed: the keeper compares it to know if a sync is due
+
+  alignas(64) MappedFile file;     // the map is the keeper's to end, after it has closed the segment
+  WatchedRange watched;
+  std::uint32_t number = 0;
+  std::int32_t lane = 0;
+  format::SegmentHeader header;
+  OpenSegment* next_opened = nullptr;
+  std::uint64_t synced_at = 0;     // keeper only
+  bool is_orphan = false;          // keeper only: the file has lost its name
+  std::atomic<int> references = 1;
+
+  void retain() noexcept { references.fetch_add(1, std::memory_order_relaxed); }
+  void release() noexcept {
+    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+};
+
+class SegmentPool {
+ public:
+  struct Limits {
+    std::uint64_t segment_bytes = 4u << 20;
+    std::uint64_t disk_budget = 1u << 30;
+    bool guard_sigbus = true;
+  };
+  static constexpr std::size_t kSpares_max = 8;
+
+  SegmentPool(JournalDir directory, const Limits& limits);
+  ~SegmentPool();
+  SegmentPool(const SegmentPool&) = delete;
+  SegmentPool& operator=(const SegmentPool&) = delete;
+
+  /// A prepared segment, or nullptr. Lock-free; any thread. The caller owns one reference.
+  OpenSegment* take() noexcept;
+
+  /// Creates, allocates, zeroes, maps and touches a segment: about a millisecond. Any thread.
+  /// Errors: no_space (disk, quota or budget), read_only, io.
+  Result<OpenSegment*> prepare();
+
+  /// Adds a prepared segment; releases it when the pool is full.
+  void add(OpenSegment* segment) noexcept;
+  [[nodiscard]] std::size_t spares() const noexcept;
+
+  /// Turns a segment whose records are safe in a pack into a spare: new number, zeroed, reused pages.
+  /// Consumes the reference. Errors: io; the segment's file is removed then.
+  Result<void> recycle(OpenSegment* segment);
+  /// Removes the segment's file. Consumes the reference.
+  Result<void> discard(OpenSegment* segment);
+  /// No more segments: the run has ended. prepare() answers Errc::finished from now on.
+  void retire() noexcept { is_retired_.store(true, std::memory_order_relaxed); }
+  /// Removes every spare's file: the end of the journal, or room for a pack on a full disk.
+  void discard_spares();
+
+  [[nodiscard]] std::uint64_t disk_bytes() const noexcept {
+    return disk_bytes_.load(std::memory_order_relaxed);
+  }
+  /// Packs count too.
+  void add_disk_bytes(std::int64_t delta) noexcept {
+    disk_bytes_.fetch_add(static_cast<std::uint64_t>(delta), std::memory_order_relaxed);
+  }
+  [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
+  [[nodiscard]] std::uint64_t late() const noexcept { return late_.load(std::memory_order_relaxed); }
+  void count_late() noexcept { late_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  JournalDir directory_;
+  Limits limits_;
+  std::atomic<std::uint32_t> next_number_ = 0;
+  std::atomic<std::uint64_t> disk_bytes_ = 0;
+  std::atomic<std::uint64_t> late_ = 0;
+  std::atomic<bool> is_retired_ = false;
+  // acq_rel exchange on both sides hands the segment's fields over
+  std::array<std::atomic<OpenSegment*>, kSpares_max> spares_ = {};
+};
+
+}  // namespace runlog

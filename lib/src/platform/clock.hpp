@@ -1,0 +1,43 @@
+// Clock: the time of day in nanoseconds, from the time-stamp counter where it can be trusted (about
+// 10 ns a call), else from clock_gettime (about 25 ns).
+//
+// Calibration: time = anchor_ns + (tsc − anchor_tsc) × ns_per_tick, ns_per_tick as 32.32 fixed point. The
+// keeper re-anchors it to CLOCK_REALTIME every sync interval, so it follows NTP; between two
+// anchors the error is the drift of one interval. Stamps may step back by that error: readers
+// and the format allow it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace runlog {
+
+class Clock {
+ public:
+  Clock() noexcept;
+
+  /// Nanoseconds since 1970-01-01T00:00Z. Any thread.
+  [[nodiscard]] std::int64_t now_ns() const noexcept;
+
+  /// Re-anchors. One thread at a time.
+  void calibrate() noexcept;
+
+  [[nodiscard]] bool uses_tsc() const noexcept { return uses_tsc_; }
+  /// Of the current calibration; 0 without TSC.
+  [[nodiscard]] double ticks_per_second() const noexcept;
+
+ private:
+  // A seqlock: odd while calibrate() writes. Readers retry; calibrate() runs once a second.
+  std::atomic<std::uint32_t> version_ = 0;
+  std::atomic<std::uint64_t> anchor_tsc_ = 0;
+  std::atomic<std::int64_t> anchor_ns_ = 0;
+  std::atomic<std::uint64_t> ns_per_tick_ = 0;  // 32.32
+  std::uint64_t first_tsc_ = 0;                 // calibrate() only
+  std::int64_t first_monotonic_ns_ = 0;         // calibrate() only
+  bool uses_tsc_ = false;
+};
+
+/// CLOCK_REALTIME.
+[[nodiscard]] std::int64_t realtime_ns() noexcept;
+
+}  // namespace runlog

@@ -1,0 +1,267 @@
+#include "platform/file_system.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <memory>
+
+namespace runlog {
+namespace {
+
+template <typename Call>
+auto retry(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
+FileStat to_file_stat(const struct stat& raw) {
+  FileStat result;
+  result.bytes = static_cast<std::uint64_t>(raw.st_size);
+  result.mtime_ns = std::int64_t{raw.st_mtim.tv_sec} * 1'000'000'000 + raw.st_mtim.tv_nsec;
+  result.device = raw.st_dev;
+  result.inode = raw.st_ino;
+  result.links = raw.st_nlink;
+  result.is_directory = S_ISDIR(raw.st_mode);
+  result.is_regular = S_ISREG(raw.st_mode);
+  return result;
+}
+
+// Growing a file beyond RLIMIT_FSIZE raises SIGXFSZ, which would end the job. While this lives the
+// signal is blocked for this thread, and one that we caused is taken back.
+class FileSizeSignalGuard {
+ public:
+  FileSizeSignalGuard() noexcept {
+    ::sigemptyset(&xfsz_);
+    ::sigaddset(&xfsz_, SIGXFSZ);
+    sigset_t pending;
+    ::sigpending(&pending);
+    was_pending_ = ::sigismember(&pending, SIGXFSZ) == 1;
+    ::pthread_sigmask(SIG_BLOCK, &xfsz_, &before_);
+  }
+  ~FileSizeSignalGuard() {
+    const int saved_errno = errno;
+    const timespec none{};
+    if (!was_pending_) {
+      while (::sigtimedwait(&xfsz_, nullptr, &none) < 0 && errno == EINTR) {
+      }
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    errno = saved_errno;
+  }
+  FileSizeSignalGuard(const FileSizeSignalGuard&) = delete;
+  FileSizeSignalGuard& operator=(const FileSizeSignalGuard&) = delete;
+
+ private:
+  sigset_t xfsz_{};
+  sigset_t before_{};
+  bool was_pending_ = false;
+};
+
+}  // namespace
+
+Result<OpenFile> OpenFile::open(const std::filesystem::path& path, int flags, unsigned mode) {
+  OpenFile file;
+  file.fd_ = retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+  if (file.fd_ < 0) {
+    const bool creates = (flags & O_CREAT) != 0;
+    return os_error(errno, creates ? "cannot create" : "cannot open", path.native());
+  }
+  return file;
+}
+
+void OpenFile::close() noexcept {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));  // Linux: the descriptor is gone even on EINTR.
+}
+
+Result<FileStat> stat_file(const std::filesystem::path& path) {
+  struct stat raw {};
+  if (::stat(path.c_str(), &raw) != 0) return os_error(errno, "cannot stat", path.native());
+  return to_file_stat(raw);
+}
+
+Result<FileStat> stat_file(int fd, const std::filesystem::path& path) {
+  struct stat raw {};
+  if (::fstat(fd, &raw) != 0) return os_error(errno, "cannot stat", path.native());
+  return to_file_stat(raw);
+}
+
+Result<void> write_all(int fd, std::span<const std::byte> bytes, const std::filesystem::path& path) {
+  const FileSizeSignalGuard guard;
+  while (!bytes.empty()) {
+    const ssize_t done = retry([&] { return ::write(fd, bytes.data(), bytes.size()); });
+    if (done < 0) return os_error(errno, "cannot write", path.native());
+    bytes = bytes.subspan(static_cast<std::size_t>(done));
+  }
+  return {};
+}
+
+Result<void> write_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes,
+                      const std::filesystem::path& path) {
+  const FileSizeSignalGuard guard;
+  while (!bytes.empty()) {
+    const ssize_t done = retry(
+        [&] { return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+    if (done < 0) return os_error(errno, "cannot write", path.native());
+    bytes = bytes.subspan(static_cast<std::size_t>(done));
+    offset += static_cast<std::uint64_t>(done);
+  }
+  return {};
+}
+
+Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<std::byte> target,
+                            const std::filesystem::path& path) {
+  std::size_t total = 0;
+  while (total < target.size()) {
+    const ssize_t done = retry([&] {
+      return ::pread(fd, target.data() + total, target.size() - total,
+                     static_cast<off_t>(offset + total));
+    });
+    if (done < 0) return os_error(errno, "cannot read", path.native());
+    if (done == 0) break;
+    total += static_cast<std::size_t>(done);
+  }
+  return total;
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t bytes_max) {
+  auto file = OpenFile::open(path, O_RDONLY);
+  if (!file) return std::move(file).error();
+  auto info = stat_file(file->fd(), path);
+  if (!info) return std::move(info).error();
+  if (!info->is_regular) {
+    return Error{Errc::invalid_argument, 0, path.native() + " is not a regular file"};
+  }
+  if (info->bytes > bytes_max) {
+    return Error{Errc::too_large, 0,
+                 path.native() + " has " + std::to_string(info->bytes) + " bytes, more than " +
+                     std::to_string(bytes_max)};
+  }
+  std::string text(info->bytes, '\0');
+  auto got = read_at(file->fd(), 0, std::as_writable_bytes(std::span(text)), path);
+  if (!got) return std::move(got).error();
+  text.resize(*got);
+  return text;
+}
+
+Result<void> write_file_durably(const std::filesystem::path& path, std::string_view bytes) {
+  std::filesystem::path temporary = path;
+  temporary += ".tmp";
+  {
+    auto file = OpenFile::open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    if (!file) return std::move(file).error();
+    auto written = write_all(file->fd(), std::as_bytes(std::span(bytes.data(), bytes.size())), temporary);
+    if (written) written = sync_data(file->fd(), temporary);
+    if (!written) {
+      (void)remove_file(temporary);
+      return written;
+    }
+  }
+  if (auto renamed = rename_file(temporary, path, true); !renamed) return renamed;
+  return sync_directory(path.parent_path());
+}
+
+Result<void> sync_data(int fd, const std::filesystem::path& path) {
+  if (retry([&] { return ::fdatasync(fd); }) != 0) {
+    return os_error(errno, "cannot sync", path.native());
+  }
+  return {};
+}
+
+Result<void> sync_directory(const std::filesystem::path& path) {
+  auto directory = OpenFile::open(path.empty() ? "." : path, O_RDONLY | O_DIRECTORY);
+  if (!directory) return std::move(directory).error();
+  // Some file systems (a few network ones) refuse fsync on a directory; they order renames by themselves.
+  if (retry([&] { return ::fsync(directory->fd()); }) != 0 && errno != EINVAL) {
+    return os_error(errno, "cannot sync directory", path.native());
+  }
+  return {};
+}
+
+Result<void> rename_file(const std::filesystem::path& source, const std::filesystem::path& target,
+                         bool replace) {
+  if (replace) {
+    if (::rename(source.c_str(), target.c_str()) == 0) return {};
+    return os_error(errno, "cannot rename " + source.native() + " to", target.native());
+  }
+  if (::renameat2(AT_FDCWD, source.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) {
+    return {};
+  }
+  if (errno == EINVAL || errno == ENOSYS) {
+    // A file system without RENAME_NOREPLACE: a hard link fails the same way when the name is taken.
+    if (::link(source.c_str(), target.c_str()) == 0) return remove_file(source);
+  }
+  return os_error(errno, "cannot rename " + source.native() + " to", target.native());
+}
+
+Result<void> remove_file(const std::filesystem::path& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return os_error(errno, "cannot remove", path.native());
+  }
+  return {};
+}
+
+Result<void> make_directories(const std::filesystem::path& path) {
+  std::filesystem::path so_far;
+  for (const auto& part : path) {
+    so_far /= part;
+    if (::mkdir(so_far.c_str(), 0777) == 0 || errno == EEXIST) continue;
+    const int os_errno = errno;
+    struct stat raw {};
+    // A read-only or foreign parent that exists already answers EROFS or EACCES instead of EEXIST.
+    if (::stat(so_far.c_str(), &raw) == 0 && S_ISDIR(raw.st_mode)) continue;
+    return os_error(os_errno, "cannot create directory", so_far.native());
+  }
+  struct stat raw {};
+  if (::stat(path.c_str(), &raw) != 0) return os_error(errno, "cannot stat", path.native());
+  if (!S_ISDIR(raw.st_mode)) return os_error(ENOTDIR, "cannot use as a directory", path.native());
+  return {};
+}
+
+Result<std::vector<std::string>> list_directory(const std::filesystem::path& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
+  if (!directory) return os_error(errno, "cannot list", path.native());
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+    errno = 0;
+  }
+  if (errno != 0) return os_error(errno, "cannot list", path.native());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<void> allocate_zeroed(int fd, std::uint64_t bytes, const std::filesystem::path& path) {
+  {
+    const FileSizeSignalGuard guard;
+    int failed = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
+    while (failed == EINTR) failed = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
+    // EOPNOTSUPP and EINVAL: a file system without preallocation; the zeros below do the work.
+    if (failed != 0 && failed != EOPNOTSUPP && failed != EINVAL) {
+      return os_error(failed, "cannot preallocate " + std::to_string(bytes) + " bytes at", path.native());
+    }
+  }
+  return zero_file(fd, bytes, path);
+}
+
+Result<void> zero_file(int fd, std::uint64_t bytes, const std::filesystem::path& path) {
+  static constexpr std::array<std::byte, 256 * 1024> kZeros{};
+  for (std::uint64_t at = 0; at < bytes; at += kZeros.size()) {
+    const std::size_t part = std::min<std::uint64_t>(kZeros.size(), bytes - at);
+    if (auto written = write_at(fd, at, std::span(kZeros).first(part), path); !written) return written;
+  }
+  return {};
+}
+
+}  // namespace runlog

@@ -1,0 +1,90 @@
+// file_system: the few file operations runlog needs, each with EINTR handled, descriptors that do
+// not leak through exec, and errors that name the path. Durability is explicit: nothing here syncs
+// unless its name says so.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runlog/result.hpp"
+
+namespace runlog {
+
+/// Owns a descriptor opened with O_CLOEXEC.
+class OpenFile {
+ public:
+  OpenFile() noexcept = default;
+  ~OpenFile() { close(); }
+  OpenFile(OpenFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  OpenFile& operator=(OpenFile&& other) noexcept {
+    if (this != &other) {
+      close();
+      fd_ = std::exchange(other.fd_, -1);
+    }
+    return *this;
+  }
+
+  /// `flags` as for open(2); O_CLOEXEC is added.
+  static Result<OpenFile> open(const std::filesystem::path& path, int flags, unsigned mode = 0644);
+
+  [[nodiscard]] int fd() const noexcept { return fd_; }
+  [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
+  void close() noexcept;
+
+ private:
+  int fd_ = -1;
+};
+
+struct FileStat {
+  std::uint64_t bytes = 0;
+  std::int64_t mtime_ns = 0;
+  std::uint64_t device = 0, inode = 0, links = 0;
+  bool is_directory = false, is_regular = false;
+};
+Result<FileStat> stat_file(const std::filesystem::path& path);
+Result<FileStat> stat_file(int fd, const std::filesystem::path& path);
+
+/// Writes all of `bytes` at the file's position. `path` is for the message.
+Result<void> write_all(int fd, std::span<const std::byte> bytes, const std::filesystem::path& path);
+/// Writes all of `bytes` at `offset`.
+Result<void> write_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes,
+                      const std::filesystem::path& path);
+/// Reads up to `target.size()` bytes at `offset`; returns how many there were.
+Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<std::byte> target,
+                            const std::filesystem::path& path);
+
+/// The whole file; too_large beyond `bytes_max`.
+Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t bytes_max);
+
+/// Writes `bytes` under a temporary name, syncs, renames onto `path`, syncs the directory.
+Result<void> write_file_durably(const std::filesystem::path& path, std::string_view bytes);
+
+Result<void> sync_data(int fd, const std::filesystem::path& path);
+Result<void> sync_directory(const std::filesystem::path& path);
+
+/// rename(2). `replace` false: fails with already_exists when `target` is there.
+Result<void> rename_file(const std::filesystem::path& source, const std::filesystem::path& target,
+                         bool replace);
+/// unlink(2); an absent file is success.
+Result<void> remove_file(const std::filesystem::path& path);
+/// mkdir -p.
+Result<void> make_directories(const std::filesystem::path& path);
+
+/// Names in a directory, sorted, without "." and ".."; an absent directory is not_found.
+Result<std::vector<std::string>> list_directory(const std::filesystem::path& path);
+
+/// Allocates `bytes` for the file and writes zeros over them, so that a later store through a map
+/// finds its block in place: posix_fallocate alone leaves work for the first write, which on a full
+/// disk would be a SIGBUS. No SIGXFSZ is raised by it; the limit is reported as no_space.
+Result<void> allocate_zeroed(int fd, std::uint64_t bytes, const std::filesystem::path& path);
+
+/// Writes zeros over [0, bytes) of an allocated file.
+Result<void> zero_file(int fd, std::uint64_t bytes, const std::filesystem::path& path);
+
+}  // namespace runlog

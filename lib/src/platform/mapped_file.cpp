@@ -1,0 +1,103 @@
+#include "platform/mapped_file.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <boost/interprocess/mapped_region.hpp>
+#include <cerrno>
+
+namespace runlog {
+namespace {
+
+namespace ipc = boost::interprocess;
+
+// What mapped_region asks of a mappable. Ours instead of file_mapping, which opens the path again
+// and without O_CLOEXEC: a program exec'd by another thread at that moment would inherit it.
+class Mappable {
+ public:
+  Mappable(int fd, ipc::mode_t mode) : fd_(fd), mode_(mode) {}
+  [[nodiscard]] ipc::mapping_handle_t get_mapping_handle() const {
+    return ipc::ipcdetail::mapping_handle_from_file_handle(fd_);
+  }
+  [[nodiscard]] ipc::mode_t get_mode() const { return mode_; }
+
+ private:
+  int fd_;
+  ipc::mode_t mode_;
+};
+
+constexpr int kPopulate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14; newer than some libc headers
+
+}  // namespace
+
+struct MappedFile::Region {
+  ipc::mapped_region region;
+};
+
+MappedFile::MappedFile() = default;
+MappedFile::~MappedFile() = default;
+MappedFile::MappedFile(MappedFile&&) noexcept = default;
+MappedFile& MappedFile::operator=(MappedFile&&) noexcept = default;
+
+Result<MappedFile> MappedFile::map(OpenFile file, std::filesystem::path path, std::uint64_t bytes,
+                                   bool writable) {
+  MappedFile mapped;
+  mapped.file_ = std::move(file);
+  mapped.path_ = std::move(path);
+  if (bytes == 0) return mapped;
+  const ipc::mode_t mode = writable ? ipc::read_write : ipc::read_only;
+  try {
+    mapped.region_ = std::make_unique<Region>(
+        Region{ipc::mapped_region(Mappable(mapped.file_.fd(), mode), mode, 0, bytes)});
+  } catch (const ipc::interprocess_exception& error) {
+    return os_error(error.get_native_error(), "cannot map", mapped.path_.native());
+  } catch (const std::bad_alloc&) {
+    return os_error(ENOMEM, "cannot map", mapped.path_.native());
+  }
+  mapped.bytes_ = {static_cast<std::byte*>(mapped.region_->region.get_address()), bytes};
+  return mapped;
+}
+
+Result<MappedFile> MappedFile::create(const std::filesystem::path& path, std::uint64_t bytes) {
+  auto file = OpenFile::open(path, O_RDWR | O_CREAT | O_EXCL);
+  if (!file) return std::move(file).error();
+  if (auto allocated = allocate_zeroed(file->fd(), bytes, path); !allocated) {
+    (void)remove_file(path);
+    return std::move(allocated).error();
+  }
+  auto mapped = map(std::move(*file), path, bytes, true);
+  if (!mapped) {
+    (void)remove_file(path);
+    return mapped;
+  }
+  const std::span<std::byte> memory = mapped->bytes();
+  const bool is_populated = ::madvise(memory.data(), memory.size(), kPopulate_write) == 0;
+  if (!is_populated && errno != EINVAL) {
+    // EFAULT: a page that cannot be had, because the file shrank or the disk failed meanwhile. Better
+    // an error here than a SIGBUS in the writer.
+    const int os_errno = errno;
+    (void)remove_file(path);
+    return os_error(os_errno, "cannot touch the pages of", path.native());
+  }
+  if (!is_populated) {
+    // A kernel before 5.14: touch one byte per page. The volatile access is a read and a write of zero.
+    for (std::size_t at = 0; at < memory.size(); at += 4096) {
+      auto* const byte = reinterpret_cast<volatile unsigned char*>(memory.data() + at);
+      *byte = *byte;
+    }
+  }
+  return mapped;
+}
+
+Result<MappedFile> MappedFile::open_read_only(const std::filesystem::path& path) {
+  auto file = OpenFile::open(path, O_RDONLY);
+  if (!file) return std::move(file).error();
+  auto info = stat_file(file->fd(), path);
+  if (!info) return std::move(info).error();
+  if (!info->is_regular) {
+    return Error{Errc::invalid_argument, 0, path.native() + " is not a regular file"};
+  }
+  return map(std::move(*file), path, info->bytes, false);
+}
+
+}  // namespace runlog

@@ -1,0 +1,43 @@
+// MappedFile: a file mapped shared into memory, writable or read-only.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+
+#include "platform/file_system.hpp"
+#include "runlog/result.hpp"
+
+namespace runlog {
+
+class MappedFile {
+ public:
+  MappedFile();
+  ~MappedFile();
+  MappedFile(MappedFile&&) noexcept;
+  MappedFile& operator=(MappedFile&&) noexcept;
+
+  /// Creates `path` (which must not exist), allocates and zeroes `bytes`, maps and touches all of
+  /// them: a store into the map then needs no block, no page and no fault. About 1 µs per page.
+  /// Errors: already_exists, no_space, read_only, io.
+  static Result<MappedFile> create(const std::filesystem::path& path, std::uint64_t bytes);
+
+  /// Maps an existing file whole. An empty file maps to no bytes.
+  static Result<MappedFile> open_read_only(const std::filesystem::path& path);
+
+  [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
+  [[nodiscard]] int fd() const noexcept { return file_.fd(); }
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  void set_path(std::filesystem::path path) { path_ = std::move(path); }
+
+ private:
+  struct Region;
+  static Result<MappedFile> map(OpenFile file, std::filesystem::path path, std::uint64_t bytes,
+                                bool writable);
+  OpenFile file_;
+  std::filesystem::path path_;
+  std::unique_ptr<Region> region_;
+  std::span<std::byte> bytes_;
+};
+
+}  // namespace runlog

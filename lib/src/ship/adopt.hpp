@@ -1,0 +1,51 @@
+// Adopt: take over the journal of a dead process and finish its job: seal by reading, pack, ship. Used by
+// runlog-recover for whole roots and by a live run for its forked children and its predecessors.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "journal/journal_dir.hpp"
+#include "journal/meta.hpp"
+#include "journal/segment_merge.hpp"
+#include "platform/mapped_file.hpp"
+#include "runlog/recover.hpp"
+#include "ship/object_store.hpp"
+#include "ship/uploader.hpp"
+
+namespace runlog {
+
+/// meta.json, or, where it is missing or damaged, what the directory's name and place tell.
+[[nodiscard]] Meta read_meta(const JournalDir& directory);
+
+/// The segments of lanes/ as they are, mapped read-only, without those that are already in a pack,
+/// never used, or recycled. For journals nobody writes.
+struct DeadSegments {
+  std::vector<MappedFile> files = {};
+  std::vector<SegmentInput> inputs = {};            ///< in step with `files`
+  std::vector<std::filesystem::path> unused = {};   ///< hold no records: may be removed
+  std::vector<std::filesystem::path> packed = {};   ///< their records are in a pack: may be removed
+  std::vector<std::filesystem::path> unreadable = {};
+  std::vector<Damage> damage = {};
+};
+[[nodiscard]] Result<DeadSegments> load_dead_segments(const JournalDir& directory);
+
+struct AdoptOptions {
+  std::string store_override = {};
+  bool dry_run = false;
+  bool keep = false;
+  std::string torchelastic_error_file = {};
+  UploadOptions upload = {};
+};
+
+/// Works on one journal. `outcome.journal` has path and meta filled in on return.
+[[nodiscard]] RecoverOutcome adopt_journal(const std::filesystem::path& path,
+                                           const AdoptOptions& options);
+
+/// Whether everything of it has been shipped, or packed where it names no store. Cheap: directory
+/// listings only; does not touch LOCK.
+[[nodiscard]] bool is_done(const JournalDir& directory, bool has_store);
+
+}  // namespace runlog

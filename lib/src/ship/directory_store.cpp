@@ -1,0 +1,116 @@
+// The store that is a directory: a mounted bucket, a network share, a disk.
+#include <fcntl.h>
+
+#include <vector>
+
+#include "journal/blobs.hpp"
+#include "platform/crash_point.hpp"
+#include "platform/file_system.hpp"
+#include "ship/object_store.hpp"
+
+namespace runlog {
+namespace {
+
+constexpr std::size_t kChunk_bytes = 1u << 20;
+
+class DirectoryStore final : public ObjectStore {
+ public:
+  explicit DirectoryStore(std::filesystem::path root) : root_(std::move(root)) {}
+
+  PutAnswer put(const std::string& name, const std::filesystem::path& file) override {
+    const std::filesystem::path target = root_ / name;
+    if (stat_file(target)) return compare(target, file);
+    if (auto made = make_directories(target.parent_path()); !made) {
+      return {PutAnswer::Verdict::retry, std::move(made).error()};
+    }
+    // The part's name is fixed: what a killed attempt left behind is overwritten by the next one. Two
+    // writers of one object write the same bytes, so they cannot hurt each other either.
+    const std::filesystem::path part =
+        target.parent_path() / ("." + target.filename().native() + ".part");
+    if (auto copied = copy(file, part); !copied) {
+      (void)remove_file(part);
+      return {PutAnswer::Verdict::retry, std::move(copied).error()};
+    }
+    crash_point("in_put");
+    if (auto renamed = rename_file(part, target, false); !renamed) {
+      (void)remove_file(part);
+      if (renamed.error().code == Errc::already_exists) return compare(target, file);
+      return {PutAnswer::Verdict::retry, std::move(renamed).error()};
+    }
+    if (auto synced = sync_directory(target.parent_path()); !synced) {
+      return {PutAnswer::Verdict::retry, std::move(synced).error()};
+    }
+    return {PutAnswer::Verdict::stored, {}};
+  }
+
+  Result<std::string> sha256(const std::string& name) override {
+    return sha256_of_file(root_ / name);
+  }
+
+ private:
+  // The name is taken: by our own earlier attempt, or by somebody else's bytes.
+  static PutAnswer compare(const std::filesystem::path& target, const std::filesystem::path& file) {
+    auto there = sha256_of_file(target);
+    auto ours = sha256_of_file(file);
+    if (!there) return {PutAnswer::Verdict::retry, std::move(there).error()};
+    if (!ours) return {PutAnswer::Verdict::retry, std::move(ours).error()};
+    if (*there == *ours) return {PutAnswer::Verdict::stored, {}};
+    return {PutAnswer::Verdict::reject,
+            Error{Errc::already_exists, 0,
+                  target.native() + " exists with other bytes than " + file.native() +
+                      "; nothing was overwritten. Move one of them away, then run runlog-recover"}};
+  }
+
+  static Result<void> copy(const std::filesystem::path& source, const std::filesystem::path& target) {
+    auto input = OpenFile::open(source, O_RDONLY);
+    if (!input) return std::move(input).error();
+    auto output = OpenFile::open(target, O_WRONLY | O_CREAT | O_TRUNC);
+    if (!output) return std::move(output).error();
+    std::vector<std::byte> chunk(kChunk_bytes);
+    for (std::uint64_t at = 0;;) {
+      auto got = read_at(input->fd(), at, chunk, source);
+      if (!got) return std::move(got).error();
+      if (*got == 0) break;
+      if (auto written = write_at(output->fd(), at, std::span(chunk).first(*got), target); !written) {
+        return written;
+      }
+      at += *got;
+    }
+    return sync_data(output->fd(), target);
+  }
+
+  std::filesystem::path root_;
+};
+
+}  // namespace
+
+Result<std::filesystem::path> directory_of_store(std::string_view url) {
+  constexpr std::string_view kFile = "file://";
+  if (url.starts_with(kFile)) {
+    const std::string_view path = url.substr(kFile.size());
+    if (!path.starts_with('/')) {
+      return Error{Errc::invalid_argument, 0,
+                   "store " + std::string(url) + ": file URLs are file:///absolute/path"};
+    }
+    return std::filesystem::path(path);
+  }
+  const std::size_t scheme = url.find("://");
+  if (scheme != std::string_view::npos) {
+    return Error{Errc::unsupported, 0,
+                 "store scheme " + std::string(url.substr(0, scheme)) +
+                     ":// is not supported by this build; use a path or file:///path"};
+  }
+  if (url.empty()) return Error{Errc::invalid_argument, 0, "the store URL is empty"};
+  std::error_code failed;
+  auto absolute = std::filesystem::absolute(std::filesystem::path(url), failed);
+  if (failed) return os_error(failed.value(), "cannot resolve", url);
+  return absolute;
+}
+
+Result<std::unique_ptr<ObjectStore>> open_store(std::string_view url) {
+  auto directory = directory_of_store(url);
+  if (!directory) return std::move(directory).error();
+  return std::unique_ptr<ObjectStore>(std::make_unique<DirectoryStore>(std::move(*directory)));
+}
+
+}  // namespace runlog

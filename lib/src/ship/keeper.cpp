@@ -1,0 +1,468 @@
+#include "ship/keeper.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <thread>
+
+#include "platform/crash_point.hpp"
+#include "platform/process.hpp"
+#include "ship/packer.hpp"
+#include "ship/uploader.hpp"
+
+namespace runlog {
+namespace {
+
+constexpr std::chrono::milliseconds kRetry_no_space{500};
+constexpr std::chrono::milliseconds kRetry_pack{1'000};
+/// Where the first record of a segment begins: behind the header and the first block head.
+constexpr std::uint64_t kEmpty_at = format::kHeader_bytes + format::kBlock_head_bytes;
+
+}  // namespace
+
+Keeper::Keeper(std::shared_ptr<Journal> journal, Settings settings)
+    : journal_(std::move(journal)), settings_(std::move(settings)) {
+  ::sem_init(&work_, 0, 0);
+}
+
+Keeper::~Keeper() {
+  for (OpenSegment* segment : open_) segment->release();
+  for (OpenSegment* segment : closed_) segment->release();
+  ::sem_destroy(&work_);
+}
+
+Result<std::shared_ptr<Keeper>> Keeper::start(std::shared_ptr<Journal> journal, Settings settings) {
+  const std::shared_ptr<Keeper> keeper(new Keeper(std::move(journal), std::move(settings)));
+  const std::weak_ptr<Journal> weak_journal = keeper->journal_;
+  auto shipper = Shipper::start({.directory = keeper->journal_->directory(),
+                                 .meta = keeper->journal_->meta(),
+                                 .store_url = keeper->settings_.store_url,
+                                 .root = keeper->settings_.root,
+                                 .keep_shipped = keeper->settings_.keep_shipped,
+                                 .adopt_interval = keeper->settings_.ship_interval,
+                                 .report = keeper->settings_.report,
+                                 .on_removed = [weak_journal](std::uint64_t bytes) {
+                                   if (const auto alive = weak_journal.lock()) {
+                                     alive->pool().add_disk_bytes(-static_cast<std::int64_t>(bytes));
+                                   }
+                                 }});
+  if (!shipper) return std::move(shipper).error();
+  keeper->shipper_ = std::move(*shipper);
+  const std::weak_ptr<Keeper> weak = keeper;
+  keeper->journal_->set_wake([weak] {
+    if (const auto alive = weak.lock()) alive->wake();
+  });
+  try {
+    // The thread owns the keeper: one that hangs in a system call may outlive the run.
+    std::thread([keeper] { keeper->run(); }).detach();
+  } catch (const std::system_error& error) {
+    (void)keeper->shipper_->stop(Clock::now());
+    return os_error(error.code().value(), "cannot start the keeper's thread", "");
+  }
+  return keeper;
+}
+
+void Keeper::wake() noexcept {
+  if (!is_awake_.exchange(true, std::memory_order_acq_rel)) ::sem_post(&work_);
+}
+
+void Keeper::sleep_until(Clock::time_point deadline) noexcept {
+  const auto ns = deadline.time_since_epoch().count();  // steady_clock is CLOCK_MONOTONIC
+  const timespec when{.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
+  while (::sem_clockwait(&work_, CLOCK_MONOTONIC, &when) != 0 && errno == EINTR) {
+  }
+  is_awake_.store(false, std::memory_order_release);
+}
+
+void Keeper::flush() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    flush_requested_ = true;
+  }
+  wake();
+}
+
+Wait Keeper::wait_until(Stage stage, Clock::time_point deadline) {
+  if (stage == Stage::Committed) return Wait::Done;
+  std::unique_lock lock(mutex_);
+  if (stage == Stage::Durable) {
+    const std::uint64_t ticket = ++sync_requested_;
+    wake();
+    const bool settled = changed_.wait_until(
+        lock, deadline, [&] { return sync_done_ >= ticket || sync_failed_ >= ticket || has_ended_; });
+    if (sync_done_ >= ticket) return Wait::Done;
+    return settled ? Wait::Failed : Wait::Timeout;
+  }
+  lock.unlock();
+  if (!shipper_->has_store()) return Wait::Failed;
+  if (const Wait packed = pack_now(deadline); packed != Wait::Done) return packed;
+  switch (shipper_->wait_shipped(shipper_->request(), deadline)) {
+    case Shipper::Reached::yes: return Wait::Done;
+    case Shipper::Reached::timeout: return Wait::Timeout;
+    case Shipper::Reached::failed: return Wait::Failed;
+  }
+  return Wait::Failed;
+}
+
+Wait Keeper::pack_now(Clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t ticket = ++pack_requested_;
+  wake();
+  const bool settled = changed_.wait_until(
+      lock, deadline, [&] { return pack_done_ >= ticket || pack_failed_ >= ticket || has_ended_; });
+  if (pack_done_ >= ticket) return Wait::Done;
+  return settled ? Wait::Failed : Wait::Timeout;
+}
+
+void Keeper::finish(End end, Clock::time_point deadline) {
+  bool packed = false;
+  {
+    std::unique_lock lock(mutex_);
+    end_ = std::move(end);
+    wake();
+    changed_.wait_until(lock, deadline, [&] { return has_ended_; });
+    packed = everything_packed_;
+  }
+  if (packed && shipper_->has_store()) {
+    (void)shipper_->wait_shipped(shipper_->request(), deadline);
+  }
+  // A shipper caught in a dead network is left behind; it holds no lock and ends with the process.
+  (void)shipper_->stop(std::max(deadline, Clock::now() + std::chrono::milliseconds(50)));
+  journal_->unlock();
+}
+
+void Keeper::add_stats(Stats& stats) const {
+  const Shipper::Stats shipped = shipper_->stats();
+  stats.packs_shipped = shipped.packs;
+  stats.bytes_shipped = shipped.bytes;
+  stats.records_shipped = shipped.records;
+  stats.ship_retries = shipped.retries;
+  stats.journals_adopted = shipped.adopted;
+  const std::lock_guard lock(mutex_);
+  stats.records_lost = stats_.records_lost;
+  stats.dropped += stats_.dropped;
+  stats.syncs = stats_.syncs;
+  stats.segments_sealed = stats_.segments_sealed;
+  stats.packs_made = stats_.packs_made;
+  stats.packs_waiting = shipper_->has_store() ? stats_.packs_made - shipped.packs : 0;
+}
+
+void Keeper::report(const Error& error) {
+  if (settings_.report) settings_.report(error);
+}
+
+void Keeper::collect_opened() {
+  for (OpenSegment* segment : journal_->take_opened()) {
+    open_.push_back(segment);
+    names_unsynced_ = true;
+  }
+}
+
+void Keeper::prepare_spares() {
+  SegmentPool& pool = journal_->pool();
+  // One spare for a run that logs now and then; more for one whose writers had to help themselves.
+  if (const std::uint64_t late = pool.late(); late != late_seen_) {
+    late_seen_ = late;
+    spares_wanted_ = std::min(spares_wanted_ + 2, SegmentPool::kSpares_max);
+  }
+  while (pool.spares() < spares_wanted_ && Clock::now() >= no_space_until_) {
+    if (pool.disk_bytes() + pool.limits().segment_bytes > pool.limits().disk_budget) {
+      if (!make_room()) {
+        no_space_until_ = Clock::now() + kRetry_no_space;
+        return;
+      }
+    }
+    auto spare = pool.prepare();
+    if (!spare) {
+      report(spare.error());
+      no_space_until_ = Clock::now() + kRetry_no_space;
+      return;
+    }
+    pool.add(*spare);
+    names_unsynced_ = true;
+    journal_->notify_spare();
+  }
+}
+
+// Room within the budget for one more segment: first what the store has anyway, then, if the user chose
+// so, the oldest records nobody has yet.
+bool Keeper::make_room() {
+  SegmentPool& pool = journal_->pool();
+  const auto fits = [&] {
+    return pool.disk_bytes() + pool.limits().segment_bytes <= pool.limits().disk_budget;
+  };
+  evict_shipped(pool.limits().segment_bytes);
+  while (!fits() && settings_.overflow == Overflow::drop_oldest_packed) {
+    const std::uint64_t before = pool.disk_bytes();
+    evict_oldest_pack();
+    if (pool.disk_bytes() == before) break;
+  }
+  return fits();
+}
+
+void Keeper::evict_shipped(std::uint64_t wanted_bytes) {
+  const std::filesystem::path shipped = journal_->directory().shipped();
+  auto names = list_directory(shipped);
+  if (!names) return;
+  std::uint64_t freed = 0;
+  for (const std::string& name : *names) {
+    if (freed >= wanted_bytes) return;
+    if (!parse_numbered_name(name, kPack_suffix)) continue;
+    const auto info = stat_file(shipped / name);
+    if (!info || !remove_file(shipped / name)) continue;
+    freed += info->bytes;
+    journal_->pool().add_disk_bytes(-static_cast<std::int64_t>(info->bytes));
+  }
+}
+
+bool Keeper::is_dirty() const {
+  return std::any_of(open_.begin(), open_.end(),
+                     [](const OpenSegment* segment) {
+                       return segment->written_at.load(std::memory_order_relaxed) != segment->synced_at;
+                     }) ||
+         std::any_of(closed_.begin(), closed_.end(), [](const OpenSegment* segment) {
+           return segment->written_at.load(std::memory_order_relaxed) != segment->synced_at;
+         });
+}
+
+// A segment whose file was removed still takes records, but only this process can see them. Close it:
+// its records go into a pack from the map, and the lane goes on in a file that has a name.
+void Keeper::look_for_orphans() {
+  for (OpenSegment* segment : open_) {
+    if (segment->is_orphan) continue;
+    const auto info = stat_file(segment->file.fd(), segment->file.path());
+    if (!info || info->links != 0) continue;
+    segment->is_orphan = true;
+    segment->gate.request(Gate::kClose);
+    report(Error{Errc::not_found, 0,
+                 segment->file.path().native() +
+                     " was removed while in use; its records are being saved into a pack"});
+  }
+}
+
+Result<void> Keeper::sync() {
+  look_for_orphans();
+  Result<void> result;
+  for (auto* list : {&open_, &closed_}) {
+    for (OpenSegment* segment : *list) {
+      const std::uint64_t at = segment->written_at.load(std::memory_order_relaxed);
+      if (at == segment->synced_at) continue;
+      // The page under sync is write-protected; a writer that touches it again waits 1.5–15 µs for
+      // the fault. So it is asked to go on in a fresh page first.
+      if (list == &open_) segment->gate.request(Gate::kMove_on);
+      auto synced = sync_data(segment->file.fd(), segment->file.path());
+      if (synced) {
+        segment->synced_at = at;
+      } else if (result) {
+        result = std::move(synced);
+      }
+    }
+  }
+  if (names_unsynced_ && result) {
+    result = sync_directory(journal_->directory().lanes());
+    names_unsynced_ = !result;
+  }
+  const std::lock_guard lock(mutex_);
+  ++stats_.syncs;
+  return result;
+}
+
+void Keeper::close_all(bool even_empty) {
+  for (OpenSegment* segment : open_) {
+    if (even_empty || segment->written_at.load(std::memory_order_relaxed) > kEmpty_at) {
+      segment->gate.request(Gate::kClose);
+    }
+  }
+}
+
+// Moves the segments that are closed and that no writer is in to closed_; see gate.hpp for why that
+// is final. Others get their turn at the next look.
+void Keeper::take_closed() {
+  if (std::none_of(open_.begin(), open_.end(), [](auto* one) { return one->gate.is_closed(); })) return;
+  membarrier_all();
+  std::uint64_t sealed = 0;
+  std::erase_if(open_, [&](OpenSegment* segment) {
+    if (!segment->gate.is_closed() || !segment->gate.is_idle()) return false;
+    segment->writer.seal();
+    segment->written_at.store(segment->writer.at(), std::memory_order_relaxed);
+    closed_.push_back(segment);
+    ++sealed;
+    return true;
+  });
+  const std::lock_guard lock(mutex_);
+  stats_.segments_sealed += sealed;
+}
+
+// Packs closed segments while there are enough for a pack, or all of them. True when none is left that
+// should have been packed.
+bool Keeper::pack_closed(bool everything) {
+  if (Clock::now() < pack_retry_at_ && !everything) return false;
+  while (!closed_.empty()) {
+    std::size_t count = 0;
+    std::uint64_t bytes = 0;
+    while (count < closed_.size() && bytes < settings_.pack_bytes) {
+      bytes += closed_[count++]->written_at.load(std::memory_order_relaxed);
+    }
+    if (bytes < settings_.pack_bytes && !everything) return true;
+    if (auto packed = pack_some(count); !packed) {
+      report(packed.error());
+      pack_retry_at_ = Clock::now() + kRetry_pack;
+      // On a full disk a spare is better spent as room for the pack, which frees several segments.
+      if (packed.error().code == Errc::no_space && journal_->pool().spares() > 0) {
+        journal_->pool().discard_spares();
+        no_space_until_ = Clock::now() + kRetry_no_space;
+        if (pack_some(count)) continue;
+      }
+      return false;
+    }
+  }
+  return true;
+}
+
+Result<void> Keeper::pack_some(std::size_t count) {
+  std::vector<SegmentInput> inputs;
+  for (std::size_t i = 0; i < count; ++i) {
+    OpenSegment* const segment = closed_[i];
+    inputs.push_back({.bytes = segment->file.bytes(),
+                      .header = segment->header,
+                      .path = segment->file.path().native(),
+                      .end_seq = segment->writer.next_seq()});
+  }
+  SeriesTable& series = journal_->series();
+  auto packed = make_pack(journal_->directory(), journal_->meta(), inputs,
+                          [&](std::uint32_t number) -> std::optional<std::string> {
+                            const std::string_view name = series.name(number);
+                            if (name.empty()) return {};
+                            return std::string(name);
+                          });
+  if (!packed) return std::move(packed).error();
+  SegmentPool& pool = journal_->pool();
+  pool.add_disk_bytes(static_cast<std::int64_t>(packed->bytes));
+  Result<void> result;
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool is_wanted = pool.spares() < spares_wanted_;
+    auto gone = is_wanted ? pool.recycle(closed_[i]) : pool.discard(closed_[i]);
+    if (!gone && result) result = std::move(gone);
+  }
+  crash_point("after_segments_removed");
+  closed_.erase(closed_.begin(), closed_.begin() + static_cast<std::ptrdiff_t>(count));
+  journal_->notify_spare();
+  if (!result) report(result.error());
+  // Before the shipper hears of the pack: its segments have left lanes/ for good.
+  if (auto synced = sync_directory(journal_->directory().lanes()); !synced) report(synced.error());
+  for (const Damage& damage : packed->damage) {
+    report(Error{Errc::corrupt, 0,
+                 damage.path + ": " + std::to_string(damage.records_lost) + " records lost in [" +
+                     std::to_string(damage.begin) + ", " + std::to_string(damage.end) +
+                     "): " + damage.why});
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (packed->is_made) ++stats_.packs_made;
+    stats_.records_lost += packed->records_lost;
+  }
+  return {};
+}
+
+void Keeper::evict_oldest_pack() {
+  const std::filesystem::path packs = journal_->directory().packs();
+  auto names = list_directory(packs);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    if (!parse_numbered_name(name, kPack_suffix)) continue;
+    const std::uint64_t rows = rows_in_pack(packs / name);
+    const auto info = stat_file(packs / name);
+    if (!info || !remove_file(packs / name)) return;
+    journal_->pool().add_disk_bytes(-static_cast<std::int64_t>(info->bytes));
+    const std::string why = "pack " + name + " evicted unshipped to make room (drop_oldest_packed)";
+    (void)journal_->event({.kind = Kind::gap,
+                           .time_ns = journal_->now_ns(),
+                           .name = "evicted",
+                           .int_value = static_cast<std::int64_t>(rows),
+                           .text = why});
+    report(Error{Errc::no_space, 0, why});
+    const std::lock_guard lock(mutex_);
+    stats_.dropped += rows;
+    return;
+  }
+}
+
+void Keeper::run() {
+  block_asynchronous_signals();
+  lower_own_priority();
+  auto next_sync = Clock::now() + settings_.sync_interval;
+  auto next_ship = Clock::now() + settings_.ship_interval;
+  bool is_ending = false;
+  prepare_spares();
+  while (!is_ending) {
+    const bool polls_sync = settings_.sync == Sync::interval;
+    sleep_until(polls_sync ? std::min(next_sync, next_ship) : next_ship);
+    std::uint64_t sync_ticket = 0;
+    std::uint64_t pack_ticket = 0;
+    bool wants_flush = false;
+    std::optional<End> end;
+    {
+      const std::lock_guard lock(mutex_);
+      if (sync_requested_ > std::max(sync_done_, sync_failed_)) sync_ticket = sync_requested_;
+      if (pack_requested_ > std::max(pack_done_, pack_failed_)) pack_ticket = pack_requested_;
+      wants_flush = std::exchange(flush_requested_, false);
+      end = end_;
+    }
+    is_ending = end.has_value();
+    if (is_ending) journal_->pool().retire();
+    const auto now = Clock::now();
+    collect_opened();
+    if (!is_ending) prepare_spares();
+    const bool sync_due = polls_sync && now >= next_sync;
+    if (sync_ticket != 0 || (sync_due && is_dirty())) {
+      auto synced = sync();
+      if (!synced) report(synced.error());
+      if (sync_ticket != 0) {
+        const std::lock_guard lock(mutex_);
+        (synced ? sync_done_ : sync_failed_) = sync_ticket;
+      }
+      changed_.notify_all();
+    }
+    if (sync_due) {
+      next_sync = now + settings_.sync_interval;
+      journal_->clock().calibrate();
+    }
+    const bool ship_due = now >= next_ship || pack_ticket != 0 || wants_flush || is_ending;
+    if (ship_due) {
+      if (now >= next_ship) next_ship = now + settings_.ship_interval;
+      close_all(is_ending);
+    }
+    take_closed();
+    // A writer may be in the middle of its append for a moment; at the end nobody appends any more.
+    for (int tries = 0; (is_ending || pack_ticket != 0) && tries < 1000; ++tries) {
+      if (std::none_of(open_.begin(), open_.end(), [](auto* one) { return one->gate.is_closed(); })) break;
+      std::this_thread::yield();
+      take_closed();
+    }
+    const bool all_packed = pack_closed(ship_due);
+    if (pack_ticket != 0) {
+      const std::lock_guard lock(mutex_);
+      (all_packed ? pack_done_ : pack_failed_) = pack_ticket;
+    }
+    if (is_ending && all_packed && open_.empty()) {
+      journal_->pool().discard_spares();
+      end->records_lost = stats_.records_lost;
+      const auto written =
+          write_file_durably(journal_->directory().end(), to_json(*end, journal_->meta()));
+      if (!written) report(written.error());
+      const std::lock_guard lock(mutex_);
+      everything_packed_ = true;
+    }
+    changed_.notify_all();
+    if (ship_due || packs_seen_ != stats_.packs_made) {
+      packs_seen_ = stats_.packs_made;
+      shipper_->wake();
+    }
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    has_ended_ = true;
+  }
+  changed_.notify_all();
+}
+
+}  // namespace runlog

@@ -1,0 +1,112 @@
+// Keeper: the background thread of a run. Keeps spares ready, syncs, closes segments that are due, packs
+// what is closed, recycles, and tells the shipper. It runs at the lowest priority and nothing a writer
+// does ever waits for it.
+//
+// It lives here, above journal/, because it packs; journal/ only offers it closed segments.
+#pragma once
+
+#include <semaphore.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "journal/journal.hpp"
+#include "journal/meta.hpp"
+#include "runlog/options.hpp"
+#include "runlog/run.hpp"
+#include "ship/shipper.hpp"
+
+namespace runlog {
+
+class Keeper : public std::enable_shared_from_this<Keeper> {
+ public:
+  struct Settings {
+    Sync sync = Sync::interval;
+    std::chrono::milliseconds sync_interval{1'000};
+    std::chrono::milliseconds ship_interval{30'000};
+    std::uint64_t pack_bytes = 16u << 20;
+    Overflow overflow = Overflow::drop_newest_counted;
+    bool keep_shipped = true;
+    std::string store_url = {};
+    std::filesystem::path root = {};
+    std::function<void(const Error&)> report = {};
+  };
+
+  /// Starts the keeper's and the shipper's threads.
+  static Result<std::shared_ptr<Keeper>> start(std::shared_ptr<Journal> journal, Settings settings);
+  ~Keeper();
+
+  /// There is work. Lock-free, any thread, at most one system call.
+  void wake() noexcept;
+  /// Everything appended before the call reaches `stage`. Blocks until then or the deadline.
+  Wait wait_until(Stage stage, std::chrono::steady_clock::time_point deadline);
+  /// Everything appended before the call is in packs, so that its segments are free again. Failed: the
+  /// disk does not take a pack.
+  Wait pack_now(std::chrono::steady_clock::time_point deadline);
+  /// A hint to ship now.
+  void flush() noexcept;
+  /// Packs what is left, writes end.json, ships; returns when done or at the deadline. The journal's
+  /// lock is given up in both cases. Call once; no append may follow.
+  void finish(End end, std::chrono::steady_clock::time_point deadline);
+
+  /// The fields of Stats that keeper and shipper know.
+  void add_stats(Stats& stats) const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Keeper(std::shared_ptr<Journal> journal, Settings settings);
+  void run();
+  void sleep_until(Clock::time_point deadline) noexcept;
+  void collect_opened();
+  void prepare_spares();
+  void look_for_orphans();
+  [[nodiscard]] bool is_dirty() const;
+  Result<void> sync();
+  void close_all(bool even_empty);
+  void take_closed();
+  bool pack_closed(bool everything);
+  Result<void> pack_some(std::size_t count);
+  bool make_room();
+  void evict_shipped(std::uint64_t wanted_bytes);
+  void evict_oldest_pack();
+  void report(const Error& error);
+
+  const std::shared_ptr<Journal> journal_;
+  const Settings settings_;
+  std::shared_ptr<Shipper> shipper_;
+
+  sem_t work_;
+  std::atomic<bool> is_awake_ = false;  // a post is under way: further wakes need none
+
+  // Keeper thread only.
+  std::vector<OpenSegment*> open_;    // a reference each; lanes append to them
+  std::vector<OpenSegment*> closed_;  // a reference each; ours alone
+  std::size_t spares_wanted_ = 1;
+  std::uint64_t late_seen_ = 0;
+  std::uint64_t packs_seen_ = 0;
+  bool names_unsynced_ = false;       // lanes/ has new names since the last sync
+  Clock::time_point no_space_until_ = {};
+  Clock::time_point pack_retry_at_ = {};
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;     // with mutex_
+  std::uint64_t sync_requested_ = 0;    // guarded by mutex_, as all below
+  std::uint64_t sync_done_ = 0;
+  std::uint64_t sync_failed_ = 0;       // the last ticket whose sync failed
+  std::uint64_t pack_requested_ = 0;
+  std::uint64_t pack_done_ = 0;
+  std::uint64_t pack_failed_ = 0;
+  bool flush_requested_ = false;
+  std::optional<End> end_ = {};
+  bool has_ended_ = false;
+  bool everything_packed_ = false;
+  Stats stats_ = {};
+};
+
+}  // namespace runlog

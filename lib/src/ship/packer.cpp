@@ -1,0 +1,125 @@
+#include "ship/packer.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <new>
+
+#include "format/pack.hpp"
+#include "platform/crash_point.hpp"
+#include "platform/file_system.hpp"
+
+namespace runlog {
+namespace {
+
+constexpr std::size_t kBuffer_bytes = 256u << 10;
+
+// Collects the writer's small pieces into large writes.
+class FileSink {
+ public:
+  FileSink(int fd, const std::filesystem::path& path) : fd_(fd), path_(path) {
+    buffer_.reserve(kBuffer_bytes);
+  }
+  Result<void> write(std::span<const std::byte> bytes) {
+    if (buffer_.size() + bytes.size() > kBuffer_bytes) {
+      if (auto flushed = flush(); !flushed) return flushed;
+    }
+    if (bytes.size() >= kBuffer_bytes) return write_all(fd_, bytes, path_);
+    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+    return {};
+  }
+  Result<void> flush() {
+    auto written = write_all(fd_, buffer_, path_);
+    buffer_.clear();
+    return written;
+  }
+
+ private:
+  int fd_;
+  const std::filesystem::path& path_;
+  std::vector<std::byte> buffer_;
+};
+
+Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
+                         const std::vector<SegmentInput>& segments, FindName find_name) {
+  PackOutcome outcome;
+  outcome.number = segments.front().header.number;
+  for (const SegmentInput& segment : segments) {
+    outcome.number = std::min(outcome.number, segment.header.number);
+  }
+  outcome.path = directory.pack(outcome.number);
+  std::filesystem::path temporary = outcome.path;
+  temporary += ".tmp";
+  auto file = OpenFile::open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+  if (!file && file.error().code == Errc::not_found && directory.create()) {
+    file = OpenFile::open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+  }
+  if (!file) return std::move(file).error();
+  const auto give_up = [&](Error error) {
+    (void)remove_file(temporary);
+    return error;
+  };
+
+  FileSink sink(file->fd(), temporary);
+  format::PackWriter writer([&](std::span<const std::byte> bytes) { return sink.write(bytes); });
+  SegmentMerge merge(segments, std::move(find_name));
+  Record record;
+  while (merge.next(record)) {
+    if (record.kind == Kind::gap && record.int_value && *record.int_value > 0) {
+      outcome.records_dropped += static_cast<std::uint64_t>(*record.int_value);
+    }
+    if (record.kind == Kind::status && record.name != "started") {
+      outcome.status = record.name;
+      outcome.status_text = record.text.value_or("");
+    }
+    if (auto appended = writer.append(record); !appended) return give_up(std::move(appended).error());
+  }
+  outcome.records = writer.rows();
+  outcome.damage = merge.damage();
+  format::PackInfo info{.run_id = meta.run_id,
+                        .project = meta.project,
+                        .session = meta.session,
+                        .rank = meta.rank,
+                        .damage = outcome.damage,
+                        .records_dropped = outcome.records_dropped};
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const SegmentMerge::Count& count = merge.counts()[i];
+    info.segments.push_back({segments[i].header.number, segments[i].header.lane, count.first_seq,
+                             count.end_seq - count.first_seq});
+    outcome.is_damaged.push_back(count.damage_stretches != 0);
+    outcome.records_lost += count.records_lost;
+  }
+  if (outcome.records == 0 && outcome.damage.empty()) {
+    (void)remove_file(temporary);
+    return outcome;
+  }
+  auto finished = writer.finish(info);
+  if (finished) finished = sink.flush();
+  if (finished) finished = sync_data(file->fd(), temporary);
+  if (!finished) return give_up(std::move(finished).error());
+  outcome.bytes = writer.bytes_written();
+  file->close();
+  crash_point("before_pack_rename");
+  // Never over an existing pack: a pack's bytes do not change once it exists.
+  if (auto renamed = rename_file(temporary, outcome.path, false); !renamed) {
+    return give_up(std::move(renamed).error());
+  }
+  if (auto synced = sync_directory(directory.packs()); !synced) return std::move(synced).error();
+  crash_point("after_pack_rename");
+  outcome.is_made = true;
+  return outcome;
+}
+
+}  // namespace
+
+Result<PackOutcome> make_pack(const JournalDir& directory, const Meta& meta,
+                              const std::vector<SegmentInput>& segments, FindName find_name) {
+  if (segments.empty()) return PackOutcome{};
+  try {
+    return pack(directory, meta, segments, std::move(find_name));
+  } catch (const std::bad_alloc&) {
+    return Error{Errc::io, ENOMEM, "out of memory while packing " + directory.path().native()};
+  }
+}
+
+}  // namespace runlog

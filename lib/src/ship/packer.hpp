@@ -1,0 +1,36 @@
+// Packer: sealed segments in, one pack in packs/ out. A live keeper and recovery use the same code.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "journal/journal_dir.hpp"
+#include "journal/meta.hpp"
+#include "journal/segment_merge.hpp"
+#include "runlog/record.hpp"
+#include "runlog/result.hpp"
+
+namespace runlog {
+
+struct PackOutcome {
+  bool is_made = false;         ///< false: the segments held nothing, there is no pack
+  std::uint32_t number = 0;     ///< the lowest segment number
+  std::filesystem::path path = {};
+  std::uint64_t bytes = 0;
+  std::uint64_t records = 0;
+  std::uint64_t records_lost = 0;
+  std::uint64_t records_dropped = 0;  ///< counted by the gap records in it
+  std::vector<Damage> damage = {};
+  /// Per segment as given: whether reading it met damage.
+  std::vector<bool> is_damaged = {};
+  std::string status = {};       ///< name of the last end record in it ("complete", …), if any
+  std::string status_text = {};
+};
+
+/// Writes packs/<number>.parquet: aside, fsync, rename, fsync of the directory. When this returns the
+/// segments may go. Memory: one row group. Errors: no_space, io; nothing is left behind then.
+Result<PackOutcome> make_pack(const JournalDir& directory, const Meta& meta,
+                              const std::vector<SegmentInput>& segments, FindName find_name);
+
+}  // namespace runlog

@@ -1,0 +1,75 @@
+// Shipper: the thread that talks to the store, so that a store that hangs delays nothing but shipping.
+// It looks at packs/ and blobs/ when told and when a retry is due, adopts dead journals beside its
+// own, and knows nothing of segments.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+
+#include "journal/journal_dir.hpp"
+#include "journal/meta.hpp"
+#include "runlog/result.hpp"
+#include "ship/object_store.hpp"
+
+namespace runlog {
+
+class Shipper : public std::enable_shared_from_this<Shipper> {
+ public:
+  struct Settings {
+    JournalDir directory = {};
+    Meta meta = {};
+    std::string store_url = {};  ///< as given, secrets included; empty: local only
+    std::filesystem::path root = {};  ///< dead journals below it are adopted
+    bool keep_shipped = true;
+    std::chrono::milliseconds adopt_interval{30'000};
+    std::function<void(const Error&)> report = {};
+    /// Told that so many bytes of packs left the journal's directory.
+    std::function<void(std::uint64_t)> on_removed = {};
+  };
+  struct Stats {
+    std::uint64_t packs = 0, bytes = 0, records = 0, retries = 0, adopted = 0;
+  };
+
+  /// Opens the store; unsupported or invalid URLs are errors here, unreachable ones are not.
+  static Result<std::shared_ptr<Shipper>> start(Settings settings);
+
+  /// There are new packs (or blobs, or an end). Any thread.
+  void wake() noexcept;
+  /// A ticket for wait_shipped: everything in packs/ and blobs/ at the time of the call.
+  std::uint64_t request() noexcept;
+  enum class Reached : std::uint8_t { yes, timeout, failed };
+  Reached wait_shipped(std::uint64_t ticket, std::chrono::steady_clock::time_point deadline);
+  /// Ends the thread; waits for it until `deadline`, then leaves it to die with the process.
+  bool stop(std::chrono::steady_clock::time_point deadline);
+
+  [[nodiscard]] bool has_store() const noexcept { return store_ != nullptr; }
+  [[nodiscard]] Stats stats() const;
+
+ private:
+  explicit Shipper(Settings settings) : settings_(std::move(settings)) {}
+  void run();
+  void ship_once();
+  void adopt_dead(bool whole_root);
+
+  Settings settings_;
+  std::unique_ptr<ObjectStore> store_;  // shipper thread only, after start
+  std::stop_source stop_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;     // with mutex_
+  bool has_work_ = false;               // guarded by mutex_
+  bool has_ended_ = false;              // guarded by mutex_
+  bool failures_hint_ = false;          // guarded by mutex_: somebody waits, do not sit out a backoff
+  bool rejected_ = false;               // guarded by mutex_: an object of ours cannot be shipped
+  std::uint64_t requested_ = 0;         // guarded by mutex_
+  std::uint64_t shipped_ = 0;           // guarded by mutex_: tickets up to this one are shipped
+  Stats stats_;                         // guarded by mutex_
+  int failures_ = 0;                    // shipper thread only: in a row
+};
+
+}  // namespace runlog

@@ -1,0 +1,144 @@
+#include "ship/uploader.hpp"
+
+#include <string>
+#include <vector>
+
+#include "base/sha256.hpp"
+#include "format/object_name.hpp"
+#include "format/pack.hpp"
+#include "platform/crash_point.hpp"
+#include "platform/file_system.hpp"
+#include "platform/mapped_file.hpp"
+
+namespace runlog {
+namespace {
+
+class Pass {
+ public:
+  Pass(const JournalDir& directory, ObjectStore& store, const UploadOptions& options)
+      : directory_(directory), store_(store), options_(options) {}
+
+  /// True when `file` is in the store and has moved on.
+  bool ship(const std::filesystem::path& file, const std::string& object) {
+    if (is_over()) {
+      ++outcome.waiting;
+      return false;
+    }
+    PutAnswer answer = store_.put(object, file);
+    if (answer.verdict != PutAnswer::Verdict::stored) {
+      fail(std::move(answer.error), answer.verdict == PutAnswer::Verdict::reject);
+      return false;
+    }
+    crash_point("after_put");
+    const bool is_end = file == directory_.end();
+    Result<void> moved;
+    if (options_.keep_shipped || is_end) {
+      moved = rename_file(file, directory_.shipped() / file.filename(), true);
+    } else {
+      moved = remove_file(file);
+    }
+    if (!moved) {
+      fail(std::move(moved).error(), false);
+      return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool is_over() const {
+    return options_.stop.stop_requested() || std::chrono::steady_clock::now() >= options_.deadline ||
+           stopped_;
+  }
+  void fail(Error error, bool is_final) {
+    ++outcome.waiting;
+    outcome.rejected = outcome.rejected || is_final;
+    if (outcome.error.message.empty()) outcome.error = std::move(error);
+    // A store that does not answer now will not take the next object either; a conflict concerns
+    // one object only.
+    if (!is_final) stopped_ = true;
+  }
+
+  UploadOutcome outcome;
+
+ private:
+  const JournalDir& directory_;
+  ObjectStore& store_;
+  const UploadOptions& options_;
+  bool stopped_ = false;
+};
+
+std::uint64_t size_of(const std::filesystem::path& path) {
+  const auto info = stat_file(path);
+  return info ? info->bytes : 0;
+}
+
+std::vector<std::string> names_in(const std::filesystem::path& directory) {
+  auto names = list_directory(directory);
+  return names ? std::move(*names) : std::vector<std::string>{};
+}
+
+}  // namespace
+
+std::uint64_t rows_in_pack(const std::filesystem::path& path) {
+  auto file = MappedFile::open_read_only(path);
+  if (!file) return 0;
+  auto reader = format::PackReader::open(file->bytes());
+  return reader ? reader->rows() : 0;
+}
+
+UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, ObjectStore& store,
+                             const UploadOptions& options) {
+  const format::ObjectOwner owner{.project = meta.project,
+                                  .run_id = meta.run_id,
+                                  .session = meta.session,
+                                  .rank = meta.rank};
+  Pass pass(directory, store, options);
+  if (!has_uploads(directory)) return pass.outcome;
+  if (stat_file(directory.meta())) {
+    PutAnswer answer = store.put(format::meta_object(owner), directory.meta());
+    if (answer.verdict != PutAnswer::Verdict::stored) {
+      pass.fail(std::move(answer.error), answer.verdict == PutAnswer::Verdict::reject);
+    }
+  }
+  for (const std::string& name : names_in(directory.blobs())) {
+    if (!is_sha256_hex(name)) continue;
+    const std::uint64_t bytes = size_of(directory.blobs() / name);
+    if (pass.ship(directory.blobs() / name, format::blob_object(owner, name))) {
+      pass.outcome.bytes += bytes;
+    }
+  }
+  for (const std::string& name : names_in(directory.packs())) {
+    const auto number = parse_numbered_name(name, kPack_suffix);
+    if (!number) continue;
+    const std::filesystem::path path = directory.packs() / name;
+    const std::uint64_t bytes = size_of(path);
+    const std::uint64_t rows = rows_in_pack(path);
+    if (pass.ship(path, format::pack_object(owner, *number))) {
+      ++pass.outcome.packs;
+      pass.outcome.bytes += bytes;
+      pass.outcome.records += rows;
+    }
+  }
+  if (pass.outcome.waiting == 0 && stat_file(directory.end())) {
+    (void)pass.ship(directory.end(), format::end_object(owner));
+  }
+  return pass.outcome;
+}
+
+bool has_uploads(const JournalDir& directory) {
+  for (const std::string& name : names_in(directory.packs())) {
+    if (parse_numbered_name(name, kPack_suffix)) return true;
+  }
+  for (const std::string& name : names_in(directory.blobs())) {
+    if (is_sha256_hex(name)) return true;
+  }
+  return stat_file(directory.end()).has_value();
+}
+
+bool has_segments(const JournalDir& directory) {
+  for (const std::string& name : names_in(directory.lanes())) {
+    if (parse_numbered_name(name, kSegment_suffix)) return true;
+  }
+  return false;
+}
+
+}  // namespace runlog

@@ -1,0 +1,73 @@
+// runlog-recover: finishes the job of writers that are gone.
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <string>
+
+#include "../tools/common/console.hpp"
+#include "interrupt.hpp"
+#include "options.hpp"
+#include "report.hpp"
+
+namespace runlog::recover_tool {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Once through every root. One root's trouble never keeps the others waiting.
+void work_through(const Command& command, Report& report, const Interrupt& interrupt) {
+  const auto deadline = Clock::now() + command.recover.timeout;
+  for (const std::string& root : command.roots) {
+    if (interrupt.requested()) return;
+    RecoverOptions options = command.recover;
+    options.timeout =
+        std::max(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()),
+                 std::chrono::milliseconds(0));
+    const auto journals = list_journals(root);
+    const std::size_t total = journals ? journals->size() : 0;
+    std::size_t done = 0;
+    report.show_progress(done, total, root);
+    const auto outcomes = recover(
+        root, options,
+        [&](const RecoverOutcome& outcome) {
+          report.show_progress(0, 0, "");
+          report.add(outcome);
+          report.show_progress(++done, total, outcome.journal.run_id);
+        },
+        interrupt.token());
+    report.show_progress(0, 0, "");
+    if (!outcomes) report.add_failure(root, outcomes.error());
+  }
+}
+
+int run(const Command& command) {
+  Interrupt interrupt;
+  Report report(command);
+  work_through(command, report, interrupt);
+  while (command.watch && !interrupt.wait_for(command.interval)) {
+    work_through(command, report, interrupt);
+  }
+  if (!command.watch) report.show();
+  if (interrupt.requested() && !command.watch) {
+    if (!command.quiet) {
+      tools::say("runlog-recover", "interrupted; what is left is on disk, run it again");
+    }
+    return exit_interrupted;
+  }
+  return report.exit_code();
+}
+
+}  // namespace
+}  // namespace runlog::recover_tool
+
+int main(int argc, char** argv) {
+  using namespace runlog::recover_tool;
+  try {
+    const Parsed parsed = parse_options(argc, argv);
+    return parsed.command ? run(*parsed.command) : parsed.exit_code;
+  } catch (const std::exception& error) {  // std::bad_alloc and friends
+    runlog::tools::say("runlog-recover", std::string("cannot go on: ") + error.what() +
+                                             "; nothing is lost, run it again");
+    return exit_failed;
+  }
+}

@@ -1,0 +1,212 @@
+#include "report.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "../tools/common/console.hpp"
+#include "../tools/common/damage_text.hpp"
+#include "../tools/common/journal_fields.hpp"
+#include "../tools/common/table.hpp"
+#include "../tools/common/units.hpp"
+
+namespace runlog::recover_tool {
+namespace {
+
+using tools::Cell;
+using tools::Color;
+using Verdict = RecoverOutcome::Verdict;
+
+constexpr const char* kProgram = "runlog-recover";
+constexpr std::size_t kDamage_max = 5;  // places named without --verbose
+constexpr std::size_t kBar_columns = 24;
+
+Color verdict_color(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::shipped:
+      return Color::green;
+    case Verdict::live:
+      return Color::cyan;
+    case Verdict::waiting:
+      return Color::yellow;
+    case Verdict::failed:
+      return Color::red;
+  }
+  return Color::none;
+}
+
+std::string journal_name(const JournalInfo& info) {
+  const std::string run = info.run_id.empty() ? info.path.native() : info.run_id;
+  return run + " rank " + std::to_string(info.rank) + " attempt " + std::to_string(info.attempt);
+}
+
+bool has_losses(const RecoverOutcome& outcome) {
+  return outcome.records_damaged > 0 || outcome.records_dropped > 0 || !outcome.damage.empty();
+}
+
+// Finished before this call, as most journals of a root that is recovered every day.
+bool is_old(const RecoverOutcome& outcome) {
+  return outcome.verdict == Verdict::shipped && outcome.records_kept == 0 &&
+         outcome.packs_shipped == 0 && !has_losses(outcome);
+}
+
+// "packed" where there is no store to ship to.
+std::string result_text(const RecoverOutcome& outcome, const Command& command) {
+  const bool has_store = !outcome.journal.store_url.empty() || !command.recover.store.empty();
+  if (outcome.verdict == Verdict::shipped && !has_store) return "packed";
+  return std::string(verdict_name(outcome.verdict));
+}
+
+// One line for --watch, where no table will follow.
+std::string news_text(const RecoverOutcome& outcome, const Command& command) {
+  const JournalInfo& info = outcome.journal;
+  std::string words = journal_name(info) + ": " + tools::ended_text(info) + ", last step " +
+                      tools::step_text(info.last_step) + " at " +
+                      tools::short_time(info.last_time_ns) + "; " + result_text(outcome, command) +
+                      ": " + tools::counted(outcome.records_kept, "record") + " kept, " +
+                      std::to_string(outcome.records_damaged) + " damaged, " +
+                      std::to_string(outcome.records_dropped) + " dropped, " +
+                      tools::short_bytes(outcome.bytes_shipped) + " shipped";
+  return words;
+}
+
+}  // namespace
+
+Report::Report(const Command& command)
+    : command_(command),
+      has_color_(tools::may_color(STDERR_FILENO)),
+      has_progress_(tools::is_terminal(STDERR_FILENO) && !command.quiet && !command.watch) {}
+
+bool Report::is_shown(const RecoverOutcome& outcome) const {
+  if (outcome.verdict == Verdict::live || is_old(outcome)) return command_.verbose;
+  if (!command_.quiet) return true;
+  return outcome.verdict != Verdict::shipped || has_losses(outcome);
+}
+
+void Report::add(const RecoverOutcome& outcome) {
+  const std::string path = outcome.journal.path.native();
+  const auto [at, is_new] = outcomes_.try_emplace(path);
+  if (is_new) order_.push_back(path);
+  at->second = outcome;
+  if (command_.watch) {
+    say_news(outcome);
+  } else {
+    write_json(outcome);
+  }
+}
+
+// A line at once, for who reads along. A reader that went away is no reason to stop recovering.
+void Report::write_json(const RecoverOutcome& outcome) {
+  if (!command_.json || !stdout_is_open_) return;
+  const std::string line = outcome_json(outcome, tools::is_terminal(STDOUT_FILENO)) + "\n";
+  stdout_is_open_ =
+      std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fflush(stdout) == 0;
+}
+
+// The same journal comes by in every round; only a change is worth a line.
+void Report::say_news(const RecoverOutcome& outcome) {
+  const std::string news = std::string(verdict_name(outcome.verdict)) + outcome.message;
+  std::string& last = news_[outcome.journal.path.native()];
+  if (news == last || (is_old(outcome) && !last.empty())) return;
+  last = news;
+  write_json(outcome);
+  if (!is_shown(outcome)) return;
+  tools::say(kProgram, news_text(outcome, command_));
+  say_details(outcome);
+}
+
+void Report::add_failure(const std::string& root, const Error& error) {
+  std::string& last = failures_[root];
+  if (last == error.message) return;
+  last = error.message;
+  tools::say_error(kProgram, root, error);
+}
+
+void Report::say_details(const RecoverOutcome& outcome) const {
+  const std::string name = journal_name(outcome.journal);
+  if (!outcome.message.empty() && outcome.verdict != Verdict::live) {
+    const bool says_more = outcome.message.find("; ") != std::string::npos;
+    const bool waits = outcome.verdict == Verdict::waiting && !command_.recover.dry_run;
+    tools::say(kProgram, name + ": " + outcome.message +
+                             (waits && !says_more ? "; all of it is on disk, run this again" : ""));
+  }
+  const std::size_t shown =
+      command_.verbose ? outcome.damage.size() : std::min(outcome.damage.size(), kDamage_max);
+  for (std::size_t i = 0; i < shown; ++i) {
+    tools::say(kProgram, name + ": " + tools::damage_text(outcome.damage[i]));
+  }
+  if (shown < outcome.damage.size()) {
+    tools::say(kProgram, name + ": " + std::to_string(outcome.damage.size() - shown) +
+                             " more damaged places; --verbose names them");
+  }
+}
+
+void Report::show() const {
+  tools::Table table({"RUN", ">RANK", ">ATT", ">LAST STEP", "LAST TIME", ">KEPT", ">DAMAGED",
+                      ">DROPPED", ">SHIPPED", "RESULT", "ENDED"});
+  std::size_t live = 0;
+  std::size_t old = 0;
+  for (const std::string& path : order_) {
+    const RecoverOutcome& outcome = outcomes_.at(path);
+    const JournalInfo& info = outcome.journal;
+    if (outcome.verdict == Verdict::live) ++live;
+    if (is_old(outcome)) ++old;
+    if (!is_shown(outcome)) continue;
+    const auto count = [](std::uint64_t n, Color color) {
+      return Cell(std::to_string(n), n > 0 ? color : Color::none);
+    };
+    table.add({tools::visible(info.run_id.empty() ? path : info.run_id), std::to_string(info.rank),
+               std::to_string(info.attempt), tools::step_text(info.last_step),
+               tools::short_time(info.last_time_ns), std::to_string(outcome.records_kept),
+               count(outcome.records_damaged, Color::red),
+               count(outcome.records_dropped, Color::yellow),
+               tools::short_bytes(outcome.bytes_shipped),
+               Cell(result_text(outcome, command_), verdict_color(outcome.verdict)),
+               tools::visible(tools::ended_text(info))});
+  }
+  if (table.size() > 0) std::fputs(table.text(has_color_).c_str(), stderr);
+  for (const std::string& path : order_) {
+    const RecoverOutcome& outcome = outcomes_.at(path);
+    if (is_shown(outcome)) say_details(outcome);
+  }
+  if (command_.quiet) return;
+  if (order_.empty() && failures_.empty()) {
+    tools::say(kProgram, command_.roots.front() + ": no journals in it");
+  }
+  if (command_.verbose) return;
+  if (old > 0) tools::say(kProgram, tools::counted(old, "journal") + " had been finished before");
+  if (live > 0) {
+    tools::say(kProgram, tools::counted(live, "journal") +
+                             " left alone, still being written or recovered; -v names them");
+  }
+}
+
+void Report::show_progress(std::size_t done, std::size_t total, const std::string& what) {
+  if (!has_progress_ || (total == 0 && !progress_is_shown_)) return;
+  std::string line = "\r\x1b[K";  // back to the start, wipe
+  if (total > 0) {
+    const std::size_t filled = std::min(done, total) * kBar_columns / total;
+    line += "[" + std::string(filled, '#') + std::string(kBar_columns - filled, '.') + "] " +
+            std::to_string(done) + "/" + std::to_string(total) + " journals";
+    const int columns = tools::terminal_columns(STDERR_FILENO, 80);
+    const auto left = static_cast<std::size_t>(std::max(columns - 60, 0));
+    if (left > 0 && !what.empty()) line += "  " + tools::shortened(tools::visible(what), left);
+  }
+  progress_is_shown_ = total > 0;
+  std::fputs(line.c_str(), stderr);
+}
+
+int Report::exit_code() const {
+  bool waits = false;
+  bool lost = false;
+  for (const auto& [path, outcome] : outcomes_) {
+    waits |= outcome.verdict == Verdict::waiting || outcome.verdict == Verdict::failed;
+    lost |= has_losses(outcome);
+  }
+  if (waits) return exit_waiting;
+  if (!failures_.empty()) return exit_failed;
+  return lost ? exit_damaged : exit_whole;
+}
+
+}  // namespace runlog::recover_tool

@@ -1,0 +1,57 @@
+// Report: what became of the journals, for people (a table on stderr), for programs (JSON lines on
+// stdout), and as an exit code.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "options.hpp"
+#include "runlog/recover.hpp"
+
+namespace runlog::recover_tool {
+
+/// One object per line: the keys of `runlog ls --json` and verdict, records_kept, records_damaged,
+/// records_dropped, packs_sent, bytes_sent, damage, message. `for_terminal`: also escape what JSON
+/// allows but a terminal would act on.
+std::string outcome_json(const RecoverOutcome& outcome, bool for_terminal);
+
+/// Keeps the last outcome of each journal and shows them.
+class Report {
+ public:
+  explicit Report(const Command& command);  // `command` must outlive this
+
+  /// A journal is done: writes its JSON line; with --watch its words too, when they are news.
+  void add(const RecoverOutcome& outcome);
+
+  /// A root could not be read. Said at once, but with --watch only once for the same reason.
+  void add_failure(const std::string& root, const Error& error);
+
+  /// The table of all there is, and what is to be done about it. Not for --watch.
+  void show() const;
+
+  /// How many journals have been worked on in this round, on a terminal. `total` 0 wipes it.
+  void show_progress(std::size_t done, std::size_t total, const std::string& what);
+
+  [[nodiscard]] int exit_code() const;
+
+ private:
+  [[nodiscard]] bool is_shown(const RecoverOutcome& outcome) const;
+  void write_json(const RecoverOutcome& outcome);
+  void say_details(const RecoverOutcome& outcome) const;
+  void say_news(const RecoverOutcome& outcome);
+
+  const Command& command_;
+  bool has_color_;
+  bool has_progress_;
+  bool progress_is_shown_ = false;
+  bool stdout_is_open_ = true;
+  std::vector<std::string> order_;  // journal paths as they came
+  std::map<std::string, RecoverOutcome> outcomes_;
+  std::map<std::string, std::string> news_;      // journal path → what was said of it last
+  std::map<std::string, std::string> failures_;  // root → why
+};
+
+}  // namespace runlog::recover_tool

@@ -1,0 +1,39 @@
+# ls: every journal with its state, records and last step; JSON; the default path; nothing there.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
+cd "$TMPDIR"
+
+"$writer" runs sample
+"$writer" runs odd
+RUNLOG_RANK=1 "$writer" runs sample
+"$writer" runs crash || true
+
+run 0 "$runlog" ls runs
+has "$out" RUN STATE sample complete odd failed 'out of memory' crash crashed
+equal "$(lines "$out")" 5 'a heading and four journals'
+grep -qE '^crash +0 +1 +crashed +5[0-9] +49 ' "$out" || fail 'the crashed run has lost records'
+
+# A directory and a run inside it are paths as well.
+run 0 "$runlog" ls runs/odd
+equal "$(lines "$out")" 2
+
+run 0 "$runlog" ls --json runs
+equal "$(lines "$out")" 4
+has "$out" '"run":"sample"' '"state":"failed"' '"last_step":49' '"rank":1'
+if command -v jq >/dev/null; then jq -e .path "$out" >/dev/null || fail 'not JSON'; fi
+
+run 0 "$runlog" ls --quick runs
+has "$out" sample crash STARTED
+lacks "$out" RECORDS
+
+run 0 "$runlog" ls # the default is ./runs
+equal "$(lines "$out")" 5
+RUNLOG_ROOT=runs/odd run 0 "$runlog" ls
+equal "$(lines "$out")" 2
+
+mkdir empty
+run 0 "$runlog" ls empty
+equal "$(lines "$out")" 0
+has "$err" 'runlog: ' empty
+run 1 "$runlog" ls missing
+has "$err" 'runlog: ' missing 'check the path'

@@ -1,0 +1,173 @@
+// Promise: disk full, quota, read-only remount, a file truncated under the map: the job never gets
+// SIGBUS, never blocks beyond the stated policy; drops are counted; logging resumes when space returns.
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "support/catch.hpp"
+#include "support/contents.hpp"
+#include "support/process.hpp"
+#include "support/small_disk.hpp"
+
+using test::Process;
+using test::read;
+using test::SmallDisk;
+using test::TemporaryDirectory;
+using test::victim;
+
+namespace {
+
+struct Tally {
+  std::int64_t calls = 0;
+  std::uint64_t dropped = 0;
+};
+
+Tally parse_tally(const std::string& line) {
+  Tally tally;
+  REQUIRE(std::sscanf(line.c_str(), "calls %ld dropped %lu", &tally.calls, &tally.dropped) == 2);
+  return tally;
+}
+
+// Every call is either in the data or counted, in stats and in the data.
+void check_tally(const std::filesystem::path& root, const Tally& tally) {
+  const auto contents = read(root);
+  const auto steps = contents.steps("train/loss");
+  CHECK(tally.dropped > 0);
+  CHECK(steps.size() + tally.dropped == static_cast<std::size_t>(tally.calls));
+  CHECK(contents.dropped() == tally.dropped);
+  CHECK(contents.damage.empty());
+  CHECK(contents.is_free_of_duplicates());
+}
+
+}  // namespace
+
+TEST_CASE("a full disk at start is an error that names the path and the remedy") {
+  TemporaryDirectory place;
+  SmallDisk disk(place / "disk", "8m");
+  if (!disk.is_mounted()) {
+    WARN("no right to mount a tmpfs: not tested here");
+    return;
+  }
+  disk.fill(64 << 10);
+  const auto [exit, output] = test::run_command({victim("writer"), "everything", disk.path(), "complete"});
+  CHECK(exit.code == 8);
+  CHECK(output.find("No space left on device") != std::string::npos);
+  CHECK(output.find(disk.path().native()) != std::string::npos);
+}
+
+TEST_CASE("a disk that fills in mid-run drops and counts, and logging resumes when space is back") {
+  TemporaryDirectory place;
+  SmallDisk disk(place / "disk", "24m");
+  if (!disk.is_mounted()) {
+    WARN("no right to mount a tmpfs: not tested here");
+    return;
+  }
+  disk.fill(8 << 20);
+  Process job({victim("writer"), "full", disk.path()},
+              {{"RUNLOG_SEGMENT_BYTES", "1MiB"}, {"RUNLOG_SYNC_INTERVAL", "20ms"}});
+  CHECK(job.read_until("full").starts_with("full"));
+  disk.free_space();
+  job.write("x");
+  CHECK(job.read_until("resumed") == "resumed 1");
+  const Tally tally = parse_tally(job.read_until("calls"));
+  CHECK(job.wait().code == 0);
+  check_tally(disk.path(), tally);
+}
+
+TEST_CASE("the disk budget drops and counts") {
+  TemporaryDirectory root;
+  Process job({victim("writer"), "full", root.path()},
+              {{"RUNLOG_SEGMENT_BYTES", "256KiB"},
+               {"RUNLOG_DISK_BUDGET", "1MiB"},
+               {"RUNLOG_SHIP_INTERVAL", "1h"},
+               {"RUNLOG_PACK_BYTES", "1GiB"}});
+  job.read_until("full");
+  job.write("x");
+  job.read_until("resumed");
+  const Tally tally = parse_tally(job.read_until("calls"));
+  CHECK(job.wait().code == 0);
+  check_tally(root.path(), tally);
+  std::uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root.path())) {
+    if (entry.is_regular_file() && entry.path().extension() != ".json") bytes += entry.file_size();
+  }
+  CHECK(bytes <= (1u << 20) + 8192);  // LOCK and the crash mark are not counted
+}
+
+TEST_CASE("a file size limit is a full disk, not a SIGXFSZ") {
+  TemporaryDirectory root;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_FSIZE, &limit);
+  const rlimit small{.rlim_cur = 1 << 20, .rlim_max = limit.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  const auto [exit, output] = test::run_command({victim("writer"), "everything", root.path(), "complete"});
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  CHECK(exit.signal == 0);
+  CHECK(exit.code == 8);
+  CHECK(output.find("File too large") != std::string::npos);
+}
+
+TEST_CASE("a read-only root is an error at start and a counted drop in mid-run") {
+  TemporaryDirectory place;
+  SmallDisk disk(place / "disk", "24m");
+  if (!disk.is_mounted()) {
+    WARN("no right to mount a tmpfs: not tested here");
+    return;
+  }
+  REQUIRE(disk.remount(true));
+  const auto [exit, output] = test::run_command({victim("writer"), "everything", disk.path() / "runs", "complete"});
+  CHECK(exit.code == 8);
+  CHECK(output.find("Read-only file system") != std::string::npos);
+  REQUIRE(disk.remount(false));
+}
+
+TEST_CASE("a segment truncated under the map: no SIGBUS, the loss is counted exactly, logging goes on") {
+  TemporaryDirectory root;
+  Process job({victim("writer"), "truncated", root.path()}, {{"RUNLOG_SEGMENT_BYTES", "256KiB"}});
+  const std::filesystem::path journal = job.read_until("journal ").substr(8);
+  for (const auto& entry : std::filesystem::directory_iterator(journal / "lanes")) {
+    std::filesystem::resize_file(entry.path(), 0);
+  }
+  job.write("x");
+  job.read_until("logged");
+  CHECK(job.wait().code == 0);
+  const auto contents = read(root.path());
+  const auto before = contents.steps("before");
+  const auto after = contents.steps("after");
+  // What was in the truncated files is gone, and every one of them is counted. Without params or tags:
+  // started, 1000 before, 2000 after, complete.
+  CHECK(contents.of(runlog::Kind::status).size() + before.size() + after.size() + contents.lost() == 3002);
+  CHECK(contents.lost() > 0);
+  REQUIRE_FALSE(after.empty());
+  CHECK(after.back() == 1999);
+  CHECK(contents.is_free_of_duplicates());
+}
+
+TEST_CASE("a segment removed under the map loses nothing") {
+  TemporaryDirectory root;
+  Process job({victim("writer"), "truncated", root.path()}, {{"RUNLOG_SEGMENT_BYTES", "256KiB"}});
+  const std::filesystem::path journal = job.read_until("journal ").substr(8);
+  for (const auto& entry : std::filesystem::directory_iterator(journal / "lanes")) {
+    std::filesystem::remove(entry.path());
+  }
+  job.write("x");
+  job.read_until("logged");
+  CHECK(job.wait().code == 0);
+  const auto contents = read(root.path());
+  CHECK(contents.steps("before") == test::counting(1000));
+  CHECK(contents.steps("after") == test::counting(2000));
+  CHECK(contents.damage.empty());
+}
+
+TEST_CASE("a journal directory removed under the job does not hurt the job") {
+  TemporaryDirectory root;
+  Process job({victim("writer"), "truncated", root.path()}, {{"RUNLOG_SEGMENT_BYTES", "256KiB"}});
+  const std::filesystem::path journal = job.read_until("journal ").substr(8);
+  std::filesystem::remove_all(journal);
+  job.write("x");
+  CHECK(job.read_until("logged") == "logged 3001");
+  CHECK(job.wait().code == 0);
+  CHECK(read(root.path()).steps("after").back() == 1999);
+}

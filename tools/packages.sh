@@ -1,0 +1,31 @@
+# shellcheck shell=bash disable=SC2034
+# Sourced by quickstart and check: what they need from Debian or Ubuntu, and how they get it.
+
+build_packages=(g++ cmake ninja-build pkg-config libboost-dev liblz4-dev libssl-dev
+  libfmt-dev libcli11-dev nlohmann-json3-dev)
+test_packages=(catch2 clang-14 libclang-rt-14-dev mandoc)
+
+say() { printf '==> %s\n' "$*"; }
+die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+# need_packages PACKAGE…: installs those that are missing; asks for nothing when none is.
+need_packages() {
+  if ! command -v dpkg-query >/dev/null; then
+    say "this is not Debian or Ubuntu: install the equivalents of $* yourself"
+    return
+  fi
+  local package missing=()
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  local as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || die "not root and no sudo; as root: apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  say "apt: install ${missing[*]}"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}

@@ -1,0 +1,55 @@
+#include "json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "../common/journal_fields.hpp"
+#include "../common/text.hpp"
+
+namespace runlog::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Paths may hold any bytes; what is not UTF-8 becomes U+FFFD.
+std::string line(const Json& object, bool for_terminal) {
+  const std::string text = object.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (!for_terminal) return text;
+  std::string out;
+  append_visible(out, text, true);
+  return out;
+}
+
+}  // namespace
+
+std::string journal_json(const JournalInfo& info, bool with_counts, bool for_terminal) {
+  Json object;
+  visit_fields(info, with_counts, [&](const char* key, const auto& value) { object[key] = value; });
+  return line(object, for_terminal);
+}
+
+std::string finding_json(const Finding& finding, bool for_terminal) {
+  Json object;
+  object["what"] = finding.what;
+  if (!finding.path.empty()) object["path"] = finding.path;
+  if (!finding.run.empty()) object["run"] = finding.run;
+  if (!finding.name.empty()) object["name"] = finding.name;
+  if (finding.what == "damage") {
+    object["begin"] = finding.damage.begin;
+    object["end"] = finding.damage.end;
+    object["exact"] = finding.damage.exact;
+  }
+  if (finding.what == "damage" || finding.what == "dropped") object["records"] = finding.records;
+  object["message"] = finding.message;
+  return line(object, for_terminal);
+}
+
+std::string cleaned_json(const CleanedFile& file, bool for_terminal) {
+  Json object;
+  object["path"] = file.path.native();
+  object["bytes"] = file.bytes;
+  object["removed"] = file.removed;
+  if (!file.why_kept.empty()) object["why_kept"] = file.why_kept;
+  return line(object, for_terminal);
+}
+
+}  // namespace runlog::tools

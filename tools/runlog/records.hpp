@@ -1,0 +1,65 @@
+// Records on their way out: which of them, and in which form. Knows nothing of where they come
+// from.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "options.hpp"
+#include "runlog/reader.hpp"
+
+namespace runlog::tools {
+
+/// What the library can leave out by itself (whole packs at a time); the rest is RecordFilter's.
+ReadOptions read_options(const Filter& filter);
+
+/// True when `name` matches one of `globs` (fnmatch), or there are none.
+bool matches_any(const std::vector<std::string>& globs, std::string_view name);
+
+/// The part of a Filter that looks at single records.
+class RecordFilter {
+ public:
+  explicit RecordFilter(const Filter& filter) : filter_(filter) {}  // `filter` must outlive this
+  [[nodiscard]] bool passes(const Record& record);
+
+ private:
+  const Filter& filter_;
+  std::string last_name_;  // most records repeat few names, and fnmatch is slow
+  bool last_matches_ = false;
+  bool has_last_ = false;
+};
+
+/// How RecordWriter writes.
+struct RecordStyle {
+  Format format = Format::text;
+  bool for_terminal = false;  // JSON and CSV: spell out what would act on a terminal
+  bool with_origin = false;   // text: name the run and rank of each record
+};
+
+/// True when `journals` hold more than one (run, rank), so that lines must say which.
+bool needs_origin(const std::vector<JournalInfo>& journals);
+
+/// Writes a record as one line of text or JSON, or as one CSV row.
+class RecordWriter {
+ public:
+  explicit RecordWriter(RecordStyle style) : style_(style) {}
+
+  /// The CSV header; nothing for the other formats.
+  void append_header(std::string& out) const;
+  void append(std::string& out, const Reader::Entry& entry);
+
+ private:
+  void append_csv(std::string& out, const Reader::Entry& entry);
+  void append_cell(std::string& out, std::string_view text);
+
+  RecordStyle style_;
+  std::string line_;
+};
+
+/// "2026-11-22T17:47:38.123Z  metric  train/loss  step 10  0.53", without a line end.
+void append_text(std::string& out, const Reader::Entry& entry, bool with_origin);
+
+/// A record's value as people read it: 0.53, "hello", 12 records dropped: disk full.
+void append_value(std::string& out, const Record& record);
+
+}  // namespace runlog::tools

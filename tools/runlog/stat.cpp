@@ -1,0 +1,208 @@
+// stat: what a journal is about, on one screen. What the records say is collected by JournalDigest.
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../common/console.hpp"
+#include "../common/journal_fields.hpp"
+#include "../common/table.hpp"
+#include "../common/units.hpp"
+#include "commands.hpp"
+#include "findings.hpp"
+#include "journal_digest.hpp"
+
+namespace runlog::tools {
+namespace {
+
+constexpr std::size_t kRows_max = 20;  // series, files and params shown without --all
+constexpr std::size_t kLabel_columns = 11;
+constexpr std::size_t kValue_columns = 24;  // of a param that is not alone on its line
+constexpr int kColumns_max = 100;
+
+class Screen {
+ public:
+  Screen(Output& out, bool all) : out_(out), all_(all) {}
+
+  void show(const JournalInfo& info, const JournalDigest& digest) {
+    title(info);
+    who(info);
+    store(info);
+    facts("params", digest.params);
+    facts("tags", digest.tags);
+    facts("properties", digest.properties);
+    texts(digest);
+    files(digest);
+    series(digest);
+  }
+
+ private:
+  void line(std::string_view label, const std::string& text) {
+    if (text.empty()) return;
+    std::string padded(label);
+    padded.append(kLabel_columns - std::min(kLabel_columns, label.size()), ' ');
+    out_.write("  " + painted(padded, Color::dim, out_.has_color()) + " " + fit(text) + "\n");
+  }
+
+  // On a terminal a long command line takes one line; elsewhere nothing is cut.
+  std::string fit(const std::string& text) const {
+    if (!out_.is_terminal() || all_) return text;
+    const auto columns = static_cast<std::size_t>(terminal_columns(out_.fd(), kColumns_max));
+    return shortened(text, columns > 40 ? columns - kLabel_columns - 3 : 40);
+  }
+
+  void title(const JournalInfo& info) {
+    const std::string run = info.run_id.empty() ? info.path.native() : info.run_id;
+    out_.write(painted(visible(run), Color::bold, out_.has_color()) + "  rank " +
+               std::to_string(info.rank) + " of " + std::to_string(info.world) + ", attempt " +
+               std::to_string(info.attempt) + "\n");
+  }
+
+  void who(const JournalInfo& info) {
+    line("state", visible(ended_text(info)));
+    std::string when;
+    if (info.created_unix_ns != 0) {
+      when = short_time(info.created_unix_ns);
+      if (info.last_time_ns >= info.created_unix_ns) {
+        when += " to " + short_time(info.last_time_ns) + ", " +
+                short_duration(info.last_time_ns - info.created_unix_ns);
+      }
+    }
+    line("when", when);
+    std::string records = std::to_string(info.records);
+    if (info.last_step) records += ", last step " + std::to_string(*info.last_step);
+    if (info.records_lost > 0) records += ", " + std::to_string(info.records_lost) + " lost";
+    if (info.records_dropped > 0) {
+      records += ", " + std::to_string(info.records_dropped) + " dropped";
+    }
+    line("records", records);
+    if (!info.host.empty()) {
+      line("where", visible(info.host) + ", pid " + std::to_string(info.pid));
+    }
+    line("command", visible(info.command_line));
+    line("journal", visible(info.path.native()));
+    line("session",
+         visible(info.session) +
+             (info.parent_session.empty() ? "" : ", forked from " + visible(info.parent_session)));
+    line("project", visible(info.project));
+    line("experiment", visible(info.experiment));
+    line("name", visible(info.name));
+    line("group", visible(info.group));
+    line("parent", visible(info.parent_run));
+  }
+
+  void store(const JournalInfo& info) {
+    line("store", info.store_url.empty() ? "none: the records stay on this machine"
+                                         : visible(info.store_url));
+    std::string waiting;
+    const auto add = [&waiting](std::uint64_t count, const char* noun) {
+      if (count > 0) waiting += (waiting.empty() ? "" : " and ") + counted(count, noun);
+    };
+    add(info.segments_waiting, "segment");
+    add(info.packs_waiting, "pack");
+    waiting = waiting.empty() ? "nothing" : waiting + ", " + short_bytes(info.bytes_waiting);
+    if (info.packs_shipped > 0) {
+      waiting += "; " + counted(info.packs_shipped, "shipped pack") + " kept here";
+    }
+    line("waiting", waiting);
+  }
+
+  void facts(std::string_view label, const std::map<std::string, std::string>& facts) {
+    std::string text;
+    std::size_t shown = 0;
+    for (const auto& [name, value] : facts) {
+      if (!all_ && shown == kRows_max) break;
+      if (shown++ > 0) text += "  ";
+      text += name + "=" + (all_ || facts.size() == 1 ? value : shortened(value, kValue_columns));
+    }
+    if (shown < facts.size()) text += "  … " + std::to_string(facts.size() - shown) + " more";
+    line(label, text);
+  }
+
+  void texts(const JournalDigest& digest) {
+    std::string text;
+    for (const auto& [level, count] : digest.texts) {
+      text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + level;
+    }
+    line("texts", text);
+    if (digest.rewinds > 0) line("rewinds", std::to_string(digest.rewinds));
+    std::string children;
+    for (const std::string& child : digest.children) {
+      children += (children.empty() ? "" : ", ") + child;
+    }
+    line("children", children);
+  }
+
+  void files(const JournalDigest& digest) {
+    if (digest.files.empty()) return;
+    line("files", std::to_string(digest.files.size()) + ", " + short_bytes(digest.file_bytes));
+    Table table({"FILE", "SIZE"});
+    for (const auto& [name, value] : digest.files) {
+      if (!all_ && table.size() >= kRows_max) break;
+      table.add({name, value});
+    }
+    out_.write(table.text(out_.has_color(), 4));
+    say_more(digest.files.size(), table);
+  }
+
+  void series(const JournalDigest& digest) {
+    if (digest.series.empty()) return;
+    Table table({"SERIES", "KIND", ">COUNT", ">FIRST", ">LAST", ">MIN", ">MAX", ">LAST STEP"});
+    for (const auto& [key, one] : digest.series) {
+      if (!all_ && table.size() >= kRows_max) break;
+      const auto number = [&is = one](double value) {  // clang 14 captures no bindings by name
+        return Cell(is.has_number ? short_number(value) : "");
+      };
+      table.add({key.first, std::string(kind_name(key.second)), std::to_string(one.count),
+                 number(one.first), number(one.last), number(one.min), number(one.max),
+                 step_text(one.last_step)});
+    }
+    out_.write(table.text(out_.has_color(), 2));
+    say_more(digest.series.size(), table);
+  }
+
+  void say_more(std::size_t count, const Table& table) {
+    if (count > table.size()) {
+      out_.write("    … " + std::to_string(count - table.size()) + " more; --all shows them\n");
+    }
+  }
+
+  Output& out_;
+  bool all_;
+};
+
+int show_path(const std::string& path, bool all, Output& out, bool& is_first) {
+  auto reader = Reader::open(path);
+  if (!reader) {
+    say_error("runlog", path, reader.error());
+    return exit_failed;
+  }
+  std::map<const JournalInfo*, JournalDigest> digests;
+  Reader::Entry entry;
+  while (reader->next(entry)) digests[entry.journal].add(entry.record);
+  Screen screen(out, all);
+  for (const JournalInfo& info : reader->journals()) {
+    if (!out.ok()) return exit_whole;
+    if (!is_first) out.write("\n");
+    is_first = false;
+    screen.show(info, digests[&info]);
+  }
+  out.flush();
+  if (reader->journals().empty()) say("runlog", path + ": no journals in it");
+  return warn_of_damage(path, reader->damage());
+}
+
+}  // namespace
+
+int run(const StatCommand& command, Output& out) {
+  int exit_code = exit_whole;
+  bool is_first = true;
+  for (const std::string& path : command.paths) {
+    const int one = show_path(path, command.all, out, is_first);
+    if (one == exit_failed || exit_code == exit_whole) exit_code = one;
+  }
+  return exit_code;
+}
+
+}  // namespace runlog::tools

@@ -1,0 +1,215 @@
+// verify: reads every record and says what is damaged, dropped or at odds with itself. Damage and
+// drops decide the exit code; a name with two kinds, a property set twice and twin writers are
+// told, because nothing is lost by them.
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../common/console.hpp"
+#include "../common/damage_text.hpp"
+#include "../common/text.hpp"
+#include "../common/units.hpp"
+#include "commands.hpp"
+#include "json.hpp"
+#include "records.hpp"
+
+namespace runlog::tools {
+namespace {
+
+bool is_series(Kind kind) {
+  switch (kind) {
+    case Kind::metric:
+    case Kind::list:
+    case Kind::row:
+    case Kind::table:
+    case Kind::histogram:
+    case Kind::image:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// What a gap record's reason did to one journal.
+struct Drops {
+  std::uint64_t records = 0;
+  std::uint64_t gaps = 0;
+  std::int64_t first_ns = 0;
+  std::int64_t last_ns = 0;
+};
+
+class Examination {
+ public:
+  void add(const Reader::Entry& entry) {
+    const Record& record = entry.record;
+    const JournalInfo& journal = *entry.journal;
+    ++records_;
+    if (record.kind == Kind::gap) {
+      Drops& drops = drops_[{&journal, std::string(record.text.value_or(""))}];
+      drops.records += static_cast<std::uint64_t>(record.int_value.value_or(0));
+      if (drops.gaps++ == 0) drops.first_ns = record.time_ns;
+      drops.last_ns = record.time_ns;
+    }
+    if (record.kind == Kind::property && record.int_value == 1) {
+      property(journal, record);
+    }
+    if (is_series(record.kind)) {
+      kinds_[{journal.run_id, std::string(record.name)}].insert(record.kind);
+    }
+  }
+
+  std::vector<Finding> findings(const Reader& reader) {
+    std::vector<Finding> all;
+    for (const Damage& damage : reader.damage()) {
+      all.push_back({.what = "damage",
+                     .path = damage.path,
+                     .damage = damage,
+                     .records = damage.records_lost,
+                     .message = damage_text(damage)});
+    }
+    for (const auto& [key, drops] : drops_) all.push_back(drop_finding(key, drops));
+    for (const auto& [key, kinds] : kinds_) {
+      if (kinds.size() > 1) all.push_back(kinds_finding(key, kinds));
+    }
+    for (Finding& one : properties_) all.push_back(std::move(one));
+    add_twins(reader.journals(), all);
+    return all;
+  }
+
+  [[nodiscard]] std::uint64_t records() const { return records_; }
+
+ private:
+  using DropKey = std::pair<const JournalInfo*, std::string>;
+  using NameKey = std::pair<std::string, std::string>;
+
+  void property(const JournalInfo& journal, const Record& record) {
+    std::string message = journal.path.native() + ": property " + std::string(record.name) +
+                          " was set again, to " + std::string(record.text.value_or("")) +
+                          "; the first value stands";
+    properties_.push_back({.what = "property",
+                           .path = journal.path.native(),
+                           .run = journal.run_id,
+                           .name = std::string(record.name),
+                           .message = std::move(message)});
+  }
+
+  static Finding drop_finding(const DropKey& key, const Drops& drops) {
+    const JournalInfo& journal = *key.first;
+    std::string message = journal.path.native() + ": " + counted(drops.records, "record") +
+                          " dropped in " + counted(drops.gaps, "place") + ", " +
+                          short_time(drops.first_ns);
+    if (drops.gaps > 1) message += " to " + short_time(drops.last_ns);
+    if (!key.second.empty()) message += ": " + key.second;
+    return {.what = "dropped",
+            .path = journal.path.native(),
+            .run = journal.run_id,
+            .records = drops.records,
+            .message = std::move(message)};
+  }
+
+  static Finding kinds_finding(const NameKey& key, const std::set<Kind>& kinds) {
+    std::string used;
+    for (const Kind kind : kinds) {
+      used += (used.empty() ? "" : " and ") + std::string(kind_name(kind));
+    }
+    return {.what = "kinds",
+            .run = key.first,
+            .name = key.second,
+            .message = key.first + ": " + key.second + " is used as " + used +
+                       "; give one of them another name"};
+  }
+
+  static void add_twins(const std::vector<JournalInfo>& journals, std::vector<Finding>& all) {
+    std::map<std::pair<std::string, std::int64_t>, std::vector<const JournalInfo*>> live;
+    for (const JournalInfo& info : journals) {
+      if (info.state != JournalState::live || !info.parent_session.empty()) continue;
+      live[{info.run_id, info.rank}].push_back(&info);
+    }
+    for (const auto& [key, twins] : live) {
+      if (twins.size() < 2) continue;
+      std::string message = key.first + ": rank " + std::to_string(key.second) + " has " +
+                            std::to_string(twins.size()) + " live writers:";
+      for (const JournalInfo* info : twins) {
+        message += " pid " + std::to_string(info->pid) + " on " + info->host + ",";
+      }
+      message.pop_back();
+      message += "; give each its own RANK or run id";
+      all.push_back({.what = "twins",
+                     .path = twins.front()->path.native(),
+                     .run = key.first,
+                     .message = std::move(message)});
+    }
+  }
+
+  std::uint64_t records_ = 0;
+  std::map<DropKey, Drops> drops_;
+  std::map<NameKey, std::set<Kind>> kinds_;
+  std::vector<Finding> properties_;
+};
+
+void show(const Finding& finding, bool json, Output& out) {
+  if (json) {
+    out.write(finding_json(finding, out.is_terminal()) + "\n");
+    return;
+  }
+  const bool is_loss =
+      finding.what == "damage" || finding.what == "dropped" || finding.what == "unreadable";
+  out.write(
+      painted(is_loss ? "LOSS" : "note", is_loss ? Color::red : Color::yellow, out.has_color()) +
+      "  " + visible(finding.message) + "\n");
+}
+
+int verify_path(const std::string& path, bool json, Output& out) {
+  auto reader = Reader::open(path);
+  if (!reader) {
+    if (reader.error().code != Errc::corrupt) {
+      say_error("runlog", path, reader.error());
+      return exit_failed;
+    }
+    show({.what = "unreadable", .path = path, .message = reader.error().message}, json, out);
+    return exit_damaged;
+  }
+  Examination examination;
+  Reader::Entry entry;
+  while (reader->next(entry)) examination.add(entry);
+  std::uint64_t damaged = 0;
+  std::uint64_t dropped = 0;
+  std::size_t damages = 0;
+  for (const Finding& finding : examination.findings(*reader)) {
+    show(finding, json, out);
+    if (finding.what == "damage") {
+      damaged += finding.records;
+      ++damages;
+    } else if (finding.what == "dropped") {
+      dropped += finding.records;
+    }
+  }
+  out.flush();
+  const bool is_whole = damages == 0 && dropped == 0;
+  std::string words = path + ": " + (is_whole ? "whole" : "not whole") + ": " +
+                      counted(examination.records(), "record") + " read in " +
+                      counted(reader->journals().size(), "journal");
+  if (!is_whole) {
+    words += ", " + std::to_string(damaged) + " lost to damage in " + counted(damages, "place") +
+             ", " + std::to_string(dropped) + " dropped";
+  }
+  say("runlog", words);
+  return is_whole ? exit_whole : exit_damaged;
+}
+
+}  // namespace
+
+int run(const VerifyCommand& command, Output& out) {
+  int exit_code = exit_whole;
+  for (const std::string& path : command.paths) {
+    const int one = verify_path(path, command.json, out);
+    // Damage outweighs a path that could not be read: it is the graver news.
+    if (exit_code == exit_whole || one == exit_damaged)
+      exit_code = one == exit_whole ? exit_code : one;
+  }
+  return exit_code;
+}
+
+}  // namespace runlog::tools
