@@ -138,7 +138,11 @@ TEST_CASE("a segment truncated under the map: no SIGBUS, the loss is counted exa
   const auto after = contents.steps("after");
   // What was in the truncated files is gone, and every one of them is counted. Without params or tags:
   // started, 1000 before, 2000 after, complete.
-  CHECK(contents.of(runlog::Kind::status).size() + before.size() + after.size() + contents.lost() == 3002);
+  // A spare may be cut while the keeper prepares it; a call that finds none then is a drop, told by a gap.
+  INFO("dropped " << contents.dropped() << ", lost " << contents.lost() << ", after " << after.size());
+  CHECK(contents.of(runlog::Kind::status).size() + before.size() + after.size() + contents.lost() +
+            contents.dropped() ==
+        3002);
   CHECK(contents.lost() > 0);
   REQUIRE_FALSE(after.empty());
   CHECK(after.back() == 1999);
@@ -165,7 +169,10 @@ TEST_CASE("a journal directory removed under the job does not hurt the job") {
   TemporaryDirectory root;
   Process job({victim("writer"), "truncated", root.path()}, {{"RUNLOG_SEGMENT_BYTES", "256KiB"}});
   const std::filesystem::path journal = job.read_until("journal ").substr(8);
-  std::filesystem::remove_all(journal);
+  // Out of sight first: the keeper may be adding files while they are removed.
+  const std::filesystem::path gone = root / "gone";
+  std::filesystem::rename(journal, gone);
+  std::filesystem::remove_all(gone);
   job.write("x");
   CHECK(job.read_until("logged") == "logged 3001");
   CHECK(job.wait().code == 0);

@@ -78,7 +78,9 @@ bool is_seq_the_value(const Read& read) {
 
 }  // namespace
 
-TEST_CASE("no segments are no records") { CHECK(merge({}).records.empty()); }
+TEST_CASE("no segments are no records") {
+  CHECK(merge({}).records.empty());
+}
 
 TEST_CASE("lanes are merged by time, and within a lane the order of appending stands") {
   Segment one(1, 0, 0);

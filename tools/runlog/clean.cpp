@@ -20,8 +20,7 @@ int run(const CleanCommand& command, Output& out) {
   std::uint64_t gone = 0;
   std::uint64_t kept = 0;
   for (const CleanedFile& file : *files) {
-    // A dry run that would remove a file gives itself as the reason why it did not.
-    const bool is_kept = !file.removed && !(command.dry_run && file.why_kept == "dry run");
+    const bool is_kept = !file.why_kept.empty();
     if (is_kept) {
       ++kept;
     } else {

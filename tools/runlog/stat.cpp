@@ -93,6 +93,9 @@ class Screen {
   }
 
   void store(const JournalInfo& info) {
+    if (info.store_url.empty() && info.path.filename().native().starts_with("run_id=")) {
+      return line("store", visible(info.path.native()));  // it was read from there
+    }
     line("store", info.store_url.empty() ? "none: the records stay on this machine"
                                          : visible(info.store_url));
     std::string waiting;

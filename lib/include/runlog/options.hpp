@@ -80,7 +80,8 @@ struct Options {
   std::optional<bool> sigbus_guard = {};      ///< RUNLOG_SIGBUS_GUARD; default on
   std::optional<bool> keep_shipped = {};      ///< RUNLOG_KEEP_SHIPPED; default on: packs stay until clean
 
-  /// Told, from the keeper's thread and at most once a second, what goes wrong in the background.
+  /// Told, at most once a second, what goes wrong where no caller is told: from the keeper's or shipper's
+  /// thread, or from the thread whose call met a full disk.
   /// Default: one line on stderr. Must not throw and must not call into runlog.
   std::function<void(const Error&)> on_error = {};
 };

@@ -57,7 +57,9 @@ struct CleanedFile {
   std::filesystem::path path = {};
   std::uint64_t bytes = 0;
   bool removed = false;
-  std::string why_kept = {};  ///< "store has other bytes", "not in the store", …
+  /// "the store has other bytes under …", "not in the store; …"; empty when it was removed, or, in a dry
+  /// run, would have been.
+  std::string why_kept = {};
 };
 
 /// Removes local copies of packs in shipped/ and of blobs whose bytes the store has: each is read

@@ -12,7 +12,7 @@
 //   name > 512 bytes  cut at a character, with "~" and 8 hex digits of a checksum of the whole name
 //   invalid UTF-8     each bad byte becomes U+FFFD; of a text, the original bytes are kept as payload
 //   value > 1 MiB     kept whole as a blob; the record is of kind `spill` and names it
-//   series > 1 000 000 per process   dropped and counted
+//   series > 1 000 000 per journal   dropped and counted
 #pragma once
 
 #include <chrono>

@@ -25,11 +25,6 @@ JournalState state_from_text(std::string_view text) {
   return JournalState::unknown;
 }
 
-std::vector<std::string> files_in(const std::filesystem::path& directory) {
-  auto names = list_directory(directory);
-  return names ? std::move(*names) : std::vector<std::string>{};
-}
-
 void take_meta(JournalInfo& info, const Meta& meta) {
   info.run_id = meta.run_id;
   info.project = meta.project;
@@ -79,15 +74,15 @@ JournalFiles journal_files(const std::filesystem::path& path) {
     const auto size = stat_file(file);
     info.bytes_waiting += size ? size->bytes : 0;
   };
-  for (const std::string& name : files_in(directory.packs())) {
+  for (const std::string& name : names_in_directory(directory.packs())) {
     if (!parse_numbered_name(name, kPack_suffix)) continue;
     ++info.packs_waiting;
     add_size(directory.packs() / name);
   }
-  for (const std::string& name : files_in(directory.shipped())) {
+  for (const std::string& name : names_in_directory(directory.shipped())) {
     if (parse_numbered_name(name, kPack_suffix)) ++info.packs_shipped;
   }
-  for (const std::string& name : files_in(directory.lanes())) {
+  for (const std::string& name : names_in_directory(directory.lanes())) {
     if (!parse_numbered_name(name, kSegment_suffix)) continue;
     // A spare has no header yet, or that of its last use.
     const auto file = OpenFile::open(directory.lanes() / name, 0);
@@ -122,9 +117,9 @@ void add_store_run(const std::filesystem::path& run, std::vector<JournalFiles>& 
     }
     return at->second;
   };
-  for (const std::string& name : files_in(run)) {
+  for (const std::string& name : names_in_directory(run)) {
     if (!name.starts_with("rank=")) continue;
-    for (const std::string& pack : files_in(run / name)) {
+    for (const std::string& pack : names_in_directory(run / name)) {
       const std::size_t dash = pack.rfind('-');
       if (dash == std::string::npos || !parse_session(std::string_view(pack).substr(0, dash)) ||
           !parse_numbered_name(std::string_view(pack).substr(dash + 1), kPack_suffix)) {
@@ -136,7 +131,7 @@ void add_store_run(const std::filesystem::path& run, std::vector<JournalFiles>& 
       ++files.info.packs_shipped;
     }
   }
-  for (const std::string& name : files_in(run / "_runlog")) {
+  for (const std::string& name : names_in_directory(run / "_runlog")) {
     if (name.size() == 32 + 5 && name.ends_with(".json") && parse_session(name.substr(0, 32))) {
       (void)entry(name.substr(0, 32));
     }
@@ -145,7 +140,7 @@ void add_store_run(const std::filesystem::path& run, std::vector<JournalFiles>& 
 }
 
 void add_store(const std::filesystem::path& path, std::vector<JournalFiles>& found, int depth) {
-  for (const std::string& name : files_in(path)) {
+  for (const std::string& name : names_in_directory(path)) {
     if (name.starts_with("run_id=")) {
       add_store_run(path / name, found);
     } else if (name.starts_with("project=") && depth > 0) {

@@ -12,11 +12,6 @@ namespace {
 
 constexpr int kSnapshot_tries = 20;
 
-std::vector<std::string> files_in(const std::filesystem::path& directory) {
-  auto names = list_directory(directory);
-  return names ? std::move(*names) : std::vector<std::string>{};
-}
-
 // The offset behind the last word that is not zero.
 std::uint64_t used_end(std::span<const std::byte> bytes) {
   std::uint64_t end = bytes.size() & ~std::uint64_t{7};
@@ -78,7 +73,7 @@ Result<void> JournalSource::snapshot(const JournalFiles& files,
   std::set<std::uint32_t> seen;
   for (int attempt = 0; attempt < kSnapshot_tries; ++attempt) {
     bool is_stable = true;
-    for (const std::string& file : files_in(directory.lanes())) {
+    for (const std::string& file : names_in_directory(directory.lanes())) {
       const auto number = parse_numbered_name(file, kSegment_suffix);
       if (!number || !seen.insert(*number).second) continue;
       auto added = add_segment(directory.lanes() / file, name, is_live);
@@ -88,7 +83,7 @@ Result<void> JournalSource::snapshot(const JournalFiles& files,
     }
     std::map<std::uint32_t, std::filesystem::path> packs;
     for (const auto& place : {directory.packs(), directory.shipped()}) {
-      for (const std::string& file : files_in(place)) {
+      for (const std::string& file : names_in_directory(place)) {
         const auto number = parse_numbered_name(file, kPack_suffix);
         if (number) packs.emplace(*number, place / file);
       }
@@ -144,7 +139,11 @@ Result<void> JournalSource::add_segment(const std::filesystem::path& path,
     bytes = maps_.back().bytes();
   }
   auto header = format::parse_header(bytes);
-  if (header && number && header->number != *number) return {};  // recycled, not yet in use
+  if (header && number && header->number != *number) {
+    // Recycled, not yet in use; or its first page is a misplaced one. See load_dead_segments.
+    header.reset();
+    if (!name || !format::rebuild_header(bytes, name->session, *number)) return {};
+  }
   if (!header && name && number) {
     header = format::rebuild_header(bytes, name->session, *number);
     if (header && !is_live) {

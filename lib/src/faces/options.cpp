@@ -267,7 +267,11 @@ Result<Options> resolve(Options options) {
   options.tags.insert(options.tags.begin(), tags->begin(), tags->end());
   auto params = parse_pairs("RUNLOG_PARAMS");
   if (!params) return std::move(params).error();
-  for (const auto& [name, text] : *params) options.params.emplace_back(name, guess_value(text));
+  // In front, so that a value set in code is the later one, and stands.
+  std::vector<std::pair<std::string, Value>> all_params;
+  for (const auto& [name, text] : *params) all_params.emplace_back(name, guess_value(text));
+  all_params.insert(all_params.end(), options.params.begin(), options.params.end());
+  options.params = std::move(all_params);
   if (auto result = check_ranges(options); !result) return std::move(result).error();
   return options;
 }

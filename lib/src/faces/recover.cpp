@@ -51,7 +51,7 @@ CleanedFile clean_one(const std::filesystem::path& file, ObjectStore& store,
   } else if (*ours != *theirs) {
     cleaned.why_kept = "the store has other bytes under " + object;
   } else if (dry_run) {
-    cleaned.why_kept = "dry run";
+    return cleaned;
   } else if (auto removed = remove_file(file); !removed) {
     cleaned.why_kept = removed.error().message;
   } else {
@@ -91,7 +91,12 @@ Result<std::vector<RecoverOutcome>> recover(
     if (!is_selected(options.runs, info.run_id)) continue;
     RecoverOutcome outcome = adopt_journal(info.path, adopt);
     outcome.journal = std::move(info);
-    take_counts(outcome.journal);
+    // Reading all of a journal is worth it only where something was done or is to be done.
+    const bool had_nothing_to_do = outcome.verdict == RecoverOutcome::Verdict::shipped &&
+                                   outcome.records_kept == 0 && outcome.packs_shipped == 0;
+    if (!had_nothing_to_do && outcome.verdict != RecoverOutcome::Verdict::live) {
+      take_counts(outcome.journal);
+    }
     if (on_outcome) on_outcome(outcome);
     outcomes.push_back(std::move(outcome));
   }

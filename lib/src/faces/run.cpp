@@ -1,7 +1,6 @@
 #include "runlog/run.hpp"
 
-#include <algorithm>
-#include <array>
+#include <cstdio>
 #include <exception>
 #include <mutex>
 #include <new>
@@ -14,19 +13,8 @@
 namespace runlog {
 namespace {
 
-std::string_view level_name(Level level) noexcept {
-  switch (level) {
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warning: return "warning";
-    case Level::error: return "error";
-  }
-  return "info";
-}
-
-void append_metric(RunCore& core, Journal& journal, std::uint32_t series, Number value,
-                   bool has_step, std::int64_t step, std::int64_t time_ns) noexcept {
-  (void)core;
+void append_metric(Journal& journal, std::uint32_t series, Number value, bool has_step,
+                   std::int64_t step, std::int64_t time_ns) noexcept {
   if (value.is_real()) {
     std::uint64_t bits = 0;
     const double real = value.real();
@@ -47,53 +35,8 @@ void append_named(RunCore* core, std::string_view name, Number value, bool has_s
     core->count_drop();
     return;
   }
-  append_metric(*core, *journal, *series, value, has_step, step, journal->now_ns());
+  append_metric(*journal, *series, value, has_step, step, journal->now_ns());
 }
-
-void append_number(std::string& out, Number value) {
-  if (value.is_real()) {
-    append_json_number(out, value.real());
-  } else {
-    append_json_number(out, value.integer());
-  }
-}
-
-void append_array(std::string& out, std::span<const double> values) {
-  out += '[';
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (i != 0) out += ',';
-    append_json_number(out, values[i]);
-  }
-  out += ']';
-}
-
-// Builds a JSON text and logs it; out of memory is a counted drop.
-template <typename Build>
-void log_json_text(RunCore* core, Kind kind, std::string_view name, std::optional<std::int64_t> step,
-                   Build build) noexcept {
-  if (core == nullptr) return;
-  try {
-    std::string text;
-    build(text);
-    core->event({.kind = kind, .name = name, .step = step, .text = text});
-  } catch (const std::bad_alloc&) {
-    core->count_drop();
-  }
-}
-
-// Reports bad_alloc and a path that cannot be walked as errors: the callers are noexcept.
-template <typename Work>
-Result<void> guarded(Work work) noexcept {
-  try {
-    return work();
-  } catch (const std::filesystem::filesystem_error& error) {
-    return os_error(error.code().value(), "cannot read", error.path1().native());
-  } catch (const std::bad_alloc&) {
-    return Error{Errc::io, ENOMEM, "out of memory"};
-  }
-}
-
-Error no_run() { return Error{Errc::finished, 0, "there is no run, or it has ended"}; }
 
 }  // namespace
 
@@ -127,15 +70,15 @@ struct Run::Handle {
 void Metric::log(Number value) noexcept {
   if (core_ == nullptr) return;
   Journal* const journal = core_->journal();
-  if (journal == nullptr) return core_->count_drop();
-  append_metric(*core_, *journal, series_, value, false, 0, journal->now_ns());
+  if (journal == nullptr || series_ >= SeriesTable::kSeries_max) return core_->count_drop();
+  append_metric(*journal, series_, value, false, 0, journal->now_ns());
 }
 
 void Metric::log(Number value, std::int64_t step) noexcept {
   if (core_ == nullptr) return;
   Journal* const journal = core_->journal();
-  if (journal == nullptr) return core_->count_drop();
-  append_metric(*core_, *journal, series_, value, true, step, journal->now_ns());
+  if (journal == nullptr || series_ >= SeriesTable::kSeries_max) return core_->count_drop();
+  append_metric(*journal, series_, value, true, step, journal->now_ns());
 }
 
 Run::Run() noexcept = default;
@@ -224,7 +167,7 @@ void Run::log(std::int64_t step, std::span<const NamedNumber> row) noexcept {
   const std::int64_t time_ns = journal->now_ns();
   for (const auto& [name, value] : row) {
     if (const auto series = core_->series(*journal, name)) {
-      append_metric(*core_, *journal, *series, value, true, step, time_ns);
+      append_metric(*journal, *series, value, true, step, time_ns);
     } else {
       core_->count_drop();
     }
@@ -235,119 +178,7 @@ Metric Run::metric(std::string_view name) noexcept {
   if (core_ == nullptr) return {};
   Journal* const journal = core_->journal();
   const auto series = journal != nullptr ? core_->series(*journal, name) : std::nullopt;
-  if (!series) return {};
-  return {handle_->core, *series};
-}
-
-void Run::log_list(std::string_view name, std::span<const double> values,
-                   std::optional<std::int64_t> step) noexcept {
-  log_json_text(core_, Kind::list, name, step,
-                [&](std::string& text) { append_array(text, values); });
-}
-
-void Run::log_row(std::string_view name, std::span<const NamedNumber> columns,
-                  std::optional<std::int64_t> step) noexcept {
-  log_json_text(core_, Kind::row, name, step, [&](std::string& text) {
-    JsonObject object(text);
-    for (const auto& [column, value] : columns) {
-      object.key(column);
-      append_number(text, value);
-    }
-    object.end();
-  });
-}
-
-void Run::log_row(std::string_view name, std::initializer_list<NamedNumber> columns,
-                  std::optional<std::int64_t> step) noexcept {
-  log_row(name, std::span(columns.begin(), columns.size()), step);
-}
-
-void Run::log_table(std::string_view name, std::span<const Column> columns,
-                    std::optional<std::int64_t> step) noexcept {
-  log_json_text(core_, Kind::table, name, step, [&](std::string& text) {
-    JsonObject object(text);
-    for (const Column& column : columns) {
-      object.key(column.name);
-      append_array(text, column.values);
-    }
-    object.end();
-  });
-}
-
-void Run::log_histogram(std::string_view name, std::span<const double> edges,
-                        std::span<const double> counts, std::optional<std::int64_t> step) noexcept {
-  if (core_ == nullptr) return;
-  if (edges.size() != counts.size() + 1 || !std::is_sorted(edges.begin(), edges.end())) {
-    return core_->count_drop();
-  }
-  log_json_text(core_, Kind::histogram, name, step, [&](std::string& text) {
-    text += "{\"edges\":";
-    append_array(text, edges);
-    text += ",\"counts\":";
-    append_array(text, counts);
-    text += '}';
-  });
-}
-
-void Run::log_json(std::string_view schema, std::string_view document) noexcept {
-  if (core_ != nullptr) core_->event({.kind = Kind::json, .name = schema, .text = document});
-}
-
-void Run::text(Level level, std::string_view message) noexcept {
-  if (core_ != nullptr) {
-    core_->event({.kind = Kind::text, .name = level_name(level), .text = message});
-  }
-}
-
-Result<void> Run::log_image(std::string_view name, const std::filesystem::path& path,
-                            std::optional<std::int64_t> step) noexcept {
-  return guarded([&]() -> Result<void> {
-    Journal* const journal = core_ != nullptr ? core_->journal() : nullptr;
-    if (journal == nullptr) return no_run();
-    return core_->add_blob(Kind::image, name, step, stage_file(journal->directory(), path));
-  });
-}
-
-Result<void> Run::log_image(std::string_view name, std::span<const std::byte> encoded,
-                            std::optional<std::int64_t> step) noexcept {
-  return guarded([&]() -> Result<void> {
-    Journal* const journal = core_ != nullptr ? core_->journal() : nullptr;
-    if (journal == nullptr) return no_run();
-    return core_->add_blob(Kind::image, name, step, stage_bytes(journal->directory(), encoded));
-  });
-}
-
-Result<void> Run::upload_file(std::string_view name, const std::filesystem::path& path) noexcept {
-  return guarded([&]() -> Result<void> {
-    Journal* const journal = core_ != nullptr ? core_->journal() : nullptr;
-    if (journal == nullptr) return no_run();
-    return core_->add_blob(Kind::file, name, {}, stage_file(journal->directory(), path));
-  });
-}
-
-Result<void> Run::upload_files(
-    std::span<const std::pair<std::string, std::filesystem::path>> files) noexcept {
-  // All of them are tried; the first failure is returned.
-  Result<void> result;
-  for (const auto& [name, path] : files) {
-    auto uploaded = upload_file(name, path);
-    if (!uploaded && result) result = std::move(uploaded);
-  }
-  return result;
-}
-
-Result<void> Run::upload_folder(std::string_view name, const std::filesystem::path& path) noexcept {
-  return guarded([&]() -> Result<void> {
-    std::vector<std::pair<std::string, std::filesystem::path>> files;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
-      if (!entry.is_symlink() && entry.is_regular_file()) {
-        files.emplace_back((std::filesystem::path(name) / entry.path().lexically_relative(path)).native(),
-                           entry.path());
-      }
-    }
-    std::sort(files.begin(), files.end());
-    return upload_files(files);
-  });
+  return {handle_->core, series.value_or(SeriesTable::kSeries_max)};
 }
 
 void Run::param(std::string_view name, const Value& value) noexcept {
@@ -402,6 +233,7 @@ Result<Run> Run::child_run(std::string_view name) noexcept {
     options.run_id = mend_id(options.run_id.substr(0, 80) + "." + std::string(name).substr(0, 30) + "-" +
                              to_hex(make_session()).substr(0, 6));
     options.name = name;
+    options.resume = Resume::allow;  // its run id is new; the parent's `must` is about the parent
     options.tags.clear();
     options.params.clear();
     auto child = start_logging(std::move(options));

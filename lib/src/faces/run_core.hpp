@@ -37,6 +37,9 @@ class ErrorReporter {
   std::chrono::steady_clock::time_point next_at_ = {};  // guarded by mutex_
 };
 
+/// What calls that return a Result answer without a running run.
+inline Error no_run() { return Error{Errc::finished, 0, "there is no run, or it has ended"}; }
+
 class RunCore {
  public:
   static Result<std::shared_ptr<RunCore>> start(Options options);
@@ -90,6 +93,8 @@ class RunCore {
   // fork handlers, for all runs of the process
   struct Registry;
   static Registry& registry();
+  void enlist();
+  void delist() noexcept;
   static void before_fork() noexcept;
   static void after_fork_in_parent() noexcept;
   static void after_fork_in_child() noexcept;

@@ -84,6 +84,7 @@ SegmentWalker::SegmentWalker(std::span<const std::byte> bytes, const SegmentHead
       header_(header),
       options_(std::move(options)),
       seed_(segment_seed(header.session, header.number)),
+      is_rebuilt_(!parse_header(bytes)),
       base_seq_(header.first_seq) {}
 
 SegmentWalker::Check SegmentWalker::check(std::uint64_t at, bool in_block) const noexcept {
@@ -126,7 +127,7 @@ bool SegmentWalker::next(std::vector<Record>& batch) {
                               .before_index = batch.size(),
                               .why = "the file ends before its segment does"});
       }
-      settle(batch, options_.end_seq);
+      settle(batch, options_.end_seq, true);
       done_ = true;
       break;
     }
@@ -135,18 +136,20 @@ bool SegmentWalker::next(std::vector<Record>& batch) {
     if (verdict != Check::valid) {
       const char* const why = verdict == Check::zero ? "a hole: zeros where records were"
                                                      : "a record that fails its checksum";
-      // Beside a live writer, zeros right behind a head may be a record longer than the block, whose
-      // payload is being written: what lies behind it in this copy is newer than the copy's zeros.
+      // Beside a live writer, zeros right behind a head may be a record longer than the block,
+      // whose payload is being written: what lies behind it in this copy is newer than the copy's
+      // zeros.
       const bool is_live = options_.settled_end != UINT64_MAX;
-      const bool is_over = at_ >= options_.settled_end ||
-                           (is_live && verdict == Check::zero && behind_head_);
+      const bool is_over =
+          at_ >= options_.settled_end || (is_live && verdict == Check::zero && behind_head_);
       if (is_over || !skip_damage(why, batch.size())) {
         const bool torn = verdict == Check::invalid && !is_over;
         if (torn) {
-          const std::uint64_t end = std::min<std::uint64_t>(align_up(at_ + 1, kBlock_bytes), bytes_.size());
+          const std::uint64_t end =
+              std::min<std::uint64_t>(align_up(at_ + 1, kBlock_bytes), bytes_.size());
           add_stretch(end, batch.size(), why, true);
         }
-        settle(batch, is_over ? std::optional<std::int64_t>{} : options_.end_seq);
+        settle(batch, is_over ? std::optional<std::int64_t>{} : options_.end_seq, true);
         done_ = true;
         break;
       }
@@ -160,18 +163,26 @@ bool SegmentWalker::next(std::vector<Record>& batch) {
           break;
         }
         const auto seq = load<std::int64_t>(bytes_.data() + at_ + 8);
-        settle(batch, seq);
+        if (is_rebuilt_ && base_seq_ == seq) {
+          settle_rebuilt(batch, seq);
+        } else {
+          settle(batch, seq, false);
+        }
+        is_rebuilt_ = false;
         take_head();
         if (!batch.empty()) return true;
         break;
       }
       case Tag::seal:
         sealed_ = commit_argument(word) >= 8;
-        settle(batch, sealed_ ? load<std::int64_t>(bytes_.data() + at_ + 8) : options_.end_seq);
+        settle(batch, sealed_ ? load<std::int64_t>(bytes_.data() + at_ + 8) : options_.end_seq,
+               !sealed_);
         at_ += record_bytes(word);
         done_ = true;
         break;
-      case Tag::pad: at_ = align_up(at_ + kCommit_bytes, kBlock_bytes); break;
+      case Tag::pad:
+        at_ = align_up(at_ + kCommit_bytes, kBlock_bytes);
+        break;
       case Tag::mark: {
         const std::byte* const payload = bytes_.data() + at_ + kCommit_bytes;
         if (commit_argument(word) == 16) {
@@ -191,7 +202,7 @@ bool SegmentWalker::next(std::vector<Record>& batch) {
                                 .before_index = batch.size(),
                                 .guess = 1,
                                 .why = "a record of a kind that only a newer runlog can read"});
-          settle(batch, options_.end_seq);
+          settle(batch, options_.end_seq, true);
           done_ = true;
           break;
         }
@@ -207,7 +218,8 @@ bool SegmentWalker::next(std::vector<Record>& batch) {
 // Moves at_ to the next record that validates: in this block if one does, else at the next block
 // head that does. False, and at_ unchanged, when there is none.
 bool SegmentWalker::skip_damage(const char* why, std::size_t before_index) {
-  const std::uint64_t block_end = std::min<std::uint64_t>(align_up(at_ + 1, kBlock_bytes), bytes_.size());
+  const std::uint64_t block_end =
+      std::min<std::uint64_t>(align_up(at_ + 1, kBlock_bytes), bytes_.size());
   // Behind a damaged head a record longer than the block may stand unharmed.
   const std::uint64_t behind_head = is_block_start(at_) ? at_ + kBlock_head_bytes : 0;
   std::uint64_t found = 0;
@@ -266,22 +278,37 @@ void SegmentWalker::add_stretch(std::uint64_t end, std::size_t before_index, con
                         .why = why});
 }
 
+// The first anchor of a segment whose header was rebuilt from that very head: what was read before
+// it has the numbers before the head's, and nobody can tell how many records were lost there.
+void SegmentWalker::settle_rebuilt(std::vector<Record>& batch, std::int64_t anchor_seq) {
+  std::int64_t records = static_cast<std::int64_t>(batch.size());
+  for (const Stretch& stretch : stretches_) records += stretch.guess;
+  base_seq_ = std::max<std::int64_t>(0, anchor_seq - records);
+  settle(batch, std::nullopt, false);
+  base_seq_ = anchor_seq;
+}
+
 // Gives the batch its sequence numbers, now that the next anchor is known (or known not to exist),
-// and turns the damaged stretches into Damage with their share of the lost records.
-void SegmentWalker::settle(std::vector<Record>& batch, std::optional<std::int64_t> anchor_seq) {
+// and turns the damaged stretches into Damage with their share of the lost records. `is_end`: the
+// walk ends here without a seal, so whatever no stretch accounts for is missing behind this offset.
+void SegmentWalker::settle(std::vector<Record>& batch, std::optional<std::int64_t> anchor_seq,
+                           bool is_end) {
   const auto have = static_cast<std::int64_t>(batch.size());
   const bool is_exact = anchor_seq.has_value();
-  std::int64_t lost = 0;
+  std::int64_t guessed = 0;
+  for (const Stretch& stretch : stretches_) guessed += stretch.guess;
+  std::int64_t lost = guessed;
   if (is_exact) {
     lost = std::max<std::int64_t>(0, *anchor_seq - base_seq_ - have);
-    if (lost > 0 && stretches_.empty()) {
+    const bool is_behind =
+        is_end && lost > guessed && (stretches_.empty() || stretches_.back().begin != at_);
+    if (is_behind || (lost > 0 && stretches_.empty())) {
       stretches_.push_back({.begin = at_,
                             .end = at_,
                             .before_index = batch.size(),
-                            .why = "records are missing before this offset"});
+                            .why = is_end ? "records are missing from this offset on"
+                                          : "records are missing before this offset"});
     }
-  } else {
-    for (const Stretch& stretch : stretches_) lost += stretch.guess;
   }
   // The total is known; with several stretches their shares are not. The best guesses come first.
   std::int64_t left = lost;
@@ -297,9 +324,11 @@ void SegmentWalker::settle(std::vector<Record>& batch, std::optional<std::int64_
   const auto guess = [](const Stretch& stretch) { return stretch.guess; };
   give(true, guess);
   give(false, guess);
-  give(false, [](const Stretch& stretch) {
-    return static_cast<std::int64_t>((stretch.end - stretch.begin) / kMetric_bytes);
-  });
+  if (!is_end) {
+    give(false, [](const Stretch& stretch) {
+      return static_cast<std::int64_t>((stretch.end - stretch.begin) / kMetric_bytes);
+    });
+  }
   if (!stretches_.empty()) stretches_.back().share += left;
 
   std::int64_t shift = 0;
@@ -331,8 +360,8 @@ void SegmentWalker::take_record(std::uint64_t word, std::vector<Record>& batch) 
     record.time_ns = mark_time_ns_ + load<std::uint32_t>(payload + 4);
     record.name = names_only_ ? std::string_view{} : resolve_name(load<std::uint32_t>(payload));
     if (const std::uint32_t code = commit_argument(word); code != 0) {
-      record.step = static_cast<std::int64_t>(
-          static_cast<std::uint64_t>(mark_step_) + code - kStep_bias);
+      record.step =
+          static_cast<std::int64_t>(static_cast<std::uint64_t>(mark_step_) + code - kStep_bias);
     }
     if (tag == static_cast<std::uint8_t>(Tag::metric_real)) {
       record.value = load<double>(payload + 8);
@@ -356,8 +385,8 @@ void SegmentWalker::take_event(std::uint64_t word, std::vector<Record>& batch) {
   Record record;
   record.lane = header_.lane;
   const auto number = static_cast<std::uint8_t>(commit_tag(word) - 0x40u);
-  record.kind = number <= static_cast<std::uint8_t>(Kind::spill) ? static_cast<Kind>(number)
-                                                                  : Kind::unknown;
+  record.kind =
+      number <= static_cast<std::uint8_t>(Kind::spill) ? static_cast<Kind>(number) : Kind::unknown;
   // It counts as a record even if a newer version gave it a shape we cannot read.
   if (size < kEvent_fixed_bytes) {
     record.kind = Kind::unknown;
@@ -372,8 +401,7 @@ void SegmentWalker::take_event(std::uint64_t word, std::vector<Record>& batch) {
   if ((flags & kHas_step) != 0) record.step = load<std::int64_t>(payload + 8);
   if ((flags & kHas_real) != 0) record.value = load<double>(payload + 16);
   if ((flags & kHas_int) != 0) record.int_value = load<std::int64_t>(payload + 16);
-  const std::string_view rest =
-      as_text({payload + kEvent_fixed_bytes, size - kEvent_fixed_bytes});
+  const std::string_view rest = as_text({payload + kEvent_fixed_bytes, size - kEvent_fixed_bytes});
   if (name_bytes <= rest.size() && text_bytes <= rest.size() - name_bytes) {
     record.name = rest.substr(0, name_bytes);
     if ((flags & kHas_text) != 0) record.text = rest.substr(name_bytes, text_bytes);
@@ -389,10 +417,11 @@ std::string_view SegmentWalker::name_of(std::uint32_t series) const noexcept {
   return series < names_.size() ? names_[series] : std::string_view{};
 }
 
-// Damage may have taken a declaration. The name is then found further on in this segment, in another
-// one of the journal, or not at all; the record itself is whole and kept in any case.
+// Damage may have taken a declaration. The name is then found further on in this segment, in
+// another one of the journal, or not at all; the record itself is whole and kept in any case.
 std::string_view SegmentWalker::resolve_name(std::uint32_t series) {
-  if (series < names_.size() && !names_[series].empty()) [[likely]] return names_[series];
+  if (series < names_.size() && !names_[series].empty()) [[likely]]
+    return names_[series];
   if (const auto found = found_names_.find(series); found != found_names_.end()) {
     return found->second;
   }

@@ -1,5 +1,6 @@
-// SegmentWalker: reads one segment's bytes, whatever they are. It yields every record that validates,
-// steps over damage, and says where it was and how many records it took. It knows bytes, not files.
+// SegmentWalker: reads one segment's bytes, whatever they are. It yields every record that
+// validates, steps over damage, and says where it was and how many records it took. It knows bytes,
+// not files.
 //
 // How lost records are counted: each block head carries the sequence number of the record behind
 // it, the seal the number after the last. Between two such anchors, (difference − records read) is
@@ -25,15 +26,15 @@ namespace runlog::format {
 /// The header, if it validates: magic, CRC, version, size and flags.
 [[nodiscard]] std::optional<SegmentHeader> parse_header(std::span<const std::byte> bytes) noexcept;
 
-/// A header whose page was lost, rebuilt from what the file name tells and the first block head that
-/// validates. Nothing when no block does: then the segment was never used, or is not ours.
+/// A header whose page was lost, rebuilt from what the file name tells and the first block head
+/// that validates. Nothing when no block does: then the segment was never used, or is not ours.
 [[nodiscard]] std::optional<SegmentHeader> rebuild_header(std::span<const std::byte> bytes,
                                                           const Session& session,
                                                           std::uint32_t number) noexcept;
 
 struct WalkOptions {
-  std::string path = {};                          ///< for Damage
-  std::optional<std::int64_t> end_seq = {};       ///< seq after the last record, where known
+  std::string path = {};                     ///< for Damage
+  std::optional<std::int64_t> end_seq = {};  ///< seq after the last record, where known
   /// Bytes before this offset are final; an unreadable record at or behind it is simply not written
   /// yet. The whole segment unless its writer is alive.
   std::uint64_t settled_end = UINT64_MAX;
@@ -57,7 +58,9 @@ class SegmentWalker {
   /// After the end: bytes in use.
   [[nodiscard]] std::uint64_t used_bytes() const noexcept { return at_; }
   /// One more than the largest series number declared.
-  [[nodiscard]] std::uint32_t names_end() const noexcept { return static_cast<std::uint32_t>(names_.size()); }
+  [[nodiscard]] std::uint32_t names_end() const noexcept {
+    return static_cast<std::uint32_t>(names_.size());
+  }
   /// The declared name of `series`, empty when there is none. After the end: all of the segment's.
   [[nodiscard]] std::string_view name_of(std::uint32_t series) const noexcept;
 
@@ -79,7 +82,8 @@ class SegmentWalker {
   void take_head() noexcept;
   bool skip_damage(const char* why, std::size_t before_index);
   void add_stretch(std::uint64_t end, std::size_t before_index, const char* why, bool is_tail);
-  void settle(std::vector<Record>& batch, std::optional<std::int64_t> anchor_seq);
+  void settle_rebuilt(std::vector<Record>& batch, std::int64_t anchor_seq);
+  void settle(std::vector<Record>& batch, std::optional<std::int64_t> anchor_seq, bool is_end);
   std::string_view resolve_name(std::uint32_t series);
 
   std::span<const std::byte> bytes_;
@@ -88,18 +92,19 @@ class SegmentWalker {
   std::uint32_t seed_;
   std::uint32_t group_seed_ = 0;
   std::uint64_t at_ = kHeader_bytes;
-  bool behind_head_ = false;    // a record longer than a block may start here
+  bool behind_head_ = false;  // a record longer than a block may start here
   bool has_mark_ = false;
   std::int64_t mark_time_ns_ = 0;
   std::int64_t mark_step_ = 0;
-  std::int64_t base_seq_;       // of the first record of the current batch
+  bool is_rebuilt_;        // the bytes have no whole header, and no head was met yet
+  std::int64_t base_seq_;  // of the first record of the current batch
   bool sealed_ = false;
   bool done_ = false;
-  bool names_only_ = false;     // a walk made to find declarations further on
+  bool names_only_ = false;  // a walk made to find declarations further on
   bool looked_ahead_ = false;
   std::vector<Stretch> stretches_;
   std::vector<Damage> damage_;
-  std::vector<std::string_view> names_;             // by series id
+  std::vector<std::string_view> names_;  // by series id
   // From find_name. Its nodes stay where they are: records hold views of the strings.
   std::unordered_map<std::uint32_t, std::string> found_names_;
 };

@@ -56,8 +56,10 @@ class SegmentWriter {
  public:
   SegmentWriter() = default;
 
-  /// Writes the header into `memory` (zeroed, `header.segment_bytes` long) and the first block head.
-  void begin(std::span<std::byte> memory, const SegmentHeader& header, std::int64_t time_ns) noexcept;
+  /// Writes the header into `memory` (zeroed, `header.segment_bytes` long) and the first block
+  /// head.
+  void begin(std::span<std::byte> memory, const SegmentHeader& header,
+             std::int64_t time_ns) noexcept;
 
   /// Appends a metric; `bits` is the value's representation. False: the segment is full (nothing
   /// was written). The series must be declared (see Declarations).
@@ -72,7 +74,8 @@ class SegmentWriter {
       return append_metric(tag, series, bits, has_step, step, time_ns);
     }
     const auto argument =
-        has_step ? static_cast<std::uint32_t>(delta_step + static_cast<std::int64_t>(kStep_bias)) : 0;
+        has_step ? static_cast<std::uint32_t>(delta_step + static_cast<std::int64_t>(kStep_bias))
+                 : 0;
     const std::uint64_t upper = commit_upper(static_cast<std::uint8_t>(tag), argument);
     const std::uint64_t who = series | static_cast<std::uint64_t>(delta_ns) << 32;
     std::byte* const record = base_ + at_;
@@ -116,14 +119,15 @@ class SegmentWriter {
   [[nodiscard]] static std::int64_t difference(std::int64_t a, std::int64_t b) noexcept {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
   }
-  bool make_room(std::size_t bytes, bool is_metric, std::int64_t step, std::int64_t time_ns) noexcept;
+  bool make_room(std::size_t bytes, bool is_metric, std::int64_t step,
+                 std::int64_t time_ns) noexcept;
   void put(Tag tag, std::size_t payload_bytes) noexcept;
   void begin_block_here(std::int64_t step, std::int64_t time_ns) noexcept;
 
   std::byte* base_ = nullptr;
-  std::uint64_t at_ = 0;          // offset of the next record
-  std::uint64_t block_end_ = 0;   // records must end here or before
-  std::uint64_t end_ = 0;         // of the segment, less room for the seal record
+  std::uint64_t at_ = 0;         // offset of the next record
+  std::uint64_t block_end_ = 0;  // records must end here or before
+  std::uint64_t end_ = 0;        // of the segment, less room for the seal record
   std::int64_t mark_time_ns_ = 0;
   std::int64_t mark_step_ = 0;
   std::uint32_t seed_ = 0;

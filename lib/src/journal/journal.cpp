@@ -52,7 +52,8 @@ Journal::Journal(Settings settings)
               .overflow_block = settings_.overflow_block,
               .sync_each_record = settings_.sync_each_record,
               .asymmetric_gate = membarrier_is_usable()},
-      rare_lane_(0, shared_) {
+      rare_lane_(0, shared_),
+      keeper_lane_(static_cast<std::int32_t>(kLanes_max) + 1, shared_) {
   shared_.report = settings_.report;
   shared_.wait_for_spare = [this](std::chrono::milliseconds limit) {
     std::unique_lock lock(spare_mutex_);
@@ -173,7 +174,7 @@ bool Journal::event(const format::Event& event) noexcept {
 
 std::uint64_t Journal::sum(std::uint64_t (Lane::*count)() const noexcept) const noexcept {
   const std::lock_guard lock(lanes_mutex_);
-  std::uint64_t total = (rare_lane_.*count)();
+  std::uint64_t total = (rare_lane_.*count)() + (keeper_lane_.*count)();
   for (std::size_t i = 0; i < lanes_count_; ++i) total += (*lanes_[i].*count)();
   return total;
 }

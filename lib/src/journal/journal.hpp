@@ -49,6 +49,9 @@ class Journal : public std::enable_shared_from_this<Journal> {
   void metric(format::Tag tag, std::uint32_t series, std::uint64_t bits, bool has_step,
               std::int64_t step, std::int64_t time_ns) noexcept;
   bool event(const format::Event& event) noexcept;
+  /// For the keeper's thread alone: through a lane of its own, so that no logger waits for a thread of the
+  /// lowest priority that holds the shared lane.
+  bool keeper_event(const format::Event& event) noexcept { return keeper_lane_.append_event(event); }
 
   [[nodiscard]] std::int64_t now_ns() const noexcept { return clock_.now_ns(); }
   [[nodiscard]] SeriesTable& series() noexcept { return series_; }
@@ -94,6 +97,7 @@ class Journal : public std::enable_shared_from_this<Journal> {
   LaneShared shared_;
   std::mutex rare_mutex_;                // the writer of rare_lane_ is whoever holds it
   Lane rare_lane_;
+  Lane keeper_lane_;                     // keeper thread only
   mutable std::mutex lanes_mutex_;       // taken when a thread gets or returns a lane
   std::array<std::unique_ptr<Lane>, kLanes_max> lanes_;  // guarded by lanes_mutex_
   std::vector<Lane*> free_lanes_;        // guarded by lanes_mutex_

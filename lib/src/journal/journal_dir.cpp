@@ -54,6 +54,7 @@ std::optional<std::uint32_t> parse_numbered_name(std::string_view name, std::str
   std::uint32_t number = 0;
   const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (parsed.ec != std::errc{} || parsed.ptr != digits.data() + digits.size()) return {};
+  if (numbered_name(number, suffix) != name) return {};  // one number, one name
   return number;
 }
 

@@ -91,6 +91,11 @@ bool Lane::open_segment(std::int64_t time_ns) noexcept {
     // release: pairs with the acquire of Journal::take_opened
   } while (!shared_.opened.compare_exchange_weak(head, segment, std::memory_order_release,
                                                  std::memory_order_relaxed));
+  if (shared_.sync_each_record) {
+    // The record is only as durable as the name of its file.
+    const auto synced = sync_directory(segment->file.path().parent_path());
+    if (!synced && shared_.report) shared_.report(synced.error());
+  }
   if (shared_.wake) shared_.wake();  // a spare is wanted
   return true;
 }

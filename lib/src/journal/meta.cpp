@@ -16,7 +16,15 @@ constexpr int kDepth_max = 32;
 // The parser recurses per level: a hostile file of brackets must not overflow the stack.
 bool is_too_deep(std::string_view json) {
   int depth = 0;
-  for (const char c : json) {
+  bool is_in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (is_in_string) {
+      if (c == '\\') ++i;  // whatever it escapes is part of the string
+      if (c == '"') is_in_string = false;
+      continue;
+    }
+    if (c == '"') is_in_string = true;
     if (c == '{' || c == '[') ++depth;
     if (c == '}' || c == ']') --depth;
     if (depth > kDepth_max) return true;
@@ -139,8 +147,14 @@ std::string without_secrets(std::string_view url) {
   std::string out(url);
   const std::size_t scheme = out.find("://");
   if (scheme != std::string::npos) {
-    const std::size_t host_end = out.find_first_of("/?#", scheme + 3);
-    const std::size_t at = out.rfind('@', host_end == std::string::npos ? out.size() : host_end);
+    // The last '@' of all: a password with a raw '/', '?' or '#' in it is cut with the rest. A path
+    // with an '@' loses what stands before it; better that than a secret on disk.
+    const std::size_t query_begin = out.rfind('?');
+    std::size_t at = out.rfind('@');
+    if (at != std::string::npos && query_begin != std::string::npos && at > query_begin &&
+        out.find('@') > query_begin) {
+      at = std::string::npos;  // only in the query, which is filtered below
+    }
     if (at != std::string::npos && at > scheme) out.erase(scheme + 3, at - scheme - 2);
   }
   const std::size_t query = out.find('?');
@@ -152,7 +166,8 @@ std::string without_secrets(std::string_view url) {
     const std::size_t end = std::min(rest.find('&'), rest.size());
     const std::string_view pair = rest.substr(0, end);
     const std::string_view key = pair.substr(0, std::min(pair.find('='), pair.size()));
-    if (key == "region" || key == "endpoint" || key == "profile") {
+    const bool is_plain = pair.find('@') == std::string_view::npos;  // no user:password@ in a value
+    if (is_plain && (key == "region" || key == "endpoint" || key == "profile")) {
       kept += (kept.empty() ? '?' : '&');
       kept += pair;
     }

@@ -52,9 +52,9 @@ void SegmentMerge::fill(LaneCursor& lane) {
     const std::size_t index = lane.segments[lane.position];
     SegmentInput& segment = segments_[index];
     if (!lane.walker) {
-      // A header rebuilt from a later block begins too late. The segment before it knows better, and
-      // so the walker counts what was lost in between. (Where the header is whole, a difference is
-      // a segment that is not ours to read: in a pack, or not given.)
+      // A header rebuilt from a later block begins too late. The segment before it knows better,
+      // and so the walker counts what was lost in between. (Where the header is whole, a difference
+      // is a segment that is not ours to read: in a pack, or not given.)
       if (!format::parse_header(segment.bytes)) {
         segment.header.first_seq = std::min(segment.header.first_seq, lane.end_seq);
       }
@@ -101,7 +101,8 @@ SegmentMerge::LaneCursor* SegmentMerge::first() {
     }
     const Record& mine = lane->batch[lane->next_in_batch];
     const Record& other = best->batch[best->next_in_batch];
-    if (std::tie(mine.time_ns, mine.lane, mine.seq) < std::tie(other.time_ns, other.lane, other.seq)) {
+    if (std::tie(mine.time_ns, mine.lane, mine.seq) <
+        std::tie(other.time_ns, other.lane, other.seq)) {
       best = lane.get();
     }
   }

@@ -76,6 +76,8 @@ std::optional<std::uint32_t> SeriesTable::find_or_add(std::string_view name) noe
     }
     Entry* const entry = chunk.load(std::memory_order_relaxed) + number % kChunk_entries;
     *entry = Entry{hash, std::string(name), number};
+    // Before the entry can be found: whoever finds the number may ask for its name at once.
+    size_.store(number + 1, std::memory_order_release);
     Index* index = index_.load(std::memory_order_relaxed);
     if ((std::size_t{number} + 1) * 2 > index->slots.size()) {
       auto grown = std::make_unique<Index>(index->slots.size() * 2);
@@ -89,7 +91,6 @@ std::optional<std::uint32_t> SeriesTable::find_or_add(std::string_view name) noe
     } else {
       insert(*index, entry);
     }
-    size_.store(number + 1, std::memory_order_release);
     return number;
   } catch (const std::bad_alloc&) {
     return {};

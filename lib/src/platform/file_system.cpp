@@ -242,6 +242,11 @@ Result<std::vector<std::string>> list_directory(const std::filesystem::path& pat
   return names;
 }
 
+std::vector<std::string> names_in_directory(const std::filesystem::path& path) {
+  auto names = list_directory(path);
+  return names ? std::move(*names) : std::vector<std::string>{};
+}
+
 Result<void> allocate_zeroed(int fd, std::uint64_t bytes, const std::filesystem::path& path) {
   {
     const FileSizeSignalGuard guard;

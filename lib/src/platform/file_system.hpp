@@ -79,6 +79,9 @@ Result<void> make_directories(const std::filesystem::path& path);
 /// Names in a directory, sorted, without "." and ".."; an absent directory is not_found.
 Result<std::vector<std::string>> list_directory(const std::filesystem::path& path);
 
+/// The same, where an unreadable directory is as good as an empty one.
+std::vector<std::string> names_in_directory(const std::filesystem::path& path);
+
 /// Allocates `bytes` for the file and writes zeros over them, so that a later store through a map
 /// finds its block in place: posix_fallocate alone leaves work for the first write, which on a full
 /// disk would be a SIGBUS. No SIGXFSZ is raised by it; the limit is reported as no_space.

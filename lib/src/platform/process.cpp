@@ -71,8 +71,9 @@ void block_asynchronous_signals() noexcept {
 }
 
 void lower_own_priority() noexcept {
+  // Batch: does not preempt others when it wakes. Not SCHED_IDLE, see decision 0010.
   const sched_param none{};
-  if (::sched_setscheduler(0, SCHED_IDLE, &none) == 0) return;  // 0: the calling thread, on Linux
+  (void)::sched_setscheduler(0, SCHED_BATCH, &none);  // 0: the calling thread, on Linux
   (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 19);
 }
 

@@ -20,7 +20,7 @@ struct ProcessIdentity {
 /// Blocks every signal that is not a fault of the thread itself, in the calling thread.
 void block_asynchronous_signals() noexcept;
 
-/// SCHED_IDLE, and nice 19 where that is refused, for the calling thread.
+/// Nice 19 and SCHED_BATCH for the calling thread.
 void lower_own_priority() noexcept;
 
 /// The environment variable, if set and not empty.

@@ -16,16 +16,11 @@ namespace {
 
 constexpr std::uint64_t kPack_segment_bytes = 16u << 20;
 
-std::vector<std::string> files_in(const std::filesystem::path& directory) {
-  auto names = list_directory(directory);
-  return names ? std::move(*names) : std::vector<std::string>{};
-}
-
 // Which segments the packs in packs/ hold. A pack may be shipped only after its segments left lanes/,
 // so shipped/ need not be asked.
 Result<std::set<std::uint32_t>> packed_numbers(const JournalDir& directory) {
   std::set<std::uint32_t> numbers;
-  for (const std::string& name : files_in(directory.packs())) {
+  for (const std::string& name : names_in_directory(directory.packs())) {
     if (!parse_numbered_name(name, kPack_suffix)) continue;
     auto file = MappedFile::open_read_only(directory.packs() / name);
     if (!file) return std::move(file).error();
@@ -65,10 +60,10 @@ std::vector<std::vector<std::size_t>> group(const std::vector<SegmentInput>& inp
 }
 
 void remove_leftovers(const JournalDir& directory) {
-  for (const std::string& name : files_in(directory.packs())) {
+  for (const std::string& name : names_in_directory(directory.packs())) {
     if (name.ends_with(".tmp")) (void)remove_file(directory.packs() / name);
   }
-  for (const std::string& name : files_in(directory.blobs())) {
+  for (const std::string& name : names_in_directory(directory.blobs())) {
     if (name.starts_with("tmp-")) (void)remove_file(directory.blobs() / name);
   }
 }
@@ -192,7 +187,7 @@ class Adoption {
   // The end may be in a pack made earlier, by the keeper or by a recovery that was killed.
   void find_status_in_packs() {
     for (const auto& place : {directory_.packs(), directory_.shipped()}) {
-      const std::vector<std::string> names = files_in(place);
+      const std::vector<std::string> names = names_in_directory(place);
       for (auto name = names.rbegin(); name != names.rend() && status_.empty(); ++name) {
         if (!parse_numbered_name(*name, kPack_suffix)) continue;
         auto file = MappedFile::open_read_only(place / *name);
@@ -304,8 +299,13 @@ Result<DeadSegments> load_dead_segments(const JournalDir& directory) {
     if (!file) return std::move(file).error();
     auto header = format::parse_header(file->bytes());
     if (header && header->number != *number) {
-      dead.unused.push_back(path);  // recycled under this name, its old records are in a pack
-      continue;
+      // Recycled under this name and not yet in use: then no block of it has the new number. If one
+      // has, the first page is a misplaced one, and the records behind it are good.
+      header.reset();
+      if (!identity || !format::rebuild_header(file->bytes(), identity->session, *number)) {
+        dead.unused.push_back(path);
+        continue;
+      }
     }
     if (!header && identity) {
       header = format::rebuild_header(file->bytes(), identity->session, *number);

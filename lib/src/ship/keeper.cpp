@@ -12,7 +12,6 @@
 namespace runlog {
 namespace {
 
-constexpr std::chrono::milliseconds kRetry_no_space{500};
 constexpr std::chrono::milliseconds kRetry_pack{1'000};
 /// Where the first record of a segment begins: behind the header and the first block head.
 constexpr std::uint64_t kEmpty_at = format::kHeader_bytes + format::kBlock_head_bytes;
@@ -25,6 +24,7 @@ Keeper::Keeper(std::shared_ptr<Journal> journal, Settings settings)
 }
 
 Keeper::~Keeper() {
+  if (thread_.joinable()) thread_.detach();
   for (OpenSegment* segment : open_) segment->release();
   for (OpenSegment* segment : closed_) segment->release();
   ::sem_destroy(&work_);
@@ -53,7 +53,7 @@ Result<std::shared_ptr<Keeper>> Keeper::start(std::shared_ptr<Journal> journal, 
   });
   try {
     // The thread owns the keeper: one that hangs in a system call may outlive the run.
-    std::thread([keeper] { keeper->run(); }).detach();
+    keeper->thread_ = std::thread([keeper] { keeper->run(); });
   } catch (const std::system_error& error) {
     (void)keeper->shipper_->stop(Clock::now());
     return os_error(error.code().value(), "cannot start the keeper's thread", "");
@@ -115,13 +115,15 @@ Wait Keeper::pack_now(Clock::time_point deadline) {
 
 void Keeper::finish(End end, Clock::time_point deadline) {
   bool packed = false;
+  bool has_ended = false;
   {
     std::unique_lock lock(mutex_);
     end_ = std::move(end);
     wake();
-    changed_.wait_until(lock, deadline, [&] { return has_ended_; });
+    has_ended = changed_.wait_until(lock, deadline, [&] { return has_ended_; });
     packed = everything_packed_;
   }
+  if (has_ended && thread_.joinable()) thread_.join();
   if (packed && shipper_->has_store()) {
     (void)shipper_->wait_shipped(shipper_->request(), deadline);
   }
@@ -154,63 +156,6 @@ void Keeper::collect_opened() {
   for (OpenSegment* segment : journal_->take_opened()) {
     open_.push_back(segment);
     names_unsynced_ = true;
-  }
-}
-
-void Keeper::prepare_spares() {
-  SegmentPool& pool = journal_->pool();
-  // One spare for a run that logs now and then; more for one whose writers had to help themselves.
-  if (const std::uint64_t late = pool.late(); late != late_seen_) {
-    late_seen_ = late;
-    spares_wanted_ = std::min(spares_wanted_ + 2, SegmentPool::kSpares_max);
-  }
-  while (pool.spares() < spares_wanted_ && Clock::now() >= no_space_until_) {
-    if (pool.disk_bytes() + pool.limits().segment_bytes > pool.limits().disk_budget) {
-      if (!make_room()) {
-        no_space_until_ = Clock::now() + kRetry_no_space;
-        return;
-      }
-    }
-    auto spare = pool.prepare();
-    if (!spare) {
-      report(spare.error());
-      no_space_until_ = Clock::now() + kRetry_no_space;
-      return;
-    }
-    pool.add(*spare);
-    names_unsynced_ = true;
-    journal_->notify_spare();
-  }
-}
-
-// Room within the budget for one more segment: first what the store has anyway, then, if the user chose
-// so, the oldest records nobody has yet.
-bool Keeper::make_room() {
-  SegmentPool& pool = journal_->pool();
-  const auto fits = [&] {
-    return pool.disk_bytes() + pool.limits().segment_bytes <= pool.limits().disk_budget;
-  };
-  evict_shipped(pool.limits().segment_bytes);
-  while (!fits() && settings_.overflow == Overflow::drop_oldest_packed) {
-    const std::uint64_t before = pool.disk_bytes();
-    evict_oldest_pack();
-    if (pool.disk_bytes() == before) break;
-  }
-  return fits();
-}
-
-void Keeper::evict_shipped(std::uint64_t wanted_bytes) {
-  const std::filesystem::path shipped = journal_->directory().shipped();
-  auto names = list_directory(shipped);
-  if (!names) return;
-  std::uint64_t freed = 0;
-  for (const std::string& name : *names) {
-    if (freed >= wanted_bytes) return;
-    if (!parse_numbered_name(name, kPack_suffix)) continue;
-    const auto info = stat_file(shipped / name);
-    if (!info || !remove_file(shipped / name)) continue;
-    freed += info->bytes;
-    journal_->pool().add_disk_bytes(-static_cast<std::int64_t>(info->bytes));
   }
 }
 
@@ -309,7 +254,7 @@ bool Keeper::pack_closed(bool everything) {
       // On a full disk a spare is better spent as room for the pack, which frees several segments.
       if (packed.error().code == Errc::no_space && journal_->pool().spares() > 0) {
         journal_->pool().discard_spares();
-        no_space_until_ = Clock::now() + kRetry_no_space;
+        no_space_until_ = Clock::now() + kRetry_no_space_after;
         if (pack_some(count)) continue;
       }
       return false;
@@ -363,39 +308,17 @@ Result<void> Keeper::pack_some(std::size_t count) {
   return {};
 }
 
-void Keeper::evict_oldest_pack() {
-  const std::filesystem::path packs = journal_->directory().packs();
-  auto names = list_directory(packs);
-  if (!names) return;
-  for (const std::string& name : *names) {
-    if (!parse_numbered_name(name, kPack_suffix)) continue;
-    const std::uint64_t rows = rows_in_pack(packs / name);
-    const auto info = stat_file(packs / name);
-    if (!info || !remove_file(packs / name)) return;
-    journal_->pool().add_disk_bytes(-static_cast<std::int64_t>(info->bytes));
-    const std::string why = "pack " + name + " evicted unshipped to make room (drop_oldest_packed)";
-    (void)journal_->event({.kind = Kind::gap,
-                           .time_ns = journal_->now_ns(),
-                           .name = "evicted",
-                           .int_value = static_cast<std::int64_t>(rows),
-                           .text = why});
-    report(Error{Errc::no_space, 0, why});
-    const std::lock_guard lock(mutex_);
-    stats_.dropped += rows;
-    return;
-  }
-}
-
 void Keeper::run() {
   block_asynchronous_signals();
   lower_own_priority();
   auto next_sync = Clock::now() + settings_.sync_interval;
   auto next_ship = Clock::now() + settings_.ship_interval;
+  auto next_calibration = Clock::now();
   bool is_ending = false;
   prepare_spares();
   while (!is_ending) {
     const bool polls_sync = settings_.sync == Sync::interval;
-    sleep_until(polls_sync ? std::min(next_sync, next_ship) : next_ship);
+    sleep_until(std::min(polls_sync ? next_sync : next_calibration, next_ship));
     std::uint64_t sync_ticket = 0;
     std::uint64_t pack_ticket = 0;
     bool wants_flush = false;
@@ -422,8 +345,9 @@ void Keeper::run() {
       }
       changed_.notify_all();
     }
-    if (sync_due) {
-      next_sync = now + settings_.sync_interval;
+    if (sync_due) next_sync = now + settings_.sync_interval;
+    if (now >= next_calibration) {
+      next_calibration = now + std::max<Clock::duration>(settings_.sync_interval, std::chrono::seconds(1));
       journal_->clock().calibrate();
     }
     const bool ship_due = now >= next_ship || pack_ticket != 0 || wants_flush || is_ending;

@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "journal/journal.hpp"
@@ -60,6 +61,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
 
  private:
   using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds kRetry_no_space_after{500};
   Keeper(std::shared_ptr<Journal> journal, Settings settings);
   void run();
   void sleep_until(Clock::time_point deadline) noexcept;
@@ -80,6 +82,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   const std::shared_ptr<Journal> journal_;
   const Settings settings_;
   std::shared_ptr<Shipper> shipper_;
+  std::thread thread_;  // joined by finish() if it ends in time, else left behind
 
   sem_t work_;
   std::atomic<bool> is_awake_ = false;  // a post is under way: further wakes need none

@@ -37,11 +37,15 @@ Result<std::shared_ptr<Shipper>> Shipper::start(Settings settings) {
   }
   try {
     // The thread owns the shipper: one that hangs in a system call may outlive the run.
-    std::thread([shipper] { shipper->run(); }).detach();
+    shipper->thread_ = std::thread([shipper] { shipper->run(); });
   } catch (const std::system_error& error) {
     return os_error(error.code().value(), "cannot start the shipper's thread", "");
   }
   return shipper;
+}
+
+Shipper::~Shipper() {
+  if (thread_.joinable()) thread_.detach();
 }
 
 void Shipper::wake() noexcept {
@@ -75,10 +79,14 @@ Shipper::Reached Shipper::wait_shipped(std::uint64_t ticket, Clock::time_point d
 
 bool Shipper::stop(Clock::time_point deadline) {
   stop_.request_stop();
-  std::unique_lock lock(mutex_);
-  has_work_ = true;
-  changed_.notify_all();
-  return changed_.wait_until(lock, deadline, [&] { return has_ended_; });
+  {
+    std::unique_lock lock(mutex_);
+    has_work_ = true;
+    changed_.notify_all();
+    if (!changed_.wait_until(lock, deadline, [&] { return has_ended_; })) return false;
+  }
+  if (thread_.joinable()) thread_.join();
+  return true;
 }
 
 Shipper::Stats Shipper::stats() const {

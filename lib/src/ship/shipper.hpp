@@ -11,6 +11,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <thread>
 
 #include "journal/journal_dir.hpp"
 #include "journal/meta.hpp"
@@ -39,6 +40,8 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   /// Opens the store; unsupported or invalid URLs are errors here, unreachable ones are not.
   static Result<std::shared_ptr<Shipper>> start(Settings settings);
 
+  ~Shipper();
+
   /// There are new packs (or blobs, or an end). Any thread.
   void wake() noexcept;
   /// A ticket for wait_shipped: everything in packs/ and blobs/ at the time of the call.
@@ -59,6 +62,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
 
   Settings settings_;
   std::unique_ptr<ObjectStore> store_;  // shipper thread only, after start
+  std::thread thread_;                  // joined by stop() if it ends in time, else left behind
   std::stop_source stop_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;     // with mutex_

@@ -71,11 +71,6 @@ std::uint64_t size_of(const std::filesystem::path& path) {
   return info ? info->bytes : 0;
 }
 
-std::vector<std::string> names_in(const std::filesystem::path& directory) {
-  auto names = list_directory(directory);
-  return names ? std::move(*names) : std::vector<std::string>{};
-}
-
 }  // namespace
 
 std::uint64_t rows_in_pack(const std::filesystem::path& path) {
@@ -99,14 +94,14 @@ UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, Obje
       pass.fail(std::move(answer.error), answer.verdict == PutAnswer::Verdict::reject);
     }
   }
-  for (const std::string& name : names_in(directory.blobs())) {
+  for (const std::string& name : names_in_directory(directory.blobs())) {
     if (!is_sha256_hex(name)) continue;
     const std::uint64_t bytes = size_of(directory.blobs() / name);
     if (pass.ship(directory.blobs() / name, format::blob_object(owner, name))) {
       pass.outcome.bytes += bytes;
     }
   }
-  for (const std::string& name : names_in(directory.packs())) {
+  for (const std::string& name : names_in_directory(directory.packs())) {
     const auto number = parse_numbered_name(name, kPack_suffix);
     if (!number) continue;
     const std::filesystem::path path = directory.packs() / name;
@@ -125,17 +120,17 @@ UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, Obje
 }
 
 bool has_uploads(const JournalDir& directory) {
-  for (const std::string& name : names_in(directory.packs())) {
+  for (const std::string& name : names_in_directory(directory.packs())) {
     if (parse_numbered_name(name, kPack_suffix)) return true;
   }
-  for (const std::string& name : names_in(directory.blobs())) {
+  for (const std::string& name : names_in_directory(directory.blobs())) {
     if (is_sha256_hex(name)) return true;
   }
   return stat_file(directory.end()).has_value();
 }
 
 bool has_segments(const JournalDir& directory) {
-  for (const std::string& name : names_in(directory.lanes())) {
+  for (const std::string& name : names_in_directory(directory.lanes())) {
     if (parse_numbered_name(name, kSegment_suffix)) return true;
   }
   return false;
