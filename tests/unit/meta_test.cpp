@@ -145,6 +145,9 @@ TEST_CASE("passwords and unknown query keys do not get into meta.json") {
       {"s3://bucket?", "s3://bucket"},
       {"s3://bucket?=secret&&x", "s3://bucket"},
       {"https://user:password@host?access_key=x", "https://host"},
+      {"https://user:pass/w?r#d@host/p", "https://host/p"},
+      {"https://host:8080/a@b", "https://host:8080/a@b"},
+      {"s3://b/p?endpoint=http://u:p@h&region=r", "s3://b/p?region=r"},
   };
   for (const auto& [url, expected] : cases) CHECK(without_secrets(url) == expected);
 }

@@ -147,14 +147,14 @@ std::string without_secrets(std::string_view url) {
   std::string out(url);
   const std::size_t scheme = out.find("://");
   if (scheme != std::string::npos) {
-    // The last '@' of all: a password with a raw '/', '?' or '#' in it is cut with the rest. A path
-    // with an '@' loses what stands before it; better that than a secret on disk.
-    const std::size_t query_begin = out.rfind('?');
-    std::size_t at = out.rfind('@');
-    if (at != std::string::npos && query_begin != std::string::npos && at > query_begin &&
-        out.find('@') > query_begin) {
-      at = std::string::npos;  // only in the query, which is filtered below
-    }
+    const std::size_t host_end = std::min(out.find_first_of("/?#", scheme + 3), out.size());
+    std::size_t at = out.rfind('@', host_end);
+    const std::size_t colon = out.find(':', scheme + 3);
+    const bool has_port = colon < host_end &&
+                          out.find_first_not_of("0123456789", colon + 1) == host_end;
+    // A password with a raw '/', '?' or '#' in it seems to end the host: what follows the colon then
+    // is no port, and everything up to the last '@' goes.
+    if (at == std::string::npos && colon < host_end && !has_port) at = out.rfind('@');
     if (at != std::string::npos && at > scheme) out.erase(scheme + 3, at - scheme - 2);
   }
   const std::size_t query = out.find('?');

@@ -70,11 +70,11 @@ void block_asynchronous_signals() noexcept {
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
-void lower_own_priority() noexcept {
+void lower_own_priority(int nice) noexcept {
   // Batch: does not preempt others when it wakes. Not SCHED_IDLE, see decision 0010.
   const sched_param none{};
   (void)::sched_setscheduler(0, SCHED_BATCH, &none);  // 0: the calling thread, on Linux
-  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 19);
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), nice);
 }
 
 std::optional<std::string> environment(const char* name) {

@@ -20,8 +20,8 @@ struct ProcessIdentity {
 /// Blocks every signal that is not a fault of the thread itself, in the calling thread.
 void block_asynchronous_signals() noexcept;
 
-/// Nice 19 and SCHED_BATCH for the calling thread.
-void lower_own_priority() noexcept;
+/// SCHED_BATCH and this nice value for the calling thread.
+void lower_own_priority(int nice) noexcept;
 
 /// The environment variable, if set and not empty.
 [[nodiscard]] std::optional<std::string> environment(const char* name);

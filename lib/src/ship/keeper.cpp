@@ -13,6 +13,9 @@ namespace runlog {
 namespace {
 
 constexpr std::chrono::milliseconds kRetry_pack{1'000};
+/// How long the end of a run waits for its idle threads to leave; they own what they use.
+constexpr std::chrono::milliseconds kLeave_patience{100};
+constexpr int kNice = 19;
 /// Where the first record of a segment begins: behind the header and the first block head.
 constexpr std::uint64_t kEmpty_at = format::kHeader_bytes + format::kBlock_head_bytes;
 
@@ -21,6 +24,8 @@ constexpr std::uint64_t kEmpty_at = format::kHeader_bytes + format::kBlock_head_
 Keeper::Keeper(std::shared_ptr<Journal> journal, Settings settings)
     : journal_(std::move(journal)), settings_(std::move(settings)) {
   ::sem_init(&work_, 0, 0);
+  next_sync_ = Clock::now() + settings_.sync_interval;
+  next_ship_ = Clock::now() + settings_.ship_interval;
 }
 
 Keeper::~Keeper() {
@@ -86,7 +91,9 @@ Wait Keeper::wait_until(Stage stage, Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   if (stage == Stage::Durable) {
     const std::uint64_t ticket = ++sync_requested_;
-    wake();
+    lock.unlock();
+    work_now(deadline);
+    lock.lock();
     const bool settled = changed_.wait_until(
         lock, deadline, [&] { return sync_done_ >= ticket || sync_failed_ >= ticket || has_ended_; });
     if (sync_done_ >= ticket) return Wait::Done;
@@ -103,10 +110,20 @@ Wait Keeper::wait_until(Stage stage, Clock::time_point deadline) {
   return Wait::Failed;
 }
 
+// A round of work in the caller's thread; when the keeper is in one, after that. If it does not come to an
+// end in time, the keeper does the rest.
+void Keeper::work_now(Clock::time_point deadline) {
+  const std::unique_lock lock(work_mutex_, deadline);
+  if (!lock.owns_lock()) return wake();
+  if (!is_over_) work();
+}
+
 Wait Keeper::pack_now(Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   const std::uint64_t ticket = ++pack_requested_;
-  wake();
+  lock.unlock();
+  work_now(deadline);
+  lock.lock();
   const bool settled = changed_.wait_until(
       lock, deadline, [&] { return pack_done_ >= ticket || pack_failed_ >= ticket || has_ended_; });
   if (pack_done_ >= ticket) return Wait::Done;
@@ -114,13 +131,17 @@ Wait Keeper::pack_now(Clock::time_point deadline) {
 }
 
 void Keeper::finish(End end, Clock::time_point deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    end_ = std::move(end);
+  }
+  work_now(deadline);
+  wake();  // the thread sees that it is over
   bool packed = false;
   bool has_ended = false;
   {
     std::unique_lock lock(mutex_);
-    end_ = std::move(end);
-    wake();
-    has_ended = changed_.wait_until(lock, deadline, [&] { return has_ended_; });
+    has_ended = changed_.wait_for(lock, kLeave_patience, [&] { return has_ended_; });
     packed = everything_packed_;
   }
   if (has_ended && thread_.joinable()) thread_.join();
@@ -128,7 +149,7 @@ void Keeper::finish(End end, Clock::time_point deadline) {
     (void)shipper_->wait_shipped(shipper_->request(), deadline);
   }
   // A shipper caught in a dead network is left behind; it holds no lock and ends with the process.
-  (void)shipper_->stop(std::max(deadline, Clock::now() + std::chrono::milliseconds(50)));
+  (void)shipper_->stop(Clock::now() + kLeave_patience);
   journal_->unlock();
 }
 
@@ -310,83 +331,91 @@ Result<void> Keeper::pack_some(std::size_t count) {
 
 void Keeper::run() {
   block_asynchronous_signals();
-  lower_own_priority();
-  auto next_sync = Clock::now() + settings_.sync_interval;
-  auto next_ship = Clock::now() + settings_.ship_interval;
-  auto next_calibration = Clock::now();
-  bool is_ending = false;
-  prepare_spares();
-  while (!is_ending) {
-    const bool polls_sync = settings_.sync == Sync::interval;
-    sleep_until(std::min(polls_sync ? next_sync : next_calibration, next_ship));
-    std::uint64_t sync_ticket = 0;
-    std::uint64_t pack_ticket = 0;
-    bool wants_flush = false;
-    std::optional<End> end;
+  lower_own_priority(kNice);
+  for (;;) {
+    auto wake_at = Clock::now();
     {
-      const std::lock_guard lock(mutex_);
-      if (sync_requested_ > std::max(sync_done_, sync_failed_)) sync_ticket = sync_requested_;
-      if (pack_requested_ > std::max(pack_done_, pack_failed_)) pack_ticket = pack_requested_;
-      wants_flush = std::exchange(flush_requested_, false);
-      end = end_;
+      const std::lock_guard lock(work_mutex_);
+      if (is_over_) break;
+      work();
+      if (is_over_) break;
+      wake_at = std::min(settings_.sync == Sync::interval ? next_sync_ : next_calibration_, next_ship_);
     }
-    is_ending = end.has_value();
-    if (is_ending) journal_->pool().retire();
-    const auto now = Clock::now();
-    collect_opened();
-    if (!is_ending) prepare_spares();
-    const bool sync_due = polls_sync && now >= next_sync;
-    if (sync_ticket != 0 || (sync_due && is_dirty())) {
-      auto synced = sync();
-      if (!synced) report(synced.error());
-      if (sync_ticket != 0) {
-        const std::lock_guard lock(mutex_);
-        (synced ? sync_done_ : sync_failed_) = sync_ticket;
-      }
-      changed_.notify_all();
-    }
-    if (sync_due) next_sync = now + settings_.sync_interval;
-    if (now >= next_calibration) {
-      next_calibration = now + std::max<Clock::duration>(settings_.sync_interval, std::chrono::seconds(1));
-      journal_->clock().calibrate();
-    }
-    const bool ship_due = now >= next_ship || pack_ticket != 0 || wants_flush || is_ending;
-    if (ship_due) {
-      if (now >= next_ship) next_ship = now + settings_.ship_interval;
-      close_all(is_ending);
-    }
-    take_closed();
-    // A writer may be in the middle of its append for a moment; at the end nobody appends any more.
-    for (int tries = 0; (is_ending || pack_ticket != 0) && tries < 1000; ++tries) {
-      if (std::none_of(open_.begin(), open_.end(), [](auto* one) { return one->gate.is_closed(); })) break;
-      std::this_thread::yield();
-      take_closed();
-    }
-    const bool all_packed = pack_closed(ship_due);
-    if (pack_ticket != 0) {
-      const std::lock_guard lock(mutex_);
-      (all_packed ? pack_done_ : pack_failed_) = pack_ticket;
-    }
-    if (is_ending && all_packed && open_.empty()) {
-      journal_->pool().discard_spares();
-      end->records_lost = stats_.records_lost;
-      const auto written =
-          write_file_durably(journal_->directory().end(), to_json(*end, journal_->meta()));
-      if (!written) report(written.error());
-      const std::lock_guard lock(mutex_);
-      everything_packed_ = true;
-    }
-    changed_.notify_all();
-    if (ship_due || packs_seen_ != stats_.packs_made) {
-      packs_seen_ = stats_.packs_made;
-      shipper_->wake();
-    }
+    sleep_until(wake_at);
   }
   {
     const std::lock_guard lock(mutex_);
     has_ended_ = true;
   }
   changed_.notify_all();
+}
+
+// One round: everything that is due or asked for now. work_mutex_ is held.
+void Keeper::work() {
+  std::uint64_t sync_ticket = 0;
+  std::uint64_t pack_ticket = 0;
+  bool wants_flush = false;
+  std::optional<End> end;
+  {
+    const std::lock_guard lock(mutex_);
+    if (sync_requested_ > std::max(sync_done_, sync_failed_)) sync_ticket = sync_requested_;
+    if (pack_requested_ > std::max(pack_done_, pack_failed_)) pack_ticket = pack_requested_;
+    wants_flush = std::exchange(flush_requested_, false);
+    end = end_;
+  }
+  const bool is_ending = end.has_value();
+  if (is_ending) journal_->pool().retire();
+  const auto now = Clock::now();
+  collect_opened();
+  if (!is_ending) prepare_spares();
+  if (now >= next_calibration_) {
+    next_calibration_ = now + std::max<Clock::duration>(settings_.sync_interval, std::chrono::seconds(1));
+    journal_->clock().calibrate();
+  }
+  const bool sync_due = settings_.sync == Sync::interval && now >= next_sync_;
+  if (sync_due) next_sync_ = now + settings_.sync_interval;
+  if (sync_ticket != 0 || (sync_due && is_dirty())) {
+    auto synced = sync();
+    if (!synced) report(synced.error());
+    if (sync_ticket != 0) {
+      const std::lock_guard lock(mutex_);
+      (synced ? sync_done_ : sync_failed_) = sync_ticket;
+    }
+    changed_.notify_all();
+  }
+  const bool ship_due = now >= next_ship_ || pack_ticket != 0 || wants_flush || is_ending;
+  if (ship_due) {
+    if (now >= next_ship_) next_ship_ = now + settings_.ship_interval;
+    close_all(is_ending);
+  }
+  take_closed();
+  // A writer may be in the middle of its append for a moment; at the end nobody appends any more.
+  for (int tries = 0; (is_ending || pack_ticket != 0) && tries < 1000; ++tries) {
+    if (std::none_of(open_.begin(), open_.end(), [](auto* one) { return one->gate.is_closed(); })) break;
+    std::this_thread::yield();
+    take_closed();
+  }
+  const bool all_packed = pack_closed(ship_due);
+  bool has_new_packs = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (pack_ticket != 0) (all_packed ? pack_done_ : pack_failed_) = pack_ticket;
+    has_new_packs = std::exchange(packs_seen_, stats_.packs_made) != stats_.packs_made;
+    if (end) end->records_lost = stats_.records_lost;
+  }
+  if (is_ending) {
+    is_over_ = true;
+    if (all_packed && open_.empty()) {
+      journal_->pool().discard_spares();
+      const auto written =
+          write_file_durably(journal_->directory().end(), to_json(*end, journal_->meta()));
+      if (!written) report(written.error());
+      const std::lock_guard lock(mutex_);
+      everything_packed_ = true;
+    }
+  }
+  changed_.notify_all();
+  if (ship_due || has_new_packs) shipper_->wake();
 }
 
 }  // namespace runlog

@@ -2,6 +2,10 @@
 // what is closed, recycles, and tells the shipper. It runs at the lowest priority and nothing a writer
 // does ever waits for it.
 //
+// Who asks for an end or a sync and waits for it does the work itself, in his own thread and at his own
+// priority, when the keeper is not at it already: on a machine with busy cores a thread of the lowest
+// priority answers a fraction of a second late, once per fsync. work_mutex_ is held by whoever works.
+//
 // It lives here, above journal/, because it packs; journal/ only offers it closed segments.
 #pragma once
 
@@ -64,6 +68,8 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   static constexpr std::chrono::milliseconds kRetry_no_space_after{500};
   Keeper(std::shared_ptr<Journal> journal, Settings settings);
   void run();
+  void work();
+  void work_now(Clock::time_point deadline);
   void sleep_until(Clock::time_point deadline) noexcept;
   void collect_opened();
   void prepare_spares();
@@ -87,7 +93,12 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   sem_t work_;
   std::atomic<bool> is_awake_ = false;  // a post is under way: further wakes need none
 
-  // Keeper thread only.
+  std::timed_mutex work_mutex_;
+  // Guarded by work_mutex_, down to the next mutex.
+  bool is_over_ = false;              // the end's work is done
+  Clock::time_point next_sync_ = {};
+  Clock::time_point next_ship_ = {};
+  Clock::time_point next_calibration_ = {};
   std::vector<OpenSegment*> open_;    // a reference each; lanes append to them
   std::vector<OpenSegment*> closed_;  // a reference each; ours alone
   std::size_t spares_wanted_ = 1;

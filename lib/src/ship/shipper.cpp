@@ -16,6 +16,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kBackoff_first{500};
 constexpr std::chrono::milliseconds kBackoff_max{60'000};
 constexpr int kAdoptions_per_look_max = 64;
+/// Mostly waits; see decision 0010.
+constexpr int kNice = 10;
 
 // Full jitter: U(0, min(60 s, 0.5 s · 2^n)). Its own generator, so the user's seeded one is not drawn from.
 std::chrono::milliseconds backoff(int failures) {
@@ -154,7 +156,7 @@ void Shipper::adopt_dead(bool whole_root) {
 
 void Shipper::run() {
   block_asynchronous_signals();
-  lower_own_priority();
+  lower_own_priority(kNice);
   bool whole_root = true;
   auto next_adoption = Clock::now();
   auto next_try = Clock::now();
