@@ -59,7 +59,9 @@ JournalFiles journal_files(const std::filesystem::path& path) {
   JournalFiles files;
   files.directory = path;
   files.info.path = path;
-  take_meta(files.info, read_meta(directory));
+  const Meta meta = read_meta(directory);
+  take_meta(files.info, meta);
+  files.evicts_unshipped = meta.evicts_unshipped;
   JournalInfo& info = files.info;
   if (FileLock::is_held(directory.lock())) {
     info.state = JournalState::live;

@@ -192,7 +192,7 @@ Result<void> JournalSource::add_pack(const std::filesystem::path& path,
 // Sequence numbers of a lane run on from 0 without holes, over packs and segments. A hole is a file
 // somebody removed, unless the journal ships: then the store has it.
 void JournalSource::check_continuity(const JournalFiles& files) {
-  if (!files.info.store_url.empty()) return;
+  if (!files.info.store_url.empty() || files.evicts_unshipped) return;
   std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::int64_t>>> lanes;
   for (const auto& pack : packs_) {
     for (const auto& segment : pack->reader->info().segments) {

@@ -20,6 +20,7 @@ struct JournalFiles {
   JournalInfo info = {};
   /// Directory of a journal; empty where the files come from a store or were named one by one.
   std::filesystem::path directory = {};
+  bool evicts_unshipped = false;  ///< missing packs are told by gap records, not damage
   std::vector<std::filesystem::path> packs = {};     ///< of a store, or named
   std::vector<std::filesystem::path> segments = {};  ///< named
 };

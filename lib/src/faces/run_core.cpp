@@ -89,6 +89,7 @@ Meta RunCore::make_meta(const Session& session, std::string parent_session) cons
   meta.created_unix_ns = realtime_ns();
   meta.store_url = without_secrets(options_.store);
   meta.segment_bytes = *options_.segment_bytes;
+  meta.evicts_unshipped = *options_.overflow == Overflow::drop_oldest_packed;
   return meta;
 }
 

@@ -75,6 +75,7 @@ std::string to_json(const Meta& meta) {
       .add("clock", meta.uses_tsc ? "tsc" : "clock_gettime")
       .add_real("ticks_per_second", meta.ticks_per_second)
       .add("segment_bytes", static_cast<std::int64_t>(meta.segment_bytes))
+      .add_bool("evicts_unshipped", meta.evicts_unshipped)
       .end();
   out += '\n';
   return out;
@@ -111,6 +112,7 @@ Result<Meta> parse_meta(std::string_view json, std::string_view path) {
   meta.uses_tsc = text("clock") == "tsc";
   meta.ticks_per_second = tree->get<double>("ticks_per_second", 0);
   meta.segment_bytes = static_cast<std::uint64_t>(number("segment_bytes", 0));
+  meta.evicts_unshipped = text("evicts_unshipped") == "true";
   return meta;
 }
 

@@ -305,7 +305,8 @@ Result<void> Keeper::pack_some(std::size_t count) {
   pool.add_disk_bytes(static_cast<std::int64_t>(packed->bytes));
   Result<void> result;
   for (std::size_t i = 0; i < count; ++i) {
-    const bool is_wanted = pool.spares() < spares_wanted_;
+    // A recycled segment stays within the budget only if the new pack fits beside it.
+    const bool is_wanted = pool.spares() < spares_wanted_ && pool.disk_bytes() <= pool.limits().disk_budget;
     auto gone = is_wanted ? pool.recycle(closed_[i]) : pool.discard(closed_[i]);
     if (!gone && result) result = std::move(gone);
   }
@@ -395,7 +396,12 @@ void Keeper::work() {
     std::this_thread::yield();
     take_closed();
   }
-  const bool all_packed = pack_closed(ship_due);
+  // Packed records take a fraction of the room of their segments.
+  const bool all_packed = pack_closed(ship_due || is_short_of_room_);
+  if (is_short_of_room_ && !is_ending) {
+    no_space_until_ = now;
+    prepare_spares();
+  }
   bool has_new_packs = false;
   {
     const std::lock_guard lock(mutex_);

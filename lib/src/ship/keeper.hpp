@@ -106,6 +106,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   std::uint64_t packs_seen_ = 0;
   bool names_unsynced_ = false;       // lanes/ has new names since the last sync
   Clock::time_point no_space_until_ = {};
+  bool is_short_of_room_ = false;     // the last attempt to prepare a spare found no room
   Clock::time_point pack_retry_at_ = {};
 
   mutable std::mutex mutex_;

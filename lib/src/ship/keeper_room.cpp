@@ -14,9 +14,11 @@ void Keeper::prepare_spares() {
     late_seen_ = late;
     spares_wanted_ = std::min(spares_wanted_ + 2, SegmentPool::kSpares_max);
   }
+  is_short_of_room_ = pool.spares() == 0 && Clock::now() < no_space_until_;
   while (pool.spares() < spares_wanted_ && Clock::now() >= no_space_until_) {
     if (pool.disk_bytes() + pool.limits().segment_bytes > pool.limits().disk_budget) {
       if (!make_room()) {
+        is_short_of_room_ = true;
         no_space_until_ = Clock::now() + kRetry_no_space_after;
         return;
       }
@@ -24,6 +26,7 @@ void Keeper::prepare_spares() {
     auto spare = pool.prepare();
     if (!spare) {
       report(spare.error());
+      is_short_of_room_ = true;
       no_space_until_ = Clock::now() + kRetry_no_space_after;
       return;
     }
