@@ -51,7 +51,8 @@ bool Lane::open_segment(std::int64_t time_ns) noexcept {
       segment = *prepared;
       shared_.pool.count_late();
     } else {
-      if (shared_.report) shared_.report(prepared.error());
+      const bool is_worth_telling = prepared.error().code != Errc::finished;
+      if (is_worth_telling && shared_.report) shared_.report(prepared.error());
       if (shared_.wake) shared_.wake();
       if (shared_.overflow == Overflow::block && shared_.wait_for_spare) {
         shared_.wait_for_spare(shared_.overflow_block);

@@ -16,10 +16,38 @@ constexpr std::chrono::milliseconds kRetry_pack{1'000};
 /// How long the end of a run waits for its idle threads to leave; they own what they use.
 constexpr std::chrono::milliseconds kLeave_patience{100};
 constexpr int kNice = 19;
+/// Of the keeper, while somebody else works; then it asks again.
+constexpr std::chrono::minutes kTurn_patience{1};
 /// Where the first record of a segment begins: behind the header and the first block head.
 constexpr std::uint64_t kEmpty_at = format::kHeader_bytes + format::kBlock_head_bytes;
 
 }  // namespace
+
+// The right to work on what the keeper owns: a mutex with a deadline, made of mutex_ and changed_ (the
+// thread sanitizer does not know std::timed_mutex's clock).
+class Keeper::Turn {
+ public:
+  Turn(Keeper& keeper, Clock::time_point deadline) : keeper_(keeper) {
+    std::unique_lock lock(keeper_.mutex_);
+    has_it_ = keeper_.changed_.wait_until(lock, deadline, [&] { return !keeper_.is_taken_; });
+    if (has_it_) keeper_.is_taken_ = true;
+  }
+  ~Turn() {
+    if (!has_it_) return;
+    {
+      const std::lock_guard lock(keeper_.mutex_);
+      keeper_.is_taken_ = false;
+    }
+    keeper_.changed_.notify_all();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  explicit operator bool() const noexcept { return has_it_; }
+
+ private:
+  Keeper& keeper_;
+  bool has_it_ = false;
+};
 
 Keeper::Keeper(std::shared_ptr<Journal> journal, Settings settings)
     : journal_(std::move(journal)), settings_(std::move(settings)) {
@@ -113,8 +141,8 @@ Wait Keeper::wait_until(Stage stage, Clock::time_point deadline) {
 // A round of work in the caller's thread; when the keeper is in one, after that. If it does not come to an
 // end in time, the keeper does the rest.
 void Keeper::work_now(Clock::time_point deadline) {
-  const std::unique_lock lock(work_mutex_, deadline);
-  if (!lock.owns_lock()) return wake();
+  const Turn turn(*this, deadline);
+  if (!turn) return wake();
   if (!is_over_) work();
 }
 
@@ -336,7 +364,8 @@ void Keeper::run() {
   for (;;) {
     auto wake_at = Clock::now();
     {
-      const std::lock_guard lock(work_mutex_);
+      const Turn turn(*this, Clock::now() + kTurn_patience);
+      if (!turn) continue;
       if (is_over_) break;
       work();
       if (is_over_) break;
@@ -351,7 +380,7 @@ void Keeper::run() {
   changed_.notify_all();
 }
 
-// One round: everything that is due or asked for now. work_mutex_ is held.
+// One round: everything that is due or asked for now. The caller has the Turn.
 void Keeper::work() {
   std::uint64_t sync_ticket = 0;
   std::uint64_t pack_ticket = 0;

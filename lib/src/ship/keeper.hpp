@@ -4,7 +4,7 @@
 //
 // Who asks for an end or a sync and waits for it does the work itself, in his own thread and at his own
 // priority, when the keeper is not at it already: on a machine with busy cores a thread of the lowest
-// priority answers a fraction of a second late, once per fsync. work_mutex_ is held by whoever works.
+// priority answers a fraction of a second late, once per fsync. Whoever works has the Turn.
 //
 // It lives here, above journal/, because it packs; journal/ only offers it closed segments.
 #pragma once
@@ -70,6 +70,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   void run();
   void work();
   void work_now(Clock::time_point deadline);
+  class Turn;
   void sleep_until(Clock::time_point deadline) noexcept;
   void collect_opened();
   void prepare_spares();
@@ -93,8 +94,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   sem_t work_;
   std::atomic<bool> is_awake_ = false;  // a post is under way: further wakes need none
 
-  std::timed_mutex work_mutex_;
-  // Guarded by work_mutex_, down to the next mutex.
+  // Of whoever has the Turn, down to the mutex.
   bool is_over_ = false;              // the end's work is done
   Clock::time_point next_sync_ = {};
   Clock::time_point next_ship_ = {};
@@ -111,7 +111,8 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;     // with mutex_
-  std::uint64_t sync_requested_ = 0;    // guarded by mutex_, as all below
+  bool is_taken_ = false;               // guarded by mutex_, as all below: somebody has the Turn
+  std::uint64_t sync_requested_ = 0;
   std::uint64_t sync_done_ = 0;
   std::uint64_t sync_failed_ = 0;       // the last ticket whose sync failed
   std::uint64_t pack_requested_ = 0;
