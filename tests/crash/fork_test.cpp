@@ -47,7 +47,8 @@ TEST_CASE("forked children log into journals of their own, through handles made 
   const auto contents = read(root.path());
   check_forked(contents, 3);
   std::size_t with_parent = 0;
-  for (const auto& journal : contents.journals) with_parent += journal.parent_session.empty() ? 0u : 1u;
+  for (const auto& journal : contents.journals)
+    with_parent += journal.parent_session.empty() ? 0u : 1u;
   CHECK(with_parent == 3);
 }
 

@@ -75,10 +75,12 @@ TEST_CASE("a job that dies of its own fault keeps its records and leaves the rea
     int signal;
     std::string reason;
   };
-  for (const Death& death : {Death{"segv", SIGSEGV, "SIGSEGV at address 0x0"}, Death{"abort", SIGABRT, "SIGABRT"},
-                             Death{"throw", SIGABRT, "SIGABRT"}, Death{"kill", SIGKILL, ""}}) {
+  for (const Death& death :
+       {Death{"segv", SIGSEGV, "SIGSEGV at address 0x0"}, Death{"abort", SIGABRT, "SIGABRT"},
+        Death{"throw", SIGABRT, "SIGABRT"}, Death{"kill", SIGKILL, ""}}) {
     TemporaryDirectory root;
-    const auto [exit, output] = test::run_command({victim("writer"), "everything", root.path(), death.how});
+    const auto [exit, output] =
+        test::run_command({victim("writer"), "everything", root.path(), death.how});
     CHECK(exit.signal == death.signal);
     CHECK(output == "logged 99\n");
     const auto contents = read(root.path());
@@ -93,7 +95,8 @@ TEST_CASE("a job that dies of its own fault keeps its records and leaves the rea
 
 TEST_CASE("exit without complete() keeps everything") {
   TemporaryDirectory root;
-  const auto [exit, output] = test::run_command({victim("writer"), "everything", root.path(), "exit"});
+  const auto [exit, output] =
+      test::run_command({victim("writer"), "everything", root.path(), "exit"});
   CHECK(exit.code == 0);
   CHECK(read(root.path()).steps("train/loss") == test::counting(100));
 }

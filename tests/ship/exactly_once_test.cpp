@@ -1,5 +1,5 @@
-// Promise: a crash during shipping, recover killed half-way, two recovers at once: nothing is lost, and
-// every record is in the store exactly once.
+// Promise: a crash during shipping, recover killed half-way, two recovers at once: nothing is lost,
+// and every record is in the store exactly once.
 #include <signal.h>
 #include <unistd.h>
 
@@ -22,7 +22,8 @@ namespace {
 const std::vector<std::string> kCrash_points = {"before_pack_rename", "after_pack_rename",
                                                 "after_segments_removed", "in_put", "after_put"};
 
-std::vector<std::string> recover_command(const TemporaryDirectory& root, const TemporaryDirectory& store) {
+std::vector<std::string> recover_command(const TemporaryDirectory& root,
+                                         const TemporaryDirectory& store) {
   return {tool("runlog-recover"), root.path(), "--store", store.path(), "-q"};
 }
 
@@ -38,14 +39,16 @@ void check_whole(const std::filesystem::path& store, bool has_end) {
 bool is_empty_of_packs(const std::filesystem::path& root) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
     const std::string parent = entry.path().parent_path().filename();
-    if ((parent == "packs" || parent == "lanes" || parent == "blobs") && entry.is_regular_file()) return false;
+    if ((parent == "packs" || parent == "lanes" || parent == "blobs") && entry.is_regular_file())
+      return false;
   }
   return true;
 }
 
 }  // namespace
 
-TEST_CASE("the job killed at any point of shipping: recover brings the store to exactly the records") {
+TEST_CASE(
+    "the job killed at any point of shipping: recover brings the store to exactly the records") {
   for (const std::string& point : kCrash_points) {
     INFO("killed at " << point);
     TemporaryDirectory root;
@@ -69,7 +72,8 @@ TEST_CASE("recover killed at any point: the next one brings the store to exactly
     TemporaryDirectory root;
     TemporaryDirectory store;
     test::run_command({victim("writer"), "everything", root.path(), "kill"});
-    const auto killed = test::run_command(recover_command(root, store), {{"RUNLOG_CRASH_AT", point}});
+    const auto killed =
+        test::run_command(recover_command(root, store), {{"RUNLOG_CRASH_AT", point}});
     REQUIRE(killed.first.signal == SIGKILL);
     CHECK(test::run_command(recover_command(root, store)).first.code == 0);
     check_whole(store.path(), false);
@@ -81,9 +85,11 @@ TEST_CASE("recover killed at any point: the next one brings the store to exactly
 TEST_CASE("four recovers at once ship every record once") {
   TemporaryDirectory root;
   TemporaryDirectory store;
-  for (int i = 0; i < 3; ++i) test::run_command({victim("writer"), "everything", root.path(), "kill"});
+  for (int i = 0; i < 3; ++i)
+    test::run_command({victim("writer"), "everything", root.path(), "kill"});
   std::vector<std::unique_ptr<Process>> recovers;
-  for (int i = 0; i < 4; ++i) recovers.push_back(std::make_unique<Process>(recover_command(root, store)));
+  for (int i = 0; i < 4; ++i)
+    recovers.push_back(std::make_unique<Process>(recover_command(root, store)));
   for (auto& one : recovers) {
     one->close_input();
     CHECK(one->wait().signal == 0);
@@ -128,9 +134,9 @@ TEST_CASE("a store that is down: the job leaves at its deadline, recover ships l
   TemporaryDirectory place;
   const std::filesystem::path store = place / "store";
   std::ofstream(store) << "a file where the store's directory should be";
-  const auto [exit, output] = test::run_command(
-      {victim("writer"), "everything", root.path(), "complete"},
-      {{"RUNLOG_STORE", store}, {"RUNLOG_FINISH_DEADLINE", "300ms"}});
+  const auto [exit, output] =
+      test::run_command({victim("writer"), "everything", root.path(), "complete"},
+                        {{"RUNLOG_STORE", store}, {"RUNLOG_FINISH_DEADLINE", "300ms"}});
   CHECK(exit.code == 0);
   CHECK(read(root.path()).steps("train/loss") == test::counting(100));
   CHECK(test::run_command({tool("runlog-recover"), root.path(), "-q"}).first.code == 4);
@@ -142,10 +148,11 @@ TEST_CASE("a store that is down: the job leaves at its deadline, recover ships l
 TEST_CASE("an object with other bytes is never overwritten, and what conflicts stays here") {
   TemporaryDirectory root;
   TemporaryDirectory store;
-  test::run_command({victim("writer"), "everything", root.path(), "kill"}, {{"RUNLOG_RUN_ID", "taken"}});
+  test::run_command({victim("writer"), "everything", root.path(), "kill"},
+                    {{"RUNLOG_RUN_ID", "taken"}});
   const auto journal = read(root.path()).journals.at(0);
-  const std::filesystem::path object =
-      store.path() / "project=default/run_id=taken/rank=00000" / (journal.session + "-00000000.parquet");
+  const std::filesystem::path object = store.path() / "project=default/run_id=taken/rank=00000" /
+                                       (journal.session + "-00000000.parquet");
   std::filesystem::create_directories(object.parent_path());
   std::ofstream(object) << "somebody else's bytes";
   CHECK(test::run_command(recover_command(root, store)).first.code == 4);
@@ -163,7 +170,9 @@ TEST_CASE("the next start ships what a predecessor left") {
   TemporaryDirectory root;
   TemporaryDirectory store;
   const std::vector<std::pair<std::string, std::string>> environment = {
-      {"RUNLOG_STORE", store.path()}, {"RUNLOG_RUN_ID", "job-7"}, {"RUNLOG_SHIP_INTERVAL", "100ms"}};
+      {"RUNLOG_STORE", store.path()},
+      {"RUNLOG_RUN_ID", "job-7"},
+      {"RUNLOG_SHIP_INTERVAL", "100ms"}};
   test::run_command({victim("writer"), "everything", root.path(), "kill"}, environment);
   Process next({victim("writer"), "everything", root.path(), "wait"}, environment);
   next.read_until("logged");

@@ -30,7 +30,8 @@ std::uint64_t Contents::lost() const {
 
 std::uint64_t Contents::dropped() const {
   std::uint64_t total = 0;
-  for (const Row& row : of(runlog::Kind::gap)) total += static_cast<std::uint64_t>(row.int_value.value_or(0));
+  for (const Row& row : of(runlog::Kind::gap))
+    total += static_cast<std::uint64_t>(row.int_value.value_or(0));
   return total;
 }
 

@@ -28,7 +28,8 @@ Process::Process(const std::vector<std::string>& command,
     ::signal(SIGPIPE, SIG_DFL);
     for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
     std::vector<char*> arguments;
-    for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+    for (const std::string& argument : command)
+      arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
     ::execv(arguments[0], arguments.data());
     ::_exit(127);
@@ -90,7 +91,9 @@ void Process::close_input() {
   if (input_ >= 0) ::close(std::exchange(input_, -1));
 }
 
-void Process::kill(int signal) { ::kill(pid_, signal); }
+void Process::kill(int signal) {
+  ::kill(pid_, signal);
+}
 
 Exit Process::wait() {
   if (pid_ <= 0) return {};
@@ -125,7 +128,11 @@ TemporaryDirectory::~TemporaryDirectory() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-std::string victim(const std::string& name) { return std::string(RUNLOG_VICTIM_DIR) + "/" + name; }
-std::string tool(const std::string& name) { return std::string(RUNLOG_BIN_DIR) + "/" + name; }
+std::string victim(const std::string& name) {
+  return std::string(RUNLOG_VICTIM_DIR) + "/" + name;
+}
+std::string tool(const std::string& name) {
+  return std::string(RUNLOG_BIN_DIR) + "/" + name;
+}
 
 }  // namespace test

@@ -12,8 +12,8 @@ namespace test {
 
 /// How a process ended.
 struct Exit {
-  int code = -1;    ///< exit status, or -1
-  int signal = 0;   ///< signal that ended it, or 0
+  int code = -1;   ///< exit status, or -1
+  int signal = 0;  ///< signal that ended it, or 0
 };
 
 /// A child with its stdin and stdout in our hands; stderr goes to ours.
@@ -57,7 +57,9 @@ class TemporaryDirectory {
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-  [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  [[nodiscard]] std::filesystem::path operator/(const std::string& name) const {
+    return path_ / name;
+  }
 
  private:
   std::filesystem::path path_;

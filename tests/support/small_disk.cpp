@@ -26,10 +26,14 @@ void SmallDisk::fill(std::size_t leave_bytes) {
   ::close(fd);
 }
 
-void SmallDisk::free_space() { std::filesystem::remove(path_ / "filler"); }
+void SmallDisk::free_space() {
+  std::filesystem::remove(path_ / "filler");
+}
 
 bool SmallDisk::remount(bool read_only) {
-  return ::mount("tmpfs", path_.c_str(), "tmpfs", MS_REMOUNT | (read_only ? static_cast<unsigned long>(MS_RDONLY) : 0ul), nullptr) == 0;
+  return ::mount("tmpfs", path_.c_str(), "tmpfs",
+                 MS_REMOUNT | (read_only ? static_cast<unsigned long>(MS_RDONLY) : 0ul),
+                 nullptr) == 0;
 }
 
 }  // namespace test

@@ -79,7 +79,8 @@ TEST_CASE("block waits its time, then drops and counts") {
   run->complete();
   const auto stats = run->stats();
   CHECK(stats.dropped > 0);
-  CHECK(test::read(root.path()).steps("loss").size() + stats.dropped == static_cast<std::size_t>(calls));
+  CHECK(test::read(root.path()).steps("loss").size() + stats.dropped ==
+        static_cast<std::size_t>(calls));
 }
 
 TEST_CASE("drop_oldest_packed keeps the newest, and a gap tells what went") {
@@ -131,7 +132,8 @@ TEST_CASE("packs the store has make room before anything is dropped") {
 TEST_CASE("keep_shipped off removes what the store has") {
   TemporaryDirectory root;
   TemporaryDirectory store;
-  auto run = runlog::start_logging({.root = root.path(), .store = store.path(), .keep_shipped = false});
+  auto run =
+      runlog::start_logging({.root = root.path(), .store = store.path(), .keep_shipped = false});
   REQUIRE(run);
   const auto journal = run->journal_path();
   run->log("loss", 1, 1);

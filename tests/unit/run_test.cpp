@@ -129,18 +129,26 @@ TEST_CASE("names of every kind have a defined answer") {
   CHECK(run.stats().names_mended == 4);
 }
 
-TEST_CASE("a text that is not UTF-8 keeps its bytes, one of 1 MiB is whole, a larger one becomes a blob") {
+TEST_CASE(
+    "a text that is not UTF-8 keeps its bytes, one of 1 MiB is whole, a larger one becomes a "
+    "blob") {
   TemporaryDirectory root;
   auto run = start(root);
-  run.text(runlog::Level::info, "a\xFF" "b");
+  run.text(runlog::Level::info,
+           "a\xFF"
+           "b");
   const std::string mib(1 << 20, 'm');
   run.text(runlog::Level::info, mib);
   run.text(runlog::Level::info, mib + "+");
   const auto contents = test::read(run.journal_path());
   const auto texts = contents.of(Kind::text);
   REQUIRE(texts.size() == 2);
-  CHECK(texts[0].text == "a\xEF\xBF\xBD" "b");
-  CHECK(texts[0].payload == "a\xFF" "b");
+  CHECK(texts[0].text ==
+        "a\xEF\xBF\xBD"
+        "b");
+  CHECK(texts[0].payload ==
+        "a\xFF"
+        "b");
   CHECK(texts[1].text == mib);
   const auto spill = only(contents.of(Kind::spill));
   const std::size_t at = spill.text->find("\"sha256\":\"");
@@ -177,7 +185,8 @@ TEST_CASE("a property is set once; another value is kept and reported") {
 
 TEST_CASE("tags, params and their removal are records") {
   TemporaryDirectory root;
-  auto run = start(root, {.tags = {{"a", "1"}}, .params = {{"lr", 1e-3}, {"name", std::string("x")}, {"on", true}}});
+  auto run = start(root, {.tags = {{"a", "1"}},
+                          .params = {{"lr", 1e-3}, {"name", std::string("x")}, {"on", true}}});
   const std::vector<std::pair<std::string, std::string>> tags = {{"b", "2"}, {"c", "3"}};
   run.set_tags(tags);
   const std::vector<std::string> names = {"b"};
@@ -323,6 +332,13 @@ TEST_CASE("a child run has its own journal and names its parent") {
   CHECK(contents.steps("loss") == std::vector<std::int64_t>{1});
 }
 
+TEST_CASE("a run that must resume may have children, which are new") {
+  TemporaryDirectory root;
+  { auto run = start(root, {.run_id = "again"}); }
+  auto run = start(root, {.run_id = "again", .resume = runlog::Resume::must});
+  CHECK(run.child_run("evaluation"));
+}
+
 TEST_CASE("Run::current is the last run started and not ended, else nothing") {
   TemporaryDirectory root;
   CHECK_FALSE(runlog::Run::current());
@@ -337,9 +353,11 @@ TEST_CASE("Run::current is the last run started and not ended, else nothing") {
 
 TEST_CASE("resume never, allow and must") {
   TemporaryDirectory root;
-  CHECK_FALSE(runlog::start_logging({.root = root.path(), .run_id = "r", .resume = runlog::Resume::must}));
+  CHECK_FALSE(
+      runlog::start_logging({.root = root.path(), .run_id = "r", .resume = runlog::Resume::must}));
   { auto run = start(root, {.run_id = "r", .resume = runlog::Resume::never}); }
-  auto again = runlog::start_logging({.root = root.path(), .run_id = "r", .resume = runlog::Resume::never});
+  auto again =
+      runlog::start_logging({.root = root.path(), .run_id = "r", .resume = runlog::Resume::never});
   REQUIRE_FALSE(again);
   CHECK(again.error().code == runlog::Errc::already_exists);
   { auto run = start(root, {.run_id = "r", .resume = runlog::Resume::must}); }
@@ -366,11 +384,16 @@ TEST_CASE("the environment fills what the code leaves open, and a bad variable i
     CHECK(rows[0].value == 0.5);
     CHECK(rows[1].int_value == 12);
     CHECK(rows[2].text == "adam");
+    auto coded = start(root, {.params = {{"lr", 0.25}}});
+    const auto both = test::read(coded.journal_path()).of(Kind::param);
+    REQUIRE(both.size() == 4);
+    CHECK(both.back().value == 0.25);  // the later record stands, and it is the code's
   }
-  for (const auto& [name, value] : {std::pair{"RUNLOG_SYNC_INTERVAL", "fast"}, std::pair{"RUNLOG_SYNC", "sometimes"},
-                                    std::pair{"RUNLOG_RUN_ID", "../../etc"}, std::pair{"RUNLOG_RANK", "-1"},
-                                    std::pair{"RUNLOG_SEGMENT_BYTES", "12"}, std::pair{"RUNLOG_DISK_BUDGET", "1KiB"},
-                                    std::pair{"RUNLOG_TAGS", "novalue"}, std::pair{"RUNLOG_STORE", "ftp://x/y"}}) {
+  for (const auto& [name, value] :
+       {std::pair{"RUNLOG_SYNC_INTERVAL", "fast"}, std::pair{"RUNLOG_SYNC", "sometimes"},
+        std::pair{"RUNLOG_RUN_ID", "../../etc"}, std::pair{"RUNLOG_RANK", "-1"},
+        std::pair{"RUNLOG_SEGMENT_BYTES", "12"}, std::pair{"RUNLOG_DISK_BUDGET", "1KiB"},
+        std::pair{"RUNLOG_TAGS", "novalue"}, std::pair{"RUNLOG_STORE", "ftp://x/y"}}) {
     const Variable bad(name, value);
     auto run = runlog::start_logging({.root = root.path()});
     REQUIRE_FALSE(run);
@@ -411,7 +434,8 @@ TEST_CASE("with a store, complete() leaves nothing behind but what is marked as 
     CHECK(stats.packs_shipped == 1);
     CHECK(stats.records_shipped == 4);
   }
-  for (const char* place : {"lanes", "packs", "blobs"}) CHECK(std::filesystem::is_empty(journal / place));
+  for (const char* place : {"lanes", "packs", "blobs"})
+    CHECK(std::filesystem::is_empty(journal / place));
   CHECK(test::read(store.path()).rows.size() == 4);
   CHECK(test::read(journal).rows.size() == 4);
   CHECK(test::read(store.path()).journals.at(0).state == runlog::JournalState::complete);

@@ -11,7 +11,8 @@
 using namespace std::chrono_literals;
 using test::TemporaryDirectory;
 
-TEST_CASE("threads that log while segments are sealed, synced, packed, shipped and read lose nothing") {
+TEST_CASE(
+    "threads that log while segments are sealed, synced, packed, shipped and read lose nothing") {
   constexpr int kThreads = 4;
   constexpr std::int64_t kSteps = 20'000;
   TemporaryDirectory root;

@@ -30,7 +30,8 @@ enum class Sync : std::uint8_t {
 
 /// What happens to a call when the disk, or the disk budget, is full.
 enum class Overflow : std::uint8_t {
-  drop_newest_counted,  ///< the call returns at once; the record is counted and a gap tells how many
+  drop_newest_counted,  ///< the call returns at once; the record is counted and a gap tells how
+                        ///< many
   block,                ///< the call waits up to overflow_block, then as above
   drop_oldest_packed,   ///< the oldest pack not yet shipped makes room; its records are counted
 };
@@ -46,28 +47,31 @@ struct Options {
   std::filesystem::path root = {};  ///< RUNLOG_ROOT; default "runs". Created when missing.
   std::string project = {};         ///< RUNLOG_PROJECT; default "default"
   std::string experiment = {};      ///< RUNLOG_EXPERIMENT
-  /// RUNLOG_RUN_ID, else TORCHELASTIC_RUN_ID, else SLURM_JOB_ID (with _SLURM_RESTART_COUNT ignored),
-  /// else generated: yyyymmdd-hhmmss-xxxxxx. 1–128 of [A-Za-z0-9._-], not starting with '.' or '_'.
+  /// RUNLOG_RUN_ID, else TORCHELASTIC_RUN_ID, else SLURM_JOB_ID (with _SLURM_RESTART_COUNT
+  /// ignored), else generated: yyyymmdd-hhmmss-xxxxxx. 1–128 of [A-Za-z0-9._-], not starting with
+  /// '.' or '_'.
   std::string run_id = {};
-  std::string name = {};                                     ///< RUNLOG_NAME
-  std::string group = {};                                    ///< RUNLOG_GROUP
+  std::string name = {};                                       ///< RUNLOG_NAME
+  std::string group = {};                                      ///< RUNLOG_GROUP
   std::vector<std::pair<std::string, std::string>> tags = {};  ///< RUNLOG_TAGS: k=v,k=v
   std::vector<std::pair<std::string, Value>> params = {};      ///< RUNLOG_PARAMS: k=v,k=v
-  std::string parent_run = {};                               ///< RUNLOG_PARENT_RUN
+  std::string parent_run = {};                                 ///< RUNLOG_PARENT_RUN
   /// RUNLOG_RANK, else RANK, SLURM_PROCID, OMPI_COMM_WORLD_RANK, PMI_RANK, else 0. 0 ≤ rank < world
   /// is not enforced (launchers disagree); both are recorded.
   std::optional<std::int64_t> rank = {};
-  std::optional<std::int64_t> world = {};       ///< RUNLOG_WORLD, WORLD_SIZE, SLURM_NTASKS, …_SIZE
+  std::optional<std::int64_t> world = {};  ///< RUNLOG_WORLD, WORLD_SIZE, SLURM_NTASKS, …_SIZE
   std::optional<std::int64_t> local_rank = {};  ///< RUNLOG_LOCAL_RANK, LOCAL_RANK, SLURM_LOCALID, …
   /// RUNLOG_STORE: where packs go. file:///absolute/path or a plain path. Empty: stay local.
   std::string store = {};
 
-  std::optional<Sync> sync = {};                              ///< RUNLOG_SYNC; default interval
-  std::optional<std::chrono::milliseconds> sync_interval = {};  ///< RUNLOG_SYNC_INTERVAL; 1 s, ≥ 10 ms
+  std::optional<Sync> sync = {};  ///< RUNLOG_SYNC; default interval
+  std::optional<std::chrono::milliseconds> sync_interval =
+      {};  ///< RUNLOG_SYNC_INTERVAL; 1 s, ≥ 10 ms
   /// RUNLOG_SHIP_INTERVAL; default 30 s, ≥ 100 ms. How old a record may get before its segment is
   /// sealed and packed.
   std::optional<std::chrono::milliseconds> ship_interval = {};
-  std::optional<std::uint64_t> pack_bytes = {};     ///< RUNLOG_PACK_BYTES; 16 MiB of segments, ≥ 64 KiB
+  std::optional<std::uint64_t> pack_bytes =
+      {};  ///< RUNLOG_PACK_BYTES; 16 MiB of segments, ≥ 64 KiB
   std::optional<std::uint64_t> segment_bytes = {};  ///< RUNLOG_SEGMENT_BYTES; 4 MiB, 64 KiB–64 MiB
   /// RUNLOG_DISK_BUDGET; default 1 GiB, ≥ 4 segments. Segments, packs and kept packs of this
   /// journal together; kept packs that are shipped go first when it is reached.
@@ -75,14 +79,15 @@ struct Options {
   std::optional<Overflow> overflow = {};  ///< RUNLOG_OVERFLOW: drop_newest_counted, block, …
   std::optional<std::chrono::milliseconds> overflow_block = {};   ///< RUNLOG_OVERFLOW_BLOCK; 100 ms
   std::optional<std::chrono::milliseconds> finish_deadline = {};  ///< RUNLOG_FINISH_DEADLINE; 30 s
-  std::optional<Resume> resume = {};          ///< RUNLOG_RESUME; default allow
-  std::optional<bool> crash_marker = {};      ///< RUNLOG_CRASH_MARKER; default on
-  std::optional<bool> sigbus_guard = {};      ///< RUNLOG_SIGBUS_GUARD; default on
-  std::optional<bool> keep_shipped = {};      ///< RUNLOG_KEEP_SHIPPED; default on: packs stay until clean
+  std::optional<Resume> resume = {};                              ///< RUNLOG_RESUME; default allow
+  std::optional<bool> crash_marker = {};  ///< RUNLOG_CRASH_MARKER; default on
+  std::optional<bool> sigbus_guard = {};  ///< RUNLOG_SIGBUS_GUARD; default on
+  std::optional<bool> keep_shipped =
+      {};  ///< RUNLOG_KEEP_SHIPPED; default on: packs stay until clean
 
-  /// Told, at most once a second, what goes wrong where no caller is told: from the keeper's or shipper's
-  /// thread, or from the thread whose call met a full disk.
-  /// Default: one line on stderr. Must not throw and must not call into runlog.
+  /// Told, at most once a second, what goes wrong where no caller is told: from the keeper's or
+  /// shipper's thread, or from the thread whose call met a full disk. Default: one line on stderr.
+  /// Must not throw and must not call into runlog.
   std::function<void(const Error&)> on_error = {};
 };
 

@@ -1,6 +1,7 @@
 // Reader: what is inside a journal, live or dead, a pack, a segment, a run of many ranks, a root of
-// many runs, or a store directory: one API over all of them. It opens everything read-only, takes no
-// lock that a writer could wait for, and never trusts a length it reads. Damage and gaps are values.
+// many runs, or a store directory: one API over all of them. It opens everything read-only, takes
+// no lock that a writer could wait for, and never trusts a length it reads. Damage and gaps are
+// values.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,7 @@ enum class JournalState : std::uint8_t {
   failed,     ///< ended by fail()
   cancelled,  ///< ended by cancel()
   crashed,    ///< the writer is gone and wrote no end
-  unknown,    ///< seen in a store only, and no end has arrived there (running, or not yet recovered)
+  unknown,  ///< seen in a store only, and no end has arrived there (running, or not yet recovered)
 };
 RUNLOG_EXPORT std::string_view journal_state_name(JournalState state) noexcept;
 
@@ -41,20 +42,21 @@ struct JournalInfo {
   std::string session = {};         ///< 32 hex digits, random per process
   std::int64_t rank = 0;
   std::int64_t world = 1;
-  int attempt = 1;  ///< 1, 2, … by start time among the journals of this (run, rank), forks excluded
+  int attempt =
+      1;  ///< 1, 2, … by start time among the journals of this (run, rank), forks excluded
   std::string host = {};
   std::int64_t pid = 0;
   std::string command_line = {};
-  std::string store_url = {};          ///< without secrets; empty: local only
+  std::string store_url = {};  ///< without secrets; empty: local only
   std::int64_t created_unix_ns = 0;
   JournalState state = JournalState::unknown;
-  std::string end_reason = {};         ///< message of fail(), "SIGSEGV at address 0x…", or empty
-  int end_signal = 0;                  ///< where the crash marker or the end record tells it
+  std::string end_reason = {};  ///< message of fail(), "SIGSEGV at address 0x…", or empty
+  int end_signal = 0;           ///< where the crash marker or the end record tells it
 
   // The counts below are filled by summarize() and, as they become known, by Reader.
   std::uint64_t records = 0;
-  std::uint64_t records_lost = 0;      ///< to damage
-  std::uint64_t records_dropped = 0;   ///< by policy: sum of the gap records
+  std::uint64_t records_lost = 0;     ///< to damage
+  std::uint64_t records_dropped = 0;  ///< by policy: sum of the gap records
   std::optional<std::int64_t> last_step = {};
   std::int64_t last_time_ns = 0;       ///< 0: no record
   std::uint64_t segments_waiting = 0;  ///< segments in lanes/ that hold records
@@ -69,15 +71,15 @@ struct JournalInfo {
 RUNLOG_EXPORT Result<std::vector<JournalInfo>> list_journals(const std::filesystem::path& path);
 
 struct ReadOptions {
-  bool apply_rewind = false;             ///< leave out what a later rewind made void
-  std::vector<std::string> runs = {};    ///< globs over run ids (fnmatch); empty: all
-  std::vector<std::int64_t> ranks = {};  ///< empty: all
+  bool apply_rewind = false;                       ///< leave out what a later rewind made void
+  std::vector<std::string> runs = {};              ///< globs over run ids (fnmatch); empty: all
+  std::vector<std::int64_t> ranks = {};            ///< empty: all
   std::optional<std::int64_t> since_unix_ns = {};  ///< skip records before; whole packs too
 };
 
-/// Streams records merged by time across lanes, ranks and attempts; records with equal time keep the
-/// order (session, lane, seq). Memory: one row group per pack that overlaps the current time, and
-/// one segment (4 MiB) per lane. Not thread-safe; use one Reader per thread.
+/// Streams records merged by time across lanes, ranks and attempts; records with equal time keep
+/// the order (session, lane, seq). Memory: one row group per pack that overlaps the current time,
+/// and one segment (4 MiB) per lane. Not thread-safe; use one Reader per thread.
 class RUNLOG_EXPORT Reader {
  public:
   struct Entry {
@@ -141,9 +143,10 @@ struct SalvageReport {
 RUNLOG_EXPORT Result<SalvageReport> salvage_image(
     const std::filesystem::path& path, const std::function<void(const Reader::Entry&)>& visit);
 
-/// Appends one line of JSON (no newline) with the keys t, run, rank, session, lane, seq, kind, name,
-/// step, value (a number, or a string: text; NaN and infinities as "NaN", "Infinity", "-Infinity"),
-/// and, where present, text (beside a numeric value) and payload (hex). Always valid UTF-8.
+/// Appends one line of JSON (no newline) with the keys t, run, rank, session, lane, seq, kind,
+/// name, step, value (a number, or a string: text; NaN and infinities as "NaN", "Infinity",
+/// "-Infinity"), and, where present, text (beside a numeric value) and payload (hex). Always valid
+/// UTF-8.
 RUNLOG_EXPORT void append_json(const Reader::Entry& entry, std::string& out);
 
 }  // namespace runlog

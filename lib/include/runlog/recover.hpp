@@ -17,10 +17,10 @@
 namespace runlog {
 
 struct RecoverOptions {
-  std::string store = {};                 ///< overrides the URL in meta.json; empty: use that one
-  std::vector<std::string> runs = {};     ///< globs over run ids; empty: all
-  bool dry_run = false;                   ///< report only; take no lock, write nothing
-  bool keep = false;                      ///< leave recovered segments in torn/ even when undamaged
+  std::string store = {};              ///< overrides the URL in meta.json; empty: use that one
+  std::vector<std::string> runs = {};  ///< globs over run ids; empty: all
+  bool dry_run = false;                ///< report only; take no lock, write nothing
+  bool keep = false;                   ///< leave recovered segments in torn/ even when undamaged
   std::chrono::milliseconds timeout = std::chrono::minutes(10);  ///< for all shipping together
   std::string torchelastic_error_file = {};  ///< read for the reason of a crash, if set
 };
@@ -41,7 +41,7 @@ struct RecoverOutcome {
   std::uint64_t packs_shipped = 0;
   std::uint64_t bytes_shipped = 0;
   std::vector<Damage> damage = {};
-  std::string message = {};           ///< why it waits or failed, and what to do
+  std::string message = {};  ///< why it waits or failed, and what to do
 };
 RUNLOG_EXPORT std::string_view verdict_name(RecoverOutcome::Verdict verdict) noexcept;
 
@@ -57,8 +57,8 @@ struct CleanedFile {
   std::filesystem::path path = {};
   std::uint64_t bytes = 0;
   bool removed = false;
-  /// "the store has other bytes under …", "not in the store; …"; empty when it was removed, or, in a dry
-  /// run, would have been.
+  /// "the store has other bytes under …", "not in the store; …"; empty when it was removed, or, in
+  /// a dry run, would have been.
   std::string why_kept = {};
 };
 

@@ -10,8 +10,8 @@
 // Names and texts, whatever the caller passes:
 //   empty name        recorded as "unnamed"
 //   name > 512 bytes  cut at a character, with "~" and 8 hex digits of a checksum of the whole name
-//   invalid UTF-8     each bad byte becomes U+FFFD; of a text, the original bytes are kept as payload
-//   value > 1 MiB     kept whole as a blob; the record is of kind `spill` and names it
+//   invalid UTF-8     each bad byte becomes U+FFFD; of a text, the original bytes are kept as
+//   payload value > 1 MiB     kept whole as a blob; the record is of kind `spill` and names it
 //   series > 1 000 000 per journal   dropped and counted
 #pragma once
 
@@ -42,8 +42,8 @@ class RunCore;
 class Number {
  public:
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  Number(T value) noexcept {  // NOLINT(google-explicit-constructor)
+  requires std::is_arithmetic_v<T> Number(T value)
+  noexcept {  // NOLINT(google-explicit-constructor)
     if constexpr (std::is_floating_point_v<T>) {
       real_ = static_cast<double>(value);
       is_real_ = true;
@@ -86,14 +86,14 @@ enum class RunStatus : std::uint8_t { running, complete, failed, cancelled };
 
 /// Counters since start, readable at any time; each only grows, except the *_now and waiting ones.
 struct Stats {
-  std::uint64_t records = 0;           ///< appended
-  std::uint64_t dropped = 0;           ///< by overflow, after the end, or over a limit
-  std::uint64_t records_lost = 0;      ///< to damage noticed while packing (file truncated, …)
-  std::uint64_t spilled = 0;           ///< values kept as blobs because they were too large
-  std::uint64_t names_mended = 0;      ///< names or texts that were empty, too long or not UTF-8
+  std::uint64_t records = 0;       ///< appended
+  std::uint64_t dropped = 0;       ///< by overflow, after the end, or over a limit
+  std::uint64_t records_lost = 0;  ///< to damage noticed while packing (file truncated, …)
+  std::uint64_t spilled = 0;       ///< values kept as blobs because they were too large
+  std::uint64_t names_mended = 0;  ///< names or texts that were empty, too long or not UTF-8
   std::uint64_t property_conflicts = 0;
-  std::uint64_t segments_late = 0;     ///< segments a writer had to prepare itself
-  std::uint64_t syncs = 0;             ///< fdatasync rounds
+  std::uint64_t segments_late = 0;  ///< segments a writer had to prepare itself
+  std::uint64_t syncs = 0;          ///< fdatasync rounds
   std::uint64_t segments_sealed = 0;
   std::uint64_t packs_made = 0;
   std::uint64_t packs_shipped = 0;
@@ -101,7 +101,7 @@ struct Stats {
   std::uint64_t records_shipped = 0;
   std::uint64_t ship_retries = 0;
   std::uint64_t packs_waiting = 0;
-  std::uint64_t disk_bytes_now = 0;    ///< segments, packs and kept packs
+  std::uint64_t disk_bytes_now = 0;  ///< segments, packs and kept packs
   std::uint64_t lanes = 0;
   std::uint64_t series = 0;
   std::uint64_t sigbus_caught = 0;
@@ -109,7 +109,8 @@ struct Stats {
   std::string last_error = {};         ///< of the background, with what to do; empty: none
 };
 
-/// A metric whose name has been looked up once: for hot loops. Copyable; keeps its run's memory alive.
+/// A metric whose name has been looked up once: for hot loops. Copyable; keeps its run's memory
+/// alive.
 class RUNLOG_EXPORT Metric {
  public:
   Metric() noexcept = default;  ///< an empty handle: log() does nothing
@@ -142,8 +143,8 @@ class RUNLOG_EXPORT Run {
   Run& operator=(const Run&) noexcept;
   Run& operator=(Run&&) noexcept;
 
-  /// The process's run: the last one started and not ended. Without one, starts one when RUNLOG_ROOT,
-  /// RUNLOG_RUN_ID or RUNLOG_STORE is set, else returns an inert handle.
+  /// The process's run: the last one started and not ended. Without one, starts one when
+  /// RUNLOG_ROOT, RUNLOG_RUN_ID or RUNLOG_STORE is set, else returns an inert handle.
   static Run current() noexcept;
 
   /// False for an inert handle.
@@ -214,8 +215,9 @@ class RUNLOG_EXPORT Run {
   [[nodiscard]] Stats stats() const;
 
   // The end. Writes the end record, packs and ships what is left, and returns when that is done or
-  // the finish deadline passes; what is left then is shipped by the next start or by runlog-recover.
-  // The first of the three wins; later calls do nothing. Later log calls are dropped and counted.
+  // the finish deadline passes; what is left then is shipped by the next start or by
+  // runlog-recover. The first of the three wins; later calls do nothing. Later log calls are
+  // dropped and counted.
   void complete() noexcept;
   void fail(std::string_view code, std::string_view message) noexcept;
   void cancel() noexcept;
@@ -239,8 +241,8 @@ class RUNLOG_EXPORT Run {
   RunCore* core_ = nullptr;  // handle_'s, for the hot path
 };
 
-/// Opens a journal and starts its keeper. Synchronous, local, no network; < 10 ms on a warm machine.
-/// Errors: invalid_argument, no_space, read_only, io, already_exists / not_found (resume).
+/// Opens a journal and starts its keeper. Synchronous, local, no network; < 10 ms on a warm
+/// machine. Errors: invalid_argument, no_space, read_only, io, already_exists / not_found (resume).
 RUNLOG_EXPORT Result<Run> start_logging(Options options = {}) noexcept;
 
 }  // namespace runlog

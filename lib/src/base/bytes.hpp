@@ -1,5 +1,5 @@
-// Little-endian loads and stores on raw bytes, and alignment. Journals are little-endian; so is every
-// machine we build for, which the static_assert keeps true.
+// Little-endian loads and stores on raw bytes, and alignment. Journals are little-endian; so is
+// every machine we build for, which the static_assert keeps true.
 #pragma once
 
 #include <bit>
@@ -26,7 +26,8 @@ inline void store(std::byte* target, T value) noexcept {
 }
 
 /// `alignment` is a power of two.
-[[nodiscard]] constexpr std::uint64_t align_up(std::uint64_t value, std::uint64_t alignment) noexcept {
+[[nodiscard]] constexpr std::uint64_t align_up(std::uint64_t value,
+                                               std::uint64_t alignment) noexcept {
   return (value + alignment - 1) & ~(alignment - 1);
 }
 

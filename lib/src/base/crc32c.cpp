@@ -50,16 +50,22 @@ __attribute__((target("sse4.2"))) std::uint32_t bytes_hw(std::uint32_t state,
 }
 #else
 constexpr bool kHardware = false;
-std::uint32_t word_hw(std::uint32_t state, std::uint64_t) { return state; }
+std::uint32_t word_hw(std::uint32_t state, std::uint64_t) {
+  return state;
+}
 std::uint32_t words3_hw(std::uint32_t state, std::uint64_t, std::uint64_t, std::uint64_t) {
   return state;
 }
-std::uint32_t bytes_hw(std::uint32_t state, std::span<const std::byte>) { return state; }
+std::uint32_t bytes_hw(std::uint32_t state, std::span<const std::byte>) {
+  return state;
+}
 #endif
 
 }  // namespace
 
-bool crc32c_is_hardware() noexcept { return kHardware; }
+bool crc32c_is_hardware() noexcept {
+  return kHardware;
+}
 
 std::uint32_t crc32c_bytes_table(std::uint32_t state, std::span<const std::byte> bytes) noexcept {
   for (const std::byte byte : bytes) {
@@ -69,18 +75,21 @@ std::uint32_t crc32c_bytes_table(std::uint32_t state, std::span<const std::byte>
 }
 
 std::uint32_t crc32c_word(std::uint32_t state, std::uint64_t word) noexcept {
-  if (kHardware) [[likely]] return word_hw(state, word);
+  if (kHardware) [[likely]]
+    return word_hw(state, word);
   return crc32c_bytes_table(state, std::as_bytes(std::span(&word, 1)));
 }
 
 std::uint32_t crc32c_words3(std::uint32_t state, std::uint64_t first, std::uint64_t second,
                             std::uint64_t third) noexcept {
-  if (kHardware) [[likely]] return words3_hw(state, first, second, third);
+  if (kHardware) [[likely]]
+    return words3_hw(state, first, second, third);
   return crc32c_word(crc32c_word(crc32c_word(state, first), second), third);
 }
 
 std::uint32_t crc32c_bytes(std::uint32_t state, std::span<const std::byte> bytes) noexcept {
-  if (kHardware) [[likely]] return bytes_hw(state, bytes);
+  if (kHardware) [[likely]]
+    return bytes_hw(state, bytes);
   return crc32c_bytes_table(state, bytes);
 }
 

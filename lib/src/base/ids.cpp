@@ -28,7 +28,8 @@ void fill_random(std::span<std::uint8_t> bytes) noexcept {
       break;  // A kernel before 3.17, or a filter that forbids it: fall back below.
     }
   }
-  // Time, pid and an address are poor but distinct between processes; better than refusing to start.
+  // Time, pid and an address are poor but distinct between processes; better than refusing to
+  // start.
   for (; done < bytes.size(); ++done) {
     const auto ticks = std::chrono::steady_clock::now().time_since_epoch().count();
     const auto mixed = static_cast<std::uint64_t>(ticks) * 0x9E3779B97F4A7C15u +

@@ -1,6 +1,6 @@
 // Identities: sessions and generated run ids, from the kernel's random source. Never from the
-// program's seeded generators: two ranks with one seed must not collide, and drawing from them would
-// change the user's experiment.
+// program's seeded generators: two ranks with one seed must not collide, and drawing from them
+// would change the user's experiment.
 #pragma once
 
 #include <array>
@@ -19,7 +19,9 @@ struct Session {
 
 [[nodiscard]] Session make_session() noexcept;
 [[nodiscard]] std::string to_hex(std::span<const std::uint8_t> bytes);
-[[nodiscard]] inline std::string to_hex(const Session& session) { return to_hex(session.bytes); }
+[[nodiscard]] inline std::string to_hex(const Session& session) {
+  return to_hex(session.bytes);
+}
 
 /// "20261122-170355-9f2c41": sorts by start time; the tail keeps two starts in one second apart.
 [[nodiscard]] std::string make_run_id(std::int64_t unix_ns);

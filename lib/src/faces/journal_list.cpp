@@ -65,7 +65,8 @@ JournalFiles journal_files(const std::filesystem::path& path) {
   JournalInfo& info = files.info;
   if (FileLock::is_held(directory.lock())) {
     info.state = JournalState::live;
-  } else if (!take_end(info, directory.end()) && !take_end(info, directory.shipped() / "end.json")) {
+  } else if (!take_end(info, directory.end()) &&
+             !take_end(info, directory.shipped() / "end.json")) {
     info.state = JournalState::crashed;
     if (const auto mark = read_crash_mark(directory.crash())) {
       info.end_signal = mark->signal;
@@ -162,7 +163,8 @@ Result<JournalFiles> single_file(const std::filesystem::path& path) {
     std::array<std::byte, format::kHeader_bytes> head{};
     const auto got = read_at(file->fd(), 0, head, path);
     if (got) {
-      if (const auto header = format::parse_header(head)) files.info.session = to_hex(header->session);
+      if (const auto header = format::parse_header(head))
+        files.info.session = to_hex(header->session);
     }
     return files;
   }
@@ -249,12 +251,18 @@ Result<std::vector<JournalInfo>> list_journals(const std::filesystem::path& path
 
 std::string_view journal_state_name(JournalState state) noexcept {
   switch (state) {
-    case JournalState::live: return "live";
-    case JournalState::complete: return "complete";
-    case JournalState::failed: return "failed";
-    case JournalState::cancelled: return "cancelled";
-    case JournalState::crashed: return "crashed";
-    case JournalState::unknown: return "unknown";
+    case JournalState::live:
+      return "live";
+    case JournalState::complete:
+      return "complete";
+    case JournalState::failed:
+      return "failed";
+    case JournalState::cancelled:
+      return "cancelled";
+    case JournalState::crashed:
+      return "crashed";
+    case JournalState::unknown:
+      return "unknown";
   }
   return "unknown";
 }

@@ -46,7 +46,8 @@ Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& f
   std::unique_ptr<JournalSource> source(new JournalSource);
   for (const auto& path : files.segments) {
     const auto name = parse_journal_name(path.parent_path().parent_path().filename().native());
-    if (auto added = source->add_segment(path, name, false); !added) return std::move(added).error();
+    if (auto added = source->add_segment(path, name, false); !added)
+      return std::move(added).error();
   }
   for (const auto& path : files.packs) {
     if (auto added = source->add_pack(path, since_ns); !added) {
@@ -105,7 +106,8 @@ Result<void> JournalSource::snapshot(const JournalFiles& files,
   for (const auto& pack : packs_) {
     for (const auto& segment : pack->reader->info().segments) packed.insert(segment.number);
   }
-  std::erase_if(inputs_, [&](const SegmentInput& input) { return packed.contains(input.header.number); });
+  std::erase_if(inputs_,
+                [&](const SegmentInput& input) { return packed.contains(input.header.number); });
   return {};
 }
 
@@ -115,8 +117,8 @@ Result<void> JournalSource::add_segment(const std::filesystem::path& path,
   std::span<const std::byte> bytes;
   std::uint64_t settled_end = UINT64_MAX;
   if (is_live) {
-    // The first copy tells how far the writer had come before the second one was begun: in the second,
-    // everything before that offset is final. Behind it a record may be half there.
+    // The first copy tells how far the writer had come before the second one was begun: in the
+    // second, everything before that offset is final. Behind it a record may be half there.
     auto file = OpenFile::open(path, O_RDONLY);
     if (!file) return std::move(file).error();
     auto info = stat_file(file->fd(), path);
@@ -156,7 +158,8 @@ Result<void> JournalSource::add_segment(const std::filesystem::path& path,
     const bool is_unused =
         std::all_of(head.begin(), head.end(), [](std::byte b) { return b == std::byte{0}; });
     if (!is_unused && !is_live) {
-      damage_.push_back({path.native(), 0, bytes.size(), 1, false, "no block of this segment can be read"});
+      damage_.push_back(
+          {path.native(), 0, bytes.size(), 1, false, "no block of this segment can be read"});
     }
     return {};
   }
@@ -181,7 +184,8 @@ Result<void> JournalSource::add_pack(const std::filesystem::path& path,
   for (const Damage& damage : cursor->reader->info().damage) damage_.push_back(damage);
   if (since_ns) {
     const auto& groups = cursor->reader->row_groups();
-    while (cursor->next_group < groups.size() && groups[cursor->next_group].time_max_ns < *since_ns) {
+    while (cursor->next_group < groups.size() &&
+           groups[cursor->next_group].time_max_ns < *since_ns) {
       ++cursor->next_group;
     }
   }
@@ -207,10 +211,10 @@ void JournalSource::check_continuity(const JournalFiles& files) {
     std::int64_t next = 0;
     for (const auto& [begin, end] : ranges) {
       if (next >= 0 && begin > next) {
-        damage_.push_back({files.directory.native(), 0, 0, static_cast<std::uint64_t>(begin - next), true,
-                           "records " + std::to_string(next) + " to " + std::to_string(begin - 1) +
-                               " of lane " + std::to_string(lane) +
-                               " are in no segment or pack here: a file was removed"});
+        damage_.push_back(
+            {files.directory.native(), 0, 0, static_cast<std::uint64_t>(begin - next), true,
+             "records " + std::to_string(next) + " to " + std::to_string(begin - 1) + " of lane " +
+                 std::to_string(lane) + " are in no segment or pack here: a file was removed"});
       }
       next = end;
     }

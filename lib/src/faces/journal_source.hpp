@@ -1,5 +1,5 @@
-// JournalSource: one journal as a stream of records by time, from its segments and packs together, live
-// or dead, or from the packs a store has of it. The Reader merges several of these.
+// JournalSource: one journal as a stream of records by time, from its segments and packs together,
+// live or dead, or from the packs a store has of it. The Reader merges several of these.
 #pragma once
 
 #include <memory>
@@ -45,14 +45,14 @@ class JournalSource {
   struct PackCursor;
   JournalSource() = default;
   Result<void> snapshot(const JournalFiles& files, std::optional<std::int64_t> since_ns);
-  Result<void> add_segment(const std::filesystem::path& path, const std::optional<JournalName>& name,
-                           bool is_live);
+  Result<void> add_segment(const std::filesystem::path& path,
+                           const std::optional<JournalName>& name, bool is_live);
   Result<void> add_pack(const std::filesystem::path& path, std::optional<std::int64_t> since_ns);
   void check_continuity(const JournalFiles& files);
   PackCursor* first_pack();
 
-  std::vector<std::vector<std::byte>> copies_;   // segments of a live journal
-  std::vector<MappedFile> maps_;                 // segments of a dead one
+  std::vector<std::vector<std::byte>> copies_;  // segments of a live journal
+  std::vector<MappedFile> maps_;                // segments of a dead one
   std::vector<SegmentInput> inputs_;
   std::optional<SegmentMerge> segments_;
   std::vector<std::unique_ptr<PackCursor>> packs_;

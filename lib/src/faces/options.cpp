@@ -34,7 +34,8 @@ std::optional<milliseconds> parse_duration(std::string_view text) {
   double value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   if (parsed.ec != std::errc{} || !(value >= 0) || value > 1e9) return {};
-  const std::string_view unit(parsed.ptr, static_cast<std::size_t>(text.data() + text.size() - parsed.ptr));
+  const std::string_view unit(parsed.ptr,
+                              static_cast<std::size_t>(text.data() + text.size() - parsed.ptr));
   double scale = 0;
   if (unit == "ms") scale = 1;
   if (unit == "s" || unit.empty()) scale = 1e3;
@@ -49,7 +50,8 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   std::uint64_t value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   if (parsed.ec != std::errc{}) return {};
-  std::string_view unit(parsed.ptr, static_cast<std::size_t>(text.data() + text.size() - parsed.ptr));
+  std::string_view unit(parsed.ptr,
+                        static_cast<std::size_t>(text.data() + text.size() - parsed.ptr));
   int shift = 0;
   if (!unit.empty() && unit != "B") {
     if (unit[0] == 'K') shift = 10;
@@ -172,7 +174,8 @@ Result<void> set_identity(Options& options) {
     if (options.run_id.empty() && id && *id != "none") options.run_id = mend_id(*id);
   }
   if (options.run_id.empty()) options.run_id = make_run_id(realtime_ns());
-  if (!is_valid_id(options.project)) return invalid("project (RUNLOG_PROJECT)", options.project, kId);
+  if (!is_valid_id(options.project))
+    return invalid("project (RUNLOG_PROJECT)", options.project, kId);
   if (!options.parent_run.empty() && !is_valid_id(options.parent_run)) {
     return invalid("parent_run (RUNLOG_PARENT_RUN)", options.parent_run, kId);
   }
@@ -184,11 +187,12 @@ Result<void> set_identity(Options& options) {
 
 Result<void> set_ranks(Options& options) {
   for (auto result :
-       {set_from_launcher(options.rank,
-                          {"RUNLOG_RANK", "RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK"}, 0),
-        set_from_launcher(options.world,
-                          {"RUNLOG_WORLD", "WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"},
-                          1),
+       {set_from_launcher(
+            options.rank,
+            {"RUNLOG_RANK", "RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK"}, 0),
+        set_from_launcher(
+            options.world,
+            {"RUNLOG_WORLD", "WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}, 1),
         set_from_launcher(options.local_rank,
                           {"RUNLOG_LOCAL_RANK", "LOCAL_RANK", "SLURM_LOCALID",
                            "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"},
@@ -208,15 +212,22 @@ Result<void> set_policies(Options& options) {
   for (auto result :
        {set_field(options.sync, "RUNLOG_SYNC", Sync::interval, parse_sync,
                   "must be never, interval or each_record"),
-        set_field(options.sync_interval, "RUNLOG_SYNC_INTERVAL", milliseconds(1000), parse_duration, kDuration),
-        set_field(options.ship_interval, "RUNLOG_SHIP_INTERVAL", milliseconds(30'000), parse_duration, kDuration),
-        set_field(options.pack_bytes, "RUNLOG_PACK_BYTES", std::uint64_t{16} << 20, parse_bytes, kBytes),
-        set_field(options.segment_bytes, "RUNLOG_SEGMENT_BYTES", std::uint64_t{4} << 20, parse_bytes, kBytes),
-        set_field(options.disk_budget, "RUNLOG_DISK_BUDGET", std::uint64_t{1} << 30, parse_bytes, kBytes),
-        set_field(options.overflow, "RUNLOG_OVERFLOW", Overflow::drop_newest_counted, parse_overflow,
-                  "must be drop_newest_counted, block or drop_oldest_packed"),
-        set_field(options.overflow_block, "RUNLOG_OVERFLOW_BLOCK", milliseconds(100), parse_duration, kDuration),
-        set_field(options.finish_deadline, "RUNLOG_FINISH_DEADLINE", milliseconds(30'000), parse_duration, kDuration),
+        set_field(options.sync_interval, "RUNLOG_SYNC_INTERVAL", milliseconds(1000), parse_duration,
+                  kDuration),
+        set_field(options.ship_interval, "RUNLOG_SHIP_INTERVAL", milliseconds(30'000),
+                  parse_duration, kDuration),
+        set_field(options.pack_bytes, "RUNLOG_PACK_BYTES", std::uint64_t{16} << 20, parse_bytes,
+                  kBytes),
+        set_field(options.segment_bytes, "RUNLOG_SEGMENT_BYTES", std::uint64_t{4} << 20,
+                  parse_bytes, kBytes),
+        set_field(options.disk_budget, "RUNLOG_DISK_BUDGET", std::uint64_t{1} << 30, parse_bytes,
+                  kBytes),
+        set_field(options.overflow, "RUNLOG_OVERFLOW", Overflow::drop_newest_counted,
+                  parse_overflow, "must be drop_newest_counted, block or drop_oldest_packed"),
+        set_field(options.overflow_block, "RUNLOG_OVERFLOW_BLOCK", milliseconds(100),
+                  parse_duration, kDuration),
+        set_field(options.finish_deadline, "RUNLOG_FINISH_DEADLINE", milliseconds(30'000),
+                  parse_duration, kDuration),
         set_field(options.resume, "RUNLOG_RESUME", Resume::allow, parse_resume,
                   "must be never, allow or must"),
         set_field(options.crash_marker, "RUNLOG_CRASH_MARKER", true, parse_bool, kBool),
@@ -230,10 +241,12 @@ Result<void> set_policies(Options& options) {
 Result<void> check_ranges(const Options& options) {
   const auto ms = [](milliseconds value) { return std::to_string(value.count()) + "ms"; };
   if (*options.sync_interval < milliseconds(10)) {
-    return invalid("sync_interval (RUNLOG_SYNC_INTERVAL)", ms(*options.sync_interval), "must be 10ms or more");
+    return invalid("sync_interval (RUNLOG_SYNC_INTERVAL)", ms(*options.sync_interval),
+                   "must be 10ms or more");
   }
   if (*options.ship_interval < milliseconds(100)) {
-    return invalid("ship_interval (RUNLOG_SHIP_INTERVAL)", ms(*options.ship_interval), "must be 100ms or more");
+    return invalid("ship_interval (RUNLOG_SHIP_INTERVAL)", ms(*options.ship_interval),
+                   "must be 100ms or more");
   }
   if (*options.segment_bytes < (64u << 10) || *options.segment_bytes > (64u << 20) ||
       *options.segment_bytes % 4096 != 0) {
@@ -241,11 +254,13 @@ Result<void> check_ranges(const Options& options) {
                    "must be 64KiB to 64MiB and a multiple of 4096");
   }
   if (*options.pack_bytes < (64u << 10)) {
-    return invalid("pack_bytes (RUNLOG_PACK_BYTES)", std::to_string(*options.pack_bytes), "must be 64KiB or more");
+    return invalid("pack_bytes (RUNLOG_PACK_BYTES)", std::to_string(*options.pack_bytes),
+                   "must be 64KiB or more");
   }
   if (*options.disk_budget < 4 * *options.segment_bytes) {
-    return invalid("disk_budget (RUNLOG_DISK_BUDGET)", std::to_string(*options.disk_budget),
-                   "must be 4 segments (" + std::to_string(4 * *options.segment_bytes) + " bytes) or more");
+    return invalid(
+        "disk_budget (RUNLOG_DISK_BUDGET)", std::to_string(*options.disk_budget),
+        "must be 4 segments (" + std::to_string(4 * *options.segment_bytes) + " bytes) or more");
   }
   if (!options.store.empty()) {
     auto store = open_store(options.store);

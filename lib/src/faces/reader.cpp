@@ -176,8 +176,12 @@ bool Reader::next(Entry& entry) {
   }
 }
 
-const std::vector<JournalInfo>& Reader::journals() const noexcept { return state_->journals; }
-const std::vector<Damage>& Reader::damage() const noexcept { return state_->damage; }
+const std::vector<JournalInfo>& Reader::journals() const noexcept {
+  return state_->journals;
+}
+const std::vector<Damage>& Reader::damage() const noexcept {
+  return state_->damage;
+}
 
 Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
                                            std::vector<Damage>* damage) {
@@ -212,8 +216,8 @@ Result<Follower> Follower::open(const std::filesystem::path& path, ReadOptions o
 }
 
 Result<bool> Follower::poll(const std::function<void(const Reader::Entry&)>& visit) {
-  // Threads stamp a record before they append it, so one may appear a little late: look back a minute,
-  // and let the sequence numbers decide what is new.
+  // Threads stamp a record before they append it, so one may appear a little late: look back a
+  // minute, and let the sequence numbers decide what is new.
   constexpr std::int64_t kLook_back_ns = 60'000'000'000;
   ReadOptions options = state_->options;
   if (state_->latest_ns != INT64_MIN) {

@@ -64,10 +64,14 @@ CleanedFile clean_one(const std::filesystem::path& file, ObjectStore& store,
 
 std::string_view verdict_name(RecoverOutcome::Verdict verdict) noexcept {
   switch (verdict) {
-    case RecoverOutcome::Verdict::shipped: return "shipped";
-    case RecoverOutcome::Verdict::live: return "live";
-    case RecoverOutcome::Verdict::waiting: return "waiting";
-    case RecoverOutcome::Verdict::failed: return "failed";
+    case RecoverOutcome::Verdict::shipped:
+      return "shipped";
+    case RecoverOutcome::Verdict::live:
+      return "live";
+    case RecoverOutcome::Verdict::waiting:
+      return "waiting";
+    case RecoverOutcome::Verdict::failed:
+      return "failed";
   }
   return "unknown";
 }

@@ -126,8 +126,8 @@ Run Run::current() noexcept {
         if (handle && handle->core->status() == RunStatus::running) return Run(std::move(handle));
       }
     }
-    const bool is_wanted = environment("RUNLOG_ROOT") || environment("RUNLOG_RUN_ID") ||
-                           environment("RUNLOG_STORE");
+    const bool is_wanted =
+        environment("RUNLOG_ROOT") || environment("RUNLOG_RUN_ID") || environment("RUNLOG_STORE");
     if (!is_wanted) return {};
     // Kept for the rest of the process; ended when the program exits.
     static const Run automatic = [] {
@@ -142,8 +142,12 @@ Run Run::current() noexcept {
   }
 }
 
-std::string Run::run_id() const { return core_ != nullptr ? core_->options().run_id : std::string{}; }
-std::string Run::session() const { return core_ != nullptr ? core_->session() : std::string{}; }
+std::string Run::run_id() const {
+  return core_ != nullptr ? core_->options().run_id : std::string{};
+}
+std::string Run::session() const {
+  return core_ != nullptr ? core_->session() : std::string{};
+}
 std::filesystem::path Run::journal_path() const {
   return core_ != nullptr ? core_->journal_path() : std::filesystem::path{};
 }
@@ -230,8 +234,8 @@ Result<Run> Run::child_run(std::string_view name) noexcept {
     if (core_ == nullptr) return no_run();
     Options options = core_->options();
     options.parent_run = options.run_id;
-    options.run_id = mend_id(options.run_id.substr(0, 80) + "." + std::string(name).substr(0, 30) + "-" +
-                             to_hex(make_session()).substr(0, 6));
+    options.run_id = mend_id(options.run_id.substr(0, 80) + "." + std::string(name).substr(0, 30) +
+                             "-" + to_hex(make_session()).substr(0, 6));
     options.name = name;
     options.resume = Resume::allow;  // its run id is new; the parent's `must` is about the parent
     options.tags.clear();
@@ -244,7 +248,9 @@ Result<Run> Run::child_run(std::string_view name) noexcept {
   }
 }
 
-Stats Run::stats() const { return core_ != nullptr ? core_->stats() : Stats{}; }
+Stats Run::stats() const {
+  return core_ != nullptr ? core_->stats() : Stats{};
+}
 
 void Run::complete() noexcept {
   if (core_ != nullptr) core_->end(RunStatus::complete, {}, {});

@@ -19,10 +19,14 @@ constexpr std::size_t kInline_bytes_max = 1u << 20;
 
 std::string_view status_text(RunStatus status) noexcept {
   switch (status) {
-    case RunStatus::running: return "running";
-    case RunStatus::complete: return "complete";
-    case RunStatus::failed: return "failed";
-    case RunStatus::cancelled: return "cancelled";
+    case RunStatus::running:
+      return "running";
+    case RunStatus::complete:
+      return "complete";
+    case RunStatus::failed:
+      return "failed";
+    case RunStatus::cancelled:
+      return "cancelled";
   }
   return "unknown";
 }
@@ -122,8 +126,9 @@ Result<std::shared_ptr<RunCore>> RunCore::start(Options given) {
     const auto earlier = find_journals(run_path);
     const bool exists = earlier && !earlier->empty();
     if (exists && *options->resume == Resume::never) {
-      return Error{Errc::already_exists, 0,
-                   run_path.native() + " has journals already; choose another run_id, or resume=allow"};
+      return Error{
+          Errc::already_exists, 0,
+          run_path.native() + " has journals already; choose another run_id, or resume=allow"};
     }
     if (!exists && *options->resume == Resume::must) {
       return Error{Errc::not_found, 0,
@@ -153,7 +158,8 @@ Result<std::shared_ptr<RunCore>> RunCore::start(Options given) {
 }
 
 std::string_view RunCore::mend_name(std::string_view name, std::string& storage) noexcept {
-  if (!name.empty() && name.size() <= format::kName_bytes_max && is_utf8(name)) [[likely]] return name;
+  if (!name.empty() && name.size() <= format::kName_bytes_max && is_utf8(name)) [[likely]]
+    return name;
   mended_.fetch_add(1, std::memory_order_relaxed);
   if (name.empty()) return "unnamed";
   try {
@@ -171,7 +177,8 @@ std::string_view RunCore::mend_name(std::string_view name, std::string& storage)
 }
 
 std::optional<std::uint32_t> RunCore::series(Journal& journal, std::string_view name) noexcept {
-  if (const auto known = journal.series().find(name)) [[likely]] return known;
+  if (const auto known = journal.series().find(name)) [[likely]]
+    return known;
   std::string storage;
   return journal.series().find_or_add(mend_name(name, storage));
 }
@@ -260,7 +267,8 @@ void RunCore::end(RunStatus status, std::string_view code, std::string_view mess
     format::Event record{.kind = Kind::status, .name = status_text(status)};
     if (!why.empty()) record.text = why;
     if (!status_.compare_exchange_strong(running, status)) return;  // the first end wins
-    append_end(record, deadline);  // journal_ is still set: only this thread gets past the line above
+    append_end(record,
+               deadline);  // journal_ is still set: only this thread gets past the line above
     journal_.store(nullptr, std::memory_order_release);
     if (is_child_.load()) {
       (void)sync_child();
@@ -283,14 +291,15 @@ std::uint64_t RunCore::untold_drops(const Journal& journal) const noexcept {
   return journal.dropped() - journal.gapped() + dropped_.load(std::memory_order_relaxed);
 }
 
-// The last records: how the run ended, and how many were dropped where no later record of their lane
-// could tell. The room they were dropped for lack of may be there once the keeper has packed.
+// The last records: how the run ended, and how many were dropped where no later record of their
+// lane could tell. The room they were dropped for lack of may be there once the keeper has packed.
 void RunCore::append_end(const format::Event& end, steady_clock::time_point deadline) noexcept {
   Journal* const journal = this->journal();
   if (journal == nullptr) return;
   if (untold_drops(*journal) > 0 && !is_child_.load() && keeper_) (void)keeper_->pack_now(deadline);
   event(end);
-  // Counted only now: the end record may have opened a segment, which begins with its lane's own gap.
+  // Counted only now: the end record may have opened a segment, which begins with its lane's own
+  // gap.
   if (const std::uint64_t untold = untold_drops(*journal); untold > 0) {
     (void)journal->event({.kind = Kind::gap,
                           .time_ns = journal->now_ns(),

@@ -1,9 +1,9 @@
 // RunCore: what all handles of one run share: options, the journal of this process, the keeper, and
 // the facts that are checked in memory (status, properties). Also what happens to them at fork.
 //
-// fork: the child's copy gives up the parent's journal at once (a pthread_atfork handler does) and opens
-// one of its own, without keeper and threads, when it first logs. The parent's journal object stays
-// in the child's memory, never touched again.
+// fork: the child's copy gives up the parent's journal at once (a pthread_atfork handler does) and
+// opens one of its own, without keeper and threads, when it first logs. The parent's journal object
+// stays in the child's memory, never touched again.
 #pragma once
 
 #include <atomic>
@@ -33,12 +33,14 @@ class ErrorReporter {
  private:
   const std::function<void(const Error&)> sink_;
   mutable std::mutex mutex_;
-  std::string last_;                                   // guarded by mutex_
+  std::string last_;                                    // guarded by mutex_
   std::chrono::steady_clock::time_point next_at_ = {};  // guarded by mutex_
 };
 
 /// What calls that return a Result answer without a running run.
-inline Error no_run() { return Error{Errc::finished, 0, "there is no run, or it has ended"}; }
+inline Error no_run() {
+  return Error{Errc::finished, 0, "there is no run, or it has ended"};
+}
 
 class RunCore {
  public:
@@ -51,7 +53,8 @@ class RunCore {
   /// caller then counts a drop.
   [[nodiscard]] Journal* journal() noexcept {
     Journal* const journal = journal_.load(std::memory_order_acquire);
-    if (journal != nullptr) [[likely]] return journal;
+    if (journal != nullptr) [[likely]]
+      return journal;
     return find_journal();
   }
   void count_drop(std::uint64_t records = 1) noexcept {
@@ -67,7 +70,9 @@ class RunCore {
                         const Result<Blob>& blob) noexcept;
 
   void end(RunStatus status, std::string_view code, std::string_view message) noexcept;
-  [[nodiscard]] RunStatus status() const noexcept { return status_.load(std::memory_order_acquire); }
+  [[nodiscard]] RunStatus status() const noexcept {
+    return status_.load(std::memory_order_acquire);
+  }
   Wait wait_until(Stage stage, std::chrono::milliseconds timeout) noexcept;
   void flush() noexcept;
   [[nodiscard]] Stats stats() const;
@@ -86,7 +91,8 @@ class RunCore {
   [[nodiscard]] Journal::Settings journal_settings(const Session& session, Meta meta) const;
   Journal* find_journal() noexcept;
   Wait sync_child() noexcept;
-  void append_end(const format::Event& end, std::chrono::steady_clock::time_point deadline) noexcept;
+  void append_end(const format::Event& end,
+                  std::chrono::steady_clock::time_point deadline) noexcept;
   [[nodiscard]] std::uint64_t untold_drops(const Journal& journal) const noexcept;
   std::string_view mend_name(std::string_view name, std::string& storage) noexcept;
 
@@ -109,12 +115,12 @@ class RunCore {
   std::atomic<std::uint64_t> mended_ = 0;
   std::atomic<std::uint64_t> conflicts_ = 0;
 
-  mutable std::mutex mutex_;                  // held across fork, so that the child finds it unlocked
-  std::shared_ptr<Journal> journal_owner_;    // guarded by mutex_ (changes in a forked child only)
-  std::shared_ptr<Keeper> keeper_;            // set before the run is shared; null in a forked child
-  std::string session_;                       // guarded by mutex_
+  mutable std::mutex mutex_;                // held across fork, so that the child finds it unlocked
+  std::shared_ptr<Journal> journal_owner_;  // guarded by mutex_ (changes in a forked child only)
+  std::shared_ptr<Keeper> keeper_;          // set before the run is shared; null in a forked child
+  std::string session_;                     // guarded by mutex_
   std::map<std::string, std::string, std::less<>> properties_;  // guarded by mutex_
-  std::int64_t next_child_try_ns_ = 0;        // guarded by mutex_
+  std::int64_t next_child_try_ns_ = 0;                          // guarded by mutex_
 };
 
 }  // namespace runlog

@@ -80,8 +80,8 @@ Journal* RunCore::find_journal() noexcept {
       next_child_try_ns_ = now + kRetry_child_ns;
       return nullptr;
     }
-    // Metric handles made before the fork carry numbers of the parent's table: the child's gives out
-    // the same ones. Reading the parent's copy takes no lock.
+    // Metric handles made before the fork carry numbers of the parent's table: the child's gives
+    // out the same ones. Reading the parent's copy takes no lock.
     if (journal_owner_) {
       const SeriesTable& parents = journal_owner_->series();
       for (std::uint32_t i = 0; i < parents.size(); ++i) {

@@ -35,10 +35,11 @@ Result<std::vector<std::pair<std::string, std::vector<Run::Point>>>> Run::get_me
         if (::fnmatch(glob.c_str(), name.c_str(), 0) != 0) continue;
         found = series.emplace(name, std::vector<Point>{}).first;
       }
-      found->second.push_back(
-          {.time_ns = record.time_ns,
-           .step = record.step,
-           .value = record.value ? *record.value : static_cast<double>(record.int_value.value_or(0))});
+      found->second.push_back({.time_ns = record.time_ns,
+                               .step = record.step,
+                               .value = record.value
+                                            ? *record.value
+                                            : static_cast<double>(record.int_value.value_or(0))});
     }
     return std::vector<std::pair<std::string, std::vector<Point>>>(
         std::make_move_iterator(series.begin()), std::make_move_iterator(series.end()));

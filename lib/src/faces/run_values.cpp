@@ -12,10 +12,14 @@ namespace {
 
 std::string_view level_name(Level level) noexcept {
   switch (level) {
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warning: return "warning";
-    case Level::error: return "error";
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warning:
+      return "warning";
+    case Level::error:
+      return "error";
   }
   return "info";
 }
@@ -39,8 +43,8 @@ void append_array(std::string& out, std::span<const double> values) {
 
 // Builds a JSON text and logs it; out of memory is a counted drop.
 template <typename Build>
-void log_json_text(RunCore* core, Kind kind, std::string_view name, std::optional<std::int64_t> step,
-                   Build build) noexcept {
+void log_json_text(RunCore* core, Kind kind, std::string_view name,
+                   std::optional<std::int64_t> step, Build build) noexcept {
   if (core == nullptr) return;
   try {
     std::string text;
@@ -167,8 +171,9 @@ Result<void> Run::upload_folder(std::string_view name, const std::filesystem::pa
     std::vector<std::pair<std::string, std::filesystem::path>> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
       if (!entry.is_symlink() && entry.is_regular_file()) {
-        files.emplace_back((std::filesystem::path(name) / entry.path().lexically_relative(path)).native(),
-                           entry.path());
+        files.emplace_back(
+            (std::filesystem::path(name) / entry.path().lexically_relative(path)).native(),
+            entry.path());
       }
     }
     std::sort(files.begin(), files.end());

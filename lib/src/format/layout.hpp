@@ -51,11 +51,11 @@ enum class Tag : std::uint8_t {
   metric_int = 2,   ///< payload: u32 series, u32 ns since the mark, i64
   /// payload: i64 seq of the next record, i64 time ns, i64 step, i32 lane, u32 zero. Also a mark.
   block = 0x10,
-  mark = 0x11,      ///< payload: i64 time ns, i64 step
-  series = 0x12,    ///< payload: u32 id, then the name's bytes
-  pad = 0x13,       ///< payload: none. Nothing more in this block.
-  seal = 0x14,      ///< payload: i64 seq after the last record. Nothing more in this segment.
-  event = 0x40,     ///< 0x41…0x7F: an event of runlog::Kind (tag - 0x40)
+  mark = 0x11,    ///< payload: i64 time ns, i64 step
+  series = 0x12,  ///< payload: u32 id, then the name's bytes
+  pad = 0x13,     ///< payload: none. Nothing more in this block.
+  seal = 0x14,    ///< payload: i64 seq after the last record. Nothing more in this segment.
+  event = 0x40,   ///< 0x41…0x7F: an event of runlog::Kind (tag - 0x40)
 };
 inline constexpr std::uint8_t kIncompatible_tags = 0x80;  ///< a reader that meets one stops there
 
@@ -106,7 +106,8 @@ struct SegmentHeader {
   std::uint32_t segment_bytes = 0;
 };
 
-[[nodiscard]] constexpr std::uint64_t commit_upper(std::uint8_t tag, std::uint32_t argument) noexcept {
+[[nodiscard]] constexpr std::uint64_t commit_upper(std::uint8_t tag,
+                                                   std::uint32_t argument) noexcept {
   return static_cast<std::uint64_t>(tag) | (static_cast<std::uint64_t>(argument) << 8);
 }
 [[nodiscard]] constexpr std::uint8_t commit_tag(std::uint64_t word) noexcept {
@@ -118,7 +119,9 @@ struct SegmentHeader {
 [[nodiscard]] constexpr std::uint32_t commit_crc(std::uint64_t word) noexcept {
   return static_cast<std::uint32_t>(word);
 }
-[[nodiscard]] constexpr bool is_metric(std::uint8_t tag) noexcept { return tag == 1 || tag == 2; }
+[[nodiscard]] constexpr bool is_metric(std::uint8_t tag) noexcept {
+  return tag == 1 || tag == 2;
+}
 [[nodiscard]] constexpr bool is_event(std::uint8_t tag) noexcept {
   return tag > 0x40 && tag < kIncompatible_tags;
 }
@@ -130,8 +133,7 @@ struct SegmentHeader {
 
 [[nodiscard]] inline std::uint32_t segment_seed(const Session& session,
                                                 std::uint32_t number) noexcept {
-  const std::uint32_t state =
-      crc32c_bytes(0xFFFFFFFFu, std::as_bytes(std::span(session.bytes)));
+  const std::uint32_t state = crc32c_bytes(0xFFFFFFFFu, std::as_bytes(std::span(session.bytes)));
   return crc32c_word(state, number);
 }
 [[nodiscard]] inline std::uint32_t group_seed(std::uint32_t seed, std::int64_t time_ns,

@@ -1,5 +1,6 @@
-// Object names: where things lie in a store, relative to its prefix. Hive-partitioned, so that engines
-// prune by project, run and rank; fixed by what the object is, so that shipping twice is shipping once.
+// Object names: where things lie in a store, relative to its prefix. Hive-partitioned, so that
+// engines prune by project, run and rank; fixed by what the object is, so that shipping twice is
+// shipping once.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // Pack: an immutable Parquet file made from sealed segments, the unit of shipping. This room turns
-// records into Parquet bytes and back; it knows the pack's schema and nothing of journals or stores.
+// records into Parquet bytes and back; it knows the pack's schema and nothing of journals or
+// stores.
 //
 // The schema is flat (docs/format.md, "Packs"): seq, lane, time, kind, name, step, value,
 // int_value, text, payload. Everything else a pack must say travels as key-value metadata.
@@ -20,10 +21,10 @@ namespace runlog::format {
 
 /// Which part of a lane a pack holds: one per source segment.
 struct PackSegment {
-  std::uint32_t number = 0;     ///< the segment's number, unique in its journal
+  std::uint32_t number = 0;  ///< the segment's number, unique in its journal
   std::int32_t lane = 0;
-  std::int64_t first_seq = 0;   ///< of the segment; records [first_seq, first_seq + records)
-  std::int64_t records = 0;     ///< records the segment held, lost ones included
+  std::int64_t first_seq = 0;  ///< of the segment; records [first_seq, first_seq + records)
+  std::int64_t records = 0;    ///< records the segment held, lost ones included
 };
 
 /// The key-value metadata of a pack, prefixed "runlog." in the file.
@@ -34,8 +35,8 @@ struct PackInfo {
   std::string session = {};
   std::int64_t rank = 0;
   std::vector<PackSegment> segments = {};
-  std::vector<Damage> damage = {};   ///< what the source segments had lost
-  std::uint64_t records_dropped = 0; ///< sum of the gap records' counts
+  std::vector<Damage> damage = {};    ///< what the source segments had lost
+  std::uint64_t records_dropped = 0;  ///< sum of the gap records' counts
 };
 
 /// Limits, each there so that a hostile or absurd input cannot exhaust memory.

@@ -7,15 +7,24 @@ namespace runlog {
 namespace {
 
 constexpr std::array<std::pair<Kind, std::string_view>, 19> kNames = {{
-    {Kind::unknown, "unknown"},     {Kind::metric, "metric"},
-    {Kind::text, "text"},           {Kind::param, "param"},
-    {Kind::tag, "tag"},             {Kind::tag_removed, "tag_removed"},
-    {Kind::property, "property"},   {Kind::list, "list"},
-    {Kind::row, "row"},             {Kind::table, "table"},
-    {Kind::histogram, "histogram"}, {Kind::image, "image"},
-    {Kind::json, "json"},           {Kind::file, "file"},
-    {Kind::rewind, "rewind"},       {Kind::status, "status"},
-    {Kind::child, "child"},         {Kind::gap, "gap"},
+    {Kind::unknown, "unknown"},
+    {Kind::metric, "metric"},
+    {Kind::text, "text"},
+    {Kind::param, "param"},
+    {Kind::tag, "tag"},
+    {Kind::tag_removed, "tag_removed"},
+    {Kind::property, "property"},
+    {Kind::list, "list"},
+    {Kind::row, "row"},
+    {Kind::table, "table"},
+    {Kind::histogram, "histogram"},
+    {Kind::image, "image"},
+    {Kind::json, "json"},
+    {Kind::file, "file"},
+    {Kind::rewind, "rewind"},
+    {Kind::status, "status"},
+    {Kind::child, "child"},
+    {Kind::gap, "gap"},
     {Kind::spill, "spill"},
 }};
 

@@ -177,10 +177,10 @@ void SegmentWriter::seal() noexcept {
 
 bool SegmentWriter::fits(std::size_t payload_bytes, std::size_t segment_bytes) noexcept {
   // The worst start of a large record: the second block, behind its head.
-  return payload_bytes <= kPayload_bytes_max &&
-         kBlock_bytes + kBlock_head_bytes + kCommit_bytes + align_up(payload_bytes, 8) +
-                 kReserve_bytes <=
-             segment_bytes;
+  return payload_bytes <= kPayload_bytes_max && kBlock_bytes + kBlock_head_bytes + kCommit_bytes +
+                                                        align_up(payload_bytes, 8) +
+                                                        kReserve_bytes <=
+                                                    segment_bytes;
 }
 
 }  // namespace runlog::format

@@ -1,5 +1,5 @@
-// Gate: lets the keeper close a segment under a writer that may be in the middle of an append, or may
-// never come back, without an atomic read-modify-write on the writer's path.
+// Gate: lets the keeper close a segment under a writer that may be in the middle of an append, or
+// may never come back, without an atomic read-modify-write on the writer's path.
 //
 // Writer, around each append:            Keeper, to take the segment:
 //   busy = 1                               requests |= close
@@ -8,18 +8,18 @@
 //   … append …                             else try again later; nobody waits
 //   busy = 0 (release)
 //
-// Proof. This is Dekker's pattern; what can go wrong is that both sides miss each other's store: the
-// writer's `busy = 1` sits in its store buffer while it reads requests == 0, and the keeper reads
-// busy == 0. membarrier(PRIVATE_EXPEDITED) makes every running thread of the process pass a full
-// barrier before it returns. If that barrier falls before the writer's store of busy in program order,
-// the writer's later load of requests sees the close. If it falls after the store, the store is
-// visible to the keeper, which then reads busy == 1. Either way at least one side sees the other.
-// Once closed, a segment is never opened again, so the keeper's single look at busy == 0 is final:
-// every later enter() sees the close (coherence) and leaves without appending.
-// `busy = 0` is a release that pairs with the keeper's acquire, so the keeper reads whole records.
+// Proof. This is Dekker's pattern; what can go wrong is that both sides miss each other's store:
+// the writer's `busy = 1` sits in its store buffer while it reads requests == 0, and the keeper
+// reads busy == 0. membarrier(PRIVATE_EXPEDITED) makes every running thread of the process pass a
+// full barrier before it returns. If that barrier falls before the writer's store of busy in
+// program order, the writer's later load of requests sees the close. If it falls after the store,
+// the store is visible to the keeper, which then reads busy == 1. Either way at least one side sees
+// the other. Once closed, a segment is never opened again, so the keeper's single look at busy == 0
+// is final: every later enter() sees the close (coherence) and leaves without appending. `busy = 0`
+// is a release that pairs with the keeper's acquire, so the keeper reads whole records.
 //
-// Measured against the alternatives (docs/decisions/0003): two plain stores and a load, under 1 ns; a
-// test-and-set per append 5 ns. Where membarrier is refused (seccomp filters, gVisor), and under
+// Measured against the alternatives (docs/decisions/0003): two plain stores and a load, under 1 ns;
+// a test-and-set per append 5 ns. Where membarrier is refused (seccomp filters, gVisor), and under
 // ThreadSanitizer, which does not model it, both sides use sequentially consistent operations.
 #pragma once
 
@@ -72,8 +72,9 @@ class Gate {
   std::atomic<std::uint32_t>* flags() noexcept { return &requests_; }
 
  private:
-  std::atomic<std::uint32_t> busy_ = 0;      // written by the writer only
-  std::atomic<std::uint32_t> requests_ = 0;  // in the same line: read on every append, written rarely
+  std::atomic<std::uint32_t> busy_ = 0;  // written by the writer only
+  std::atomic<std::uint32_t> requests_ =
+      0;  // in the same line: read on every append, written rarely
 };
 
 }  // namespace runlog

@@ -27,7 +27,7 @@ struct Journal::ThreadLanes {
   struct Entry {
     std::uint64_t journal_id;
     std::weak_ptr<Journal> journal;
-    Lane* lane;                // nullptr while it uses the shared one
+    Lane* lane;  // nullptr while it uses the shared one
     std::uint32_t rare_records;
   };
   std::vector<Entry> entries;
@@ -70,8 +70,8 @@ Journal::~Journal() {
 Result<std::shared_ptr<Journal>> Journal::create(Settings settings) {
   const std::shared_ptr<Journal> journal(new Journal(std::move(settings)));
   const JournalDir& directory = journal->settings_.directory;
-  // Made under a hidden name, locked, then renamed: nobody who looks for dead journals ever sees one
-  // of a living process without its lock held. The lock is the inode's and survives the rename.
+  // Made under a hidden name, locked, then renamed: nobody who looks for dead journals ever sees
+  // one of a living process without its lock held. The lock is the inode's and survives the rename.
   const JournalDir hidden(directory.path().parent_path() /
                           ("." + directory.path().filename().native() + ".new"));
   if (auto made = hidden.create(); !made) return std::move(made).error();
@@ -110,7 +110,8 @@ Result<std::shared_ptr<Journal>> Journal::create(Settings settings) {
 }
 
 Lane* Journal::own_lane() noexcept {
-  if (cached.journal_id == id_) [[likely]] return cached.lane;
+  if (cached.journal_id == id_) [[likely]]
+    return cached.lane;
   return find_own_lane();
 }
 
@@ -156,16 +157,16 @@ void Journal::give_back(Lane* lane) noexcept {
 
 template <typename Append>
 auto Journal::with_lane(Append&& append) noexcept {
-  if (Lane* const lane = own_lane()) [[likely]] return append(*lane);
+  if (Lane* const lane = own_lane()) [[likely]]
+    return append(*lane);
   const std::lock_guard lock(rare_mutex_);
   return append(rare_lane_);
 }
 
 void Journal::metric(format::Tag tag, std::uint32_t series, std::uint64_t bits, bool has_step,
                      std::int64_t step, std::int64_t time_ns) noexcept {
-  with_lane([&](Lane& lane) {
-    return lane.append_metric(tag, series, bits, has_step, step, time_ns);
-  });
+  with_lane(
+      [&](Lane& lane) { return lane.append_metric(tag, series, bits, has_step, step, time_ns); });
 }
 
 bool Journal::event(const format::Event& event) noexcept {
@@ -179,9 +180,15 @@ std::uint64_t Journal::sum(std::uint64_t (Lane::*count)() const noexcept) const 
   return total;
 }
 
-std::uint64_t Journal::records() const noexcept { return sum(&Lane::records); }
-std::uint64_t Journal::dropped() const noexcept { return sum(&Lane::dropped); }
-std::uint64_t Journal::gapped() const noexcept { return sum(&Lane::gapped); }
+std::uint64_t Journal::records() const noexcept {
+  return sum(&Lane::records);
+}
+std::uint64_t Journal::dropped() const noexcept {
+  return sum(&Lane::dropped);
+}
+std::uint64_t Journal::gapped() const noexcept {
+  return sum(&Lane::gapped);
+}
 
 std::uint64_t Journal::lanes() const noexcept {
   const std::lock_guard lock(lanes_mutex_);

@@ -1,9 +1,9 @@
 // Journal: the directory of one process's incarnation, and all appending to it. Gives each thread
 // that logs much a lane of its own; threads that log rarely share lane 0 under a mutex.
 //
-// It writes and never reads; the keeper takes closed segments from it (take_opened) and gives them back
-// to its pool. A journal of a forked child has no keeper: then nothing is sealed or packed until
-// somebody adopts it.
+// It writes and never reads; the keeper takes closed segments from it (take_opened) and gives them
+// back to its pool. A journal of a forked child has no keeper: then nothing is sealed or packed
+// until somebody adopts it.
 #pragma once
 
 #include <array>
@@ -49,9 +49,11 @@ class Journal : public std::enable_shared_from_this<Journal> {
   void metric(format::Tag tag, std::uint32_t series, std::uint64_t bits, bool has_step,
               std::int64_t step, std::int64_t time_ns) noexcept;
   bool event(const format::Event& event) noexcept;
-  /// For the keeper's thread alone: through a lane of its own, so that no logger waits for a thread of the
-  /// lowest priority that holds the shared lane.
-  bool keeper_event(const format::Event& event) noexcept { return keeper_lane_.append_event(event); }
+  /// For the keeper's thread alone: through a lane of its own, so that no logger waits for a thread
+  /// of the lowest priority that holds the shared lane.
+  bool keeper_event(const format::Event& event) noexcept {
+    return keeper_lane_.append_event(event);
+  }
 
   [[nodiscard]] std::int64_t now_ns() const noexcept { return clock_.now_ns(); }
   [[nodiscard]] SeriesTable& series() noexcept { return series_; }
@@ -66,7 +68,8 @@ class Journal : public std::enable_shared_from_this<Journal> {
   [[nodiscard]] std::uint64_t gapped() const noexcept;
   [[nodiscard]] std::uint64_t lanes() const noexcept;
 
-  /// Keeper: the segments opened since the last call, oldest first. The caller owns a reference each.
+  /// Keeper: the segments opened since the last call, oldest first. The caller owns a reference
+  /// each.
   [[nodiscard]] std::vector<OpenSegment*> take_opened();
   /// Keeper: spares were added, or none can be for now: blocked writers look again.
   void notify_spare() noexcept;
@@ -87,7 +90,8 @@ class Journal : public std::enable_shared_from_this<Journal> {
   auto with_lane(Append&& append) noexcept;
 
   Settings settings_;
-  const std::uint64_t id_;  // unique in the process: a thread's cached lane is of this journal or not
+  const std::uint64_t
+      id_;  // unique in the process: a thread's cached lane is of this journal or not
   FileLock lock_;
   MappedFile crash_file_;
   CrashMarker crash_marker_;
@@ -95,13 +99,13 @@ class Journal : public std::enable_shared_from_this<Journal> {
   SeriesTable series_;
   SegmentPool pool_;
   LaneShared shared_;
-  std::mutex rare_mutex_;                // the writer of rare_lane_ is whoever holds it
+  std::mutex rare_mutex_;  // the writer of rare_lane_ is whoever holds it
   Lane rare_lane_;
-  Lane keeper_lane_;                     // keeper thread only
-  mutable std::mutex lanes_mutex_;       // taken when a thread gets or returns a lane
+  Lane keeper_lane_;                // keeper thread only
+  mutable std::mutex lanes_mutex_;  // taken when a thread gets or returns a lane
   std::array<std::unique_ptr<Lane>, kLanes_max> lanes_;  // guarded by lanes_mutex_
-  std::vector<Lane*> free_lanes_;        // guarded by lanes_mutex_
-  std::size_t lanes_count_ = 0;          // guarded by lanes_mutex_
+  std::vector<Lane*> free_lanes_;                        // guarded by lanes_mutex_
+  std::size_t lanes_count_ = 0;                          // guarded by lanes_mutex_
   std::mutex spare_mutex_;
   std::condition_variable spare_changed_;  // with spare_mutex_; writers under Overflow::block only
 };

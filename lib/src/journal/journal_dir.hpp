@@ -1,5 +1,5 @@
-// JournalDir: the names inside a journal directory. The directory is the state: which file lies where
-// says what has happened to it, and rename moves it on.
+// JournalDir: the names inside a journal directory. The directory is the state: which file lies
+// where says what has happened to it, and rename moves it on.
 //
 //   <root>/<run_id>/r<rank>-<session>/
 //     LOCK              held by the writer, or by whoever adopted the journal
@@ -30,8 +30,8 @@ class JournalDir {
   JournalDir() = default;
   explicit JournalDir(std::filesystem::path path) : path_(std::move(path)) {}
 
-  static JournalDir of(const std::filesystem::path& root, std::string_view run_id, std::int64_t rank,
-                       const Session& session);
+  static JournalDir of(const std::filesystem::path& root, std::string_view run_id,
+                       std::int64_t rank, const Session& session);
 
   /// Creates the directory and its subdirectories.
   [[nodiscard]] Result<void> create() const;

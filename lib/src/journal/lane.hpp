@@ -54,10 +54,16 @@ class Lane {
   bool append_event(const format::Event& event) noexcept;
 
   [[nodiscard]] std::int32_t number() const noexcept { return number_; }
-  [[nodiscard]] std::uint64_t records() const noexcept { return records_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t records() const noexcept {
+    return records_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t dropped() const noexcept {
+    return dropped_.load(std::memory_order_relaxed);
+  }
   /// Of those: told by gap records in this lane.
-  [[nodiscard]] std::uint64_t gapped() const noexcept { return gapped_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t gapped() const noexcept {
+    return gapped_.load(std::memory_order_relaxed);
+  }
 
  private:
   template <typename Put>
@@ -70,10 +76,10 @@ class Lane {
 
   const std::int32_t number_;
   LaneShared& shared_;
-  OpenSegment* segment_ = nullptr;      // the writer's; holds a reference
-  format::Declarations declarations_;   // the writer's
-  std::int64_t next_seq_ = 0;           // the writer's
-  std::int64_t retry_at_ns_ = 0;        // the writer's: no attempt to prepare a segment before
+  OpenSegment* segment_ = nullptr;          // the writer's; holds a reference
+  format::Declarations declarations_;       // the writer's
+  std::int64_t next_seq_ = 0;               // the writer's
+  std::int64_t retry_at_ns_ = 0;            // the writer's: no attempt to prepare a segment before
   std::atomic<std::uint64_t> records_ = 0;  // written by the writer, read by stats()
   std::atomic<std::uint64_t> dropped_ = 0;  // likewise
   std::atomic<std::uint64_t> gapped_ = 0;   // likewise
@@ -96,7 +102,8 @@ bool Lane::append(std::int64_t time_ns, Put&& put) noexcept {
         continue;
       }
       segment->gate.done(Gate::kMove_on);
-      (void)segment->writer.begin_block(time_ns);  // when it does not fit, the append will not either
+      (void)segment->writer.begin_block(
+          time_ns);  // when it does not fit, the append will not either
     }
     if (segment->writer.stretch_is_over()) [[unlikely]] {
       segment->writer.begin_stretch();
@@ -104,7 +111,8 @@ bool Lane::append(std::int64_t time_ns, Put&& put) noexcept {
     }
     if (put(segment->writer)) [[likely]] {
       segment->written_at.store(segment->writer.at(), std::memory_order_relaxed);
-      if (shared_.sync_each_record) [[unlikely]] sync_record();
+      if (shared_.sync_each_record) [[unlikely]]
+        sync_record();
       segment->gate.leave();
       records_.store(records_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
       return true;

@@ -152,10 +152,10 @@ std::string without_secrets(std::string_view url) {
     const std::size_t host_end = std::min(out.find_first_of("/?#", scheme + 3), out.size());
     std::size_t at = out.rfind('@', host_end);
     const std::size_t colon = out.find(':', scheme + 3);
-    const bool has_port = colon < host_end &&
-                          out.find_first_not_of("0123456789", colon + 1) == host_end;
-    // A password with a raw '/', '?' or '#' in it seems to end the host: what follows the colon then
-    // is no port, and everything up to the last '@' goes.
+    const bool has_port =
+        colon < host_end && out.find_first_not_of("0123456789", colon + 1) == host_end;
+    // A password with a raw '/', '?' or '#' in it seems to end the host: what follows the colon
+    // then is no port, and everything up to the last '@' goes.
     if (at == std::string::npos && colon < host_end && !has_port) at = out.rfind('@');
     if (at != std::string::npos && at > scheme) out.erase(scheme + 3, at - scheme - 2);
   }

@@ -27,7 +27,8 @@ struct Meta {
   bool uses_tsc = false;
   double ticks_per_second = 0;
   std::uint64_t segment_bytes = 0;
-  bool evicts_unshipped = false;  ///< overflow drop_oldest_packed: packs may be missing, told by gaps
+  bool evicts_unshipped =
+      false;  ///< overflow drop_oldest_packed: packs may be missing, told by gaps
 };
 
 [[nodiscard]] std::string to_json(const Meta& meta);

@@ -1,5 +1,5 @@
-// SegmentMerge: the records of several segments of one journal, merged by time. The packer, the reader
-// and recovery all read segments through it.
+// SegmentMerge: the records of several segments of one journal, merged by time. The packer, the
+// reader and recovery all read segments through it.
 #pragma once
 
 #include <cstdint>
@@ -60,8 +60,8 @@ class SegmentMerge {
   std::vector<Count> counts_;
 };
 
-/// Names declared in any of `segments`, for records whose own declaration is damaged. Lazy: the first
-/// question walks them all.
+/// Names declared in any of `segments`, for records whose own declaration is damaged. Lazy: the
+/// first question walks them all.
 FindName names_in(std::vector<SegmentInput> segments);
 
 }  // namespace runlog

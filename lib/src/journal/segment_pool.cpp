@@ -40,8 +40,8 @@ Result<OpenSegment*> SegmentPool::prepare() {
   if (before + bytes > limits_.disk_budget) {
     add_disk_bytes(-static_cast<std::int64_t>(bytes));
     return Error{Errc::no_space, 0,
-                 "the disk budget of " + std::to_string(limits_.disk_budget) + " bytes is used up at " +
-                     directory_.path().native() +
+                 "the disk budget of " + std::to_string(limits_.disk_budget) +
+                     " bytes is used up at " + directory_.path().native() +
                      "; make the store reachable, or raise RUNLOG_DISK_BUDGET"};
   }
   try {
@@ -59,8 +59,8 @@ Result<OpenSegment*> SegmentPool::prepare() {
     segment->file = std::move(*file);
     segment->number = number;
     if (limits_.guard_sigbus) {
-      segment->watched = WatchedRange(segment->file.bytes(), segment->gate.flags(),
-                                      Gate::kClose | Gate::kBroken);
+      segment->watched =
+          WatchedRange(segment->file.bytes(), segment->gate.flags(), Gate::kClose | Gate::kBroken);
     }
     return segment;
   } catch (const std::bad_alloc&) {
@@ -102,7 +102,8 @@ Result<void> SegmentPool::recycle(OpenSegment* old) {
     fresh->watched =
         WatchedRange(fresh->file.bytes(), fresh->gate.flags(), Gate::kClose | Gate::kBroken);
   }
-  // Through write(2), not the map: a file truncated meanwhile then fails or grows instead of faulting.
+  // Through write(2), not the map: a file truncated meanwhile then fails or grows instead of
+  // faulting.
   if (auto zeroed = allocate_zeroed(fresh->file.fd(), limits_.segment_bytes, path); !zeroed) {
     (void)discard(fresh);
     return zeroed;

@@ -17,21 +17,22 @@
 
 namespace runlog {
 
-/// One segment of this process: its map, its pen and its gate. Reference-counted by hand: a lane that
-/// has fallen silent may still point to a segment the keeper has long packed.
+/// One segment of this process: its map, its pen and its gate. Reference-counted by hand: a lane
+/// that has fallen silent may still point to a segment the keeper has long packed.
 struct OpenSegment {
-  alignas(64) Gate gate;           // the writer's line; the keeper looks at it a few times a minute
-  format::SegmentWriter writer;    // the writer's between enter and leave; the keeper's once closed
-  std::atomic<std::uint64_t> written_at = 0;  // relaxed: the keeper compares it to know if a sync is due
+  alignas(64) Gate gate;         // the writer's line; the keeper looks at it a few times a minute
+  format::SegmentWriter writer;  // the writer's between enter and leave; the keeper's once closed
+  std::atomic<std::uint64_t> written_at =
+      0;  // relaxed: the keeper compares it to know if a sync is due
 
-  alignas(64) MappedFile file;     // the map is the keeper's to end, after it has closed the segment
+  alignas(64) MappedFile file;  // the map is the keeper's to end, after it has closed the segment
   WatchedRange watched;
   std::uint32_t number = 0;
   std::int32_t lane = 0;
   format::SegmentHeader header;
   OpenSegment* next_opened = nullptr;
-  std::uint64_t synced_at = 0;     // keeper only
-  bool is_orphan = false;          // keeper only: the file has lost its name
+  std::uint64_t synced_at = 0;  // keeper only
+  bool is_orphan = false;       // keeper only: the file has lost its name
   std::atomic<int> references = 1;
 
   void retain() noexcept { references.fetch_add(1, std::memory_order_relaxed); }
@@ -65,8 +66,8 @@ class SegmentPool {
   void add(OpenSegment* segment) noexcept;
   [[nodiscard]] std::size_t spares() const noexcept;
 
-  /// Turns a segment whose records are safe in a pack into a spare: new number, zeroed, reused pages.
-  /// Consumes the reference. Errors: io; the segment's file is removed then.
+  /// Turns a segment whose records are safe in a pack into a spare: new number, zeroed, reused
+  /// pages. Consumes the reference. Errors: io; the segment's file is removed then.
   Result<void> recycle(OpenSegment* segment);
   /// Removes the segment's file. Consumes the reference.
   Result<void> discard(OpenSegment* segment);
@@ -83,7 +84,9 @@ class SegmentPool {
     disk_bytes_.fetch_add(static_cast<std::uint64_t>(delta), std::memory_order_relaxed);
   }
   [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
-  [[nodiscard]] std::uint64_t late() const noexcept { return late_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t late() const noexcept {
+    return late_.load(std::memory_order_relaxed);
+  }
   void count_late() noexcept { late_.fetch_add(1, std::memory_order_relaxed); }
 
  private:

@@ -64,7 +64,8 @@ std::optional<std::uint32_t> SeriesTable::find(std::string_view name) const noex
 
 std::optional<std::uint32_t> SeriesTable::find_or_add(std::string_view name) noexcept {
   const std::uint64_t hash = hash_of(name);
-  if (const Entry* const known = find_entry(name, hash)) [[likely]] return known->number;
+  if (const Entry* const known = find_entry(name, hash)) [[likely]]
+    return known->number;
   try {
     const std::lock_guard lock(mutex_);
     if (const Entry* const known = find_entry(name, hash)) return known->number;
@@ -99,7 +100,9 @@ std::optional<std::uint32_t> SeriesTable::find_or_add(std::string_view name) noe
 
 std::string_view SeriesTable::name(std::uint32_t series) const noexcept {
   if (series >= size()) return {};
-  return chunks_[series / kChunk_entries].load(std::memory_order_acquire)[series % kChunk_entries].name;
+  return chunks_[series / kChunk_entries]
+      .load(std::memory_order_acquire)[series % kChunk_entries]
+      .name;
 }
 
 }  // namespace runlog

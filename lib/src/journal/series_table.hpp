@@ -1,5 +1,5 @@
-// SeriesTable: names of series to small numbers, one table per journal. Looking a known name up takes
-// no lock; a new name takes one. Numbers are dense from 0 and never reused.
+// SeriesTable: names of series to small numbers, one table per journal. Looking a known name up
+// takes no lock; a new name takes one. Numbers are dense from 0 and never reused.
 #pragma once
 
 #include <array>
@@ -32,7 +32,9 @@ class SeriesTable {
   /// The name of a number given out before. Any thread; the view lives as long as the table.
   [[nodiscard]] std::string_view name(std::uint32_t series) const noexcept;
 
-  [[nodiscard]] std::uint32_t size() const noexcept { return size_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::uint32_t size() const noexcept {
+    return size_.load(std::memory_order_acquire);
+  }
 
  private:
   struct Entry {
@@ -40,8 +42,9 @@ class SeriesTable {
     std::string name;
     std::uint32_t number;
   };
-  // Open addressing, never more than half full, never shrunk. A grown index replaces its predecessor,
-  // which stays allocated: a reader may still be in it. All of them together are at most twice the last.
+  // Open addressing, never more than half full, never shrunk. A grown index replaces its
+  // predecessor, which stays allocated: a reader may still be in it. All of them together are at
+  // most twice the last.
   struct Index {
     explicit Index(std::size_t capacity);
     std::size_t mask;
@@ -56,7 +59,7 @@ class SeriesTable {
 
   // release: pairs with the acquire in find(); entries are immutable once published
   std::atomic<Index*> index_;
-  std::atomic<std::uint32_t> size_ = 0;  // release after the entry is in its chunk
+  std::atomic<std::uint32_t> size_ = 0;                   // release after the entry is in its chunk
   std::array<std::atomic<Entry*>, kChunks> chunks_ = {};  // written under mutex_
   std::mutex mutex_;
   std::vector<std::unique_ptr<Index>> indexes_;  // guarded by mutex_

@@ -20,15 +20,21 @@ std::int64_t read_clock(clockid_t clock) noexcept {
 }
 
 #if defined(__x86_64__)
-std::uint64_t read_tsc() noexcept { return __rdtsc(); }
+std::uint64_t read_tsc() noexcept {
+  return __rdtsc();
+}
 // Invariant TSC: one rate, in all power states, in step on all cores.
 bool tsc_is_invariant() noexcept {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return __get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx) != 0 && (edx & (1u << 8)) != 0;
 }
 #else
-std::uint64_t read_tsc() noexcept { return 0; }
-bool tsc_is_invariant() noexcept { return false; }
+std::uint64_t read_tsc() noexcept {
+  return 0;
+}
+bool tsc_is_invariant() noexcept {
+  return false;
+}
 #endif
 
 struct Sample {
@@ -54,7 +60,9 @@ Sample sample(clockid_t clock) noexcept {
 
 }  // namespace
 
-std::int64_t realtime_ns() noexcept { return read_clock(CLOCK_REALTIME); }
+std::int64_t realtime_ns() noexcept {
+  return read_clock(CLOCK_REALTIME);
+}
 
 Clock::Clock() noexcept : uses_tsc_(tsc_is_invariant()) {
   if (!uses_tsc_) return;
@@ -74,8 +82,8 @@ void Clock::calibrate() noexcept {
   const std::uint64_t ticks = rate.tsc - first_tsc_;
   const std::int64_t ns = rate.ns - first_monotonic_ns_;
   if (ticks == 0 || ns <= 0) return;
-  const auto per_tick = static_cast<std::uint64_t>(
-      (static_cast<Wide>(ns) << 32) / static_cast<Wide>(ticks));
+  const auto per_tick =
+      static_cast<std::uint64_t>((static_cast<Wide>(ns) << 32) / static_cast<Wide>(ticks));
   const std::uint32_t version = version_.load(std::memory_order_relaxed);
   version_.store(version + 1, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_release);  // pairs with the acquire fence in now_ns
@@ -95,7 +103,8 @@ std::int64_t Clock::now_ns() const noexcept {
     const std::uint64_t tsc = read_tsc();
     std::atomic_thread_fence(std::memory_order_acquire);
     if ((version & 1) != 0 || version != version_.load(std::memory_order_relaxed)) {
-      // The keeper writes at the lowest priority and may be descheduled in between: do not wait for it.
+      // The keeper writes at the lowest priority and may be descheduled in between: do not wait for
+      // it.
       return realtime_ns();
     }
     const auto ticks = static_cast<std::int64_t>(tsc - anchor_tsc);

@@ -1,9 +1,9 @@
 // Clock: the time of day in nanoseconds, from the time-stamp counter where it can be trusted (about
 // 10 ns a call), else from clock_gettime (about 25 ns).
 //
-// Calibration: time = anchor_ns + (tsc − anchor_tsc) × ns_per_tick, ns_per_tick as 32.32 fixed point. The
-// keeper re-anchors it to CLOCK_REALTIME about once a second, so it follows NTP; between two
-// anchors the error is the drift of that second. Stamps may step back by that error: readers
+// Calibration: time = anchor_ns + (tsc − anchor_tsc) × ns_per_tick, ns_per_tick as 32.32 fixed
+// point. The keeper re-anchors it to CLOCK_REALTIME about once a second, so it follows NTP; between
+// two anchors the error is the drift of that second. Stamps may step back by that error: readers
 // and the format allow it.
 #pragma once
 

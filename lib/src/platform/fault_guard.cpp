@@ -49,8 +49,8 @@ bool repair(const siginfo_t* info) noexcept {
     }
     void* const page = reinterpret_cast<void*>(address & ~(kPage_bytes - 1));
     // mmap is a plain system call: safe here. The page reads as zeros and takes writes.
-    if (::mmap(page, kPage_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-               0) == MAP_FAILED) {
+    if (::mmap(page, kPage_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+               -1, 0) == MAP_FAILED) {
       return false;
     }
     if (auto* const flags = range.flags.load(std::memory_order_relaxed)) {
@@ -172,7 +172,9 @@ WatchedRange& WatchedRange::operator=(WatchedRange&& other) noexcept {
   return *this;
 }
 
-std::uint64_t sigbus_caught() noexcept { return caught.load(std::memory_order_relaxed); }
+std::uint64_t sigbus_caught() noexcept {
+  return caught.load(std::memory_order_relaxed);
+}
 
 CrashMarker::CrashMarker(std::span<std::byte> memory) noexcept {
   for (std::size_t i = 0; i < markers.size(); ++i) {
@@ -185,7 +187,8 @@ CrashMarker::CrashMarker(std::span<std::byte> memory) noexcept {
 }
 
 CrashMarker::~CrashMarker() {
-  if (slot_ >= 0) markers[static_cast<std::size_t>(slot_)].store(nullptr, std::memory_order_release);
+  if (slot_ >= 0)
+    markers[static_cast<std::size_t>(slot_)].store(nullptr, std::memory_order_release);
 }
 
 CrashMarker::CrashMarker(CrashMarker&& other) noexcept : slot_(std::exchange(other.slot_, -1)) {}
@@ -197,10 +200,12 @@ CrashMarker& CrashMarker::operator=(CrashMarker&& other) noexcept {
 
 std::string describe(const CrashMark& mark) {
   const char* const name = ::sigabbrev_np(mark.signal);
-  std::string text = name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(mark.signal);
+  std::string text =
+      name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(mark.signal);
   std::array<char, 32> number{};
   if (mark.code > 0) {
-    std::snprintf(number.data(), number.size(), "0x%llx", static_cast<unsigned long long>(mark.address));
+    std::snprintf(number.data(), number.size(), "0x%llx",
+                  static_cast<unsigned long long>(mark.address));
     text += std::string(" at address ") + number.data();
   } else if (mark.signal != SIGABRT && mark.sender_pid != 0) {
     text += " sent by pid " + std::to_string(mark.sender_pid);

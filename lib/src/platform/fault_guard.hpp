@@ -1,8 +1,9 @@
 // FaultGuard: the two things runlog does in signal handlers, and the only place that installs any.
 //
-// 1. SIGBUS inside a watched range (a segment's map whose file was truncated, or whose disk failed):
-//    the page is replaced by anonymous memory, the owner's flag is raised, and the job goes on. This
-//    is the second net; preallocation is the first.
+// 1. SIGBUS inside a watched range (a segment's map whose file was truncated, or whose disk
+// failed):
+//    the page is replaced by anonymous memory, the owner's flag is raised, and the job goes on.
+//    This is the second net; preallocation is the first.
 // 2. A fatal signal leaves a mark in the journal (signal, address, time), so that recovery can say
 //    how the job ended.
 //
@@ -25,8 +26,8 @@ namespace runlog {
 /// Installs the SIGBUS handler once per process, chaining to the one there is.
 void install_sigbus_guard() noexcept;
 
-/// Installs the crash marker's handlers (SEGV, BUS, ABRT, FPE, ILL, SYS, and TERM, XCPU where their action
-/// is the default) once per process.
+/// Installs the crash marker's handlers (SEGV, BUS, ABRT, FPE, ILL, SYS, and TERM, XCPU where their
+/// action is the default) once per process.
 void install_crash_marker() noexcept;
 
 /// Watches a range while it lives. Without a free slot (4096) the range is simply not watched.

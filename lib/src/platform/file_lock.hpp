@@ -30,7 +30,8 @@ class FileLock {
   /// Whether some process holds the lock of `path` now. Opens it read-only; no effect on holders.
   static bool is_held(const std::filesystem::path& path);
 
-  /// Replaces the content: who holds it, for people and for diagnostics. Not a condition of the lock.
+  /// Replaces the content: who holds it, for people and for diagnostics. Not a condition of the
+  /// lock.
   Result<void> write_identity(std::string_view text);
 
   [[nodiscard]] bool is_locked() const noexcept { return file_.is_open(); }

@@ -95,7 +95,8 @@ Result<FileStat> stat_file(int fd, const std::filesystem::path& path) {
   return to_file_stat(raw);
 }
 
-Result<void> write_all(int fd, std::span<const std::byte> bytes, const std::filesystem::path& path) {
+Result<void> write_all(int fd, std::span<const std::byte> bytes,
+                       const std::filesystem::path& path) {
   const FileSizeSignalGuard guard;
   while (!bytes.empty()) {
     const ssize_t done = retry([&] { return ::write(fd, bytes.data(), bytes.size()); });
@@ -109,8 +110,8 @@ Result<void> write_at(int fd, std::uint64_t offset, std::span<const std::byte> b
                       const std::filesystem::path& path) {
   const FileSizeSignalGuard guard;
   while (!bytes.empty()) {
-    const ssize_t done = retry(
-        [&] { return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+    const ssize_t done =
+        retry([&] { return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
     if (done < 0) return os_error(errno, "cannot write", path.native());
     bytes = bytes.subspan(static_cast<std::size_t>(done));
     offset += static_cast<std::uint64_t>(done);
@@ -159,7 +160,8 @@ Result<void> write_file_durably(const std::filesystem::path& path, std::string_v
   {
     auto file = OpenFile::open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
     if (!file) return std::move(file).error();
-    auto written = write_all(file->fd(), std::as_bytes(std::span(bytes.data(), bytes.size())), temporary);
+    auto written =
+        write_all(file->fd(), std::as_bytes(std::span(bytes.data(), bytes.size())), temporary);
     if (written) written = sync_data(file->fd(), temporary);
     if (!written) {
       (void)remove_file(temporary);
@@ -180,7 +182,8 @@ Result<void> sync_data(int fd, const std::filesystem::path& path) {
 Result<void> sync_directory(const std::filesystem::path& path) {
   auto directory = OpenFile::open(path.empty() ? "." : path, O_RDONLY | O_DIRECTORY);
   if (!directory) return std::move(directory).error();
-  // Some file systems (a few network ones) refuse fsync on a directory; they order renames by themselves.
+  // Some file systems (a few network ones) refuse fsync on a directory; they order renames by
+  // themselves.
   if (retry([&] { return ::fsync(directory->fd()); }) != 0 && errno != EINVAL) {
     return os_error(errno, "cannot sync directory", path.native());
   }
@@ -197,7 +200,8 @@ Result<void> rename_file(const std::filesystem::path& source, const std::filesys
     return {};
   }
   if (errno == EINVAL || errno == ENOSYS) {
-    // A file system without RENAME_NOREPLACE: a hard link fails the same way when the name is taken.
+    // A file system without RENAME_NOREPLACE: a hard link fails the same way when the name is
+    // taken.
     if (::link(source.c_str(), target.c_str()) == 0) return remove_file(source);
   }
   return os_error(errno, "cannot rename " + source.native() + " to", target.native());
@@ -254,7 +258,8 @@ Result<void> allocate_zeroed(int fd, std::uint64_t bytes, const std::filesystem:
     while (failed == EINTR) failed = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
     // EOPNOTSUPP and EINVAL: a file system without preallocation; the zeros below do the work.
     if (failed != 0 && failed != EOPNOTSUPP && failed != EINVAL) {
-      return os_error(failed, "cannot preallocate " + std::to_string(bytes) + " bytes at", path.native());
+      return os_error(failed, "cannot preallocate " + std::to_string(bytes) + " bytes at",
+                      path.native());
     }
   }
   return zero_file(fd, bytes, path);
@@ -264,7 +269,8 @@ Result<void> zero_file(int fd, std::uint64_t bytes, const std::filesystem::path&
   static constexpr std::array<std::byte, 256 * 1024> kZeros{};
   for (std::uint64_t at = 0; at < bytes; at += kZeros.size()) {
     const std::size_t part = std::min<std::uint64_t>(kZeros.size(), bytes - at);
-    if (auto written = write_at(fd, at, std::span(kZeros).first(part), path); !written) return written;
+    if (auto written = write_at(fd, at, std::span(kZeros).first(part), path); !written)
+      return written;
   }
   return {};
 }

@@ -26,7 +26,8 @@ class Mappable {
   ipc::mode_t mode_;
 };
 
-constexpr int kPopulate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14; newer than some libc headers
+constexpr int kPopulate_write =
+    23;  // MADV_POPULATE_WRITE, Linux 5.14; newer than some libc headers
 
 }  // namespace
 
@@ -73,14 +74,15 @@ Result<MappedFile> MappedFile::create(const std::filesystem::path& path, std::ui
   const std::span<std::byte> memory = mapped->bytes();
   const bool is_populated = ::madvise(memory.data(), memory.size(), kPopulate_write) == 0;
   if (!is_populated && errno != EINVAL) {
-    // EFAULT: a page that cannot be had, because the file shrank or the disk failed meanwhile. Better
-    // an error here than a SIGBUS in the writer.
+    // EFAULT: a page that cannot be had, because the file shrank or the disk failed meanwhile.
+    // Better an error here than a SIGBUS in the writer.
     const int os_errno = errno;
     (void)remove_file(path);
     return os_error(os_errno, "cannot touch the pages of", path.native());
   }
   if (!is_populated) {
-    // A kernel before 5.14: touch one byte per page. The volatile access is a read and a write of zero.
+    // A kernel before 5.14: touch one byte per page. The volatile access is a read and a write of
+    // zero.
     for (std::size_t at = 0; at < memory.size(); at += 4096) {
       auto* const byte = reinterpret_cast<volatile unsigned char*>(memory.data() + at);
       *byte = *byte;

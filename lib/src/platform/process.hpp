@@ -13,7 +13,8 @@ struct ProcessIdentity {
   std::string boot_id = {};
   std::int64_t pid = 0;
   std::int64_t start_ticks = 0;  ///< field 22 of /proc/self/stat
-  std::string command_line = {};  ///< arguments joined by spaces, at most 4096 bytes, secrets included
+  std::string command_line =
+      {};  ///< arguments joined by spaces, at most 4096 bytes, secrets included
 };
 [[nodiscard]] ProcessIdentity this_process();
 

@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::uint64_t kPack_segment_bytes = 16u << 20;
 
-// Which segments the packs in packs/ hold. A pack may be shipped only after its segments left lanes/,
-// so shipped/ need not be asked.
+// Which segments the packs in packs/ hold. A pack may be shipped only after its segments left
+// lanes/, so shipped/ need not be asked.
 Result<std::set<std::uint32_t>> packed_numbers(const JournalDir& directory) {
   std::set<std::uint32_t> numbers;
   for (const std::string& name : names_in_directory(directory.packs())) {
@@ -28,7 +28,8 @@ Result<std::set<std::uint32_t>> packed_numbers(const JournalDir& directory) {
     // A pack that cannot be read says nothing; its segments, if still there, are packed again under
     // the same number, and the rename refuses to replace it: loud, and nothing is lost.
     if (!reader) continue;
-    for (const format::PackSegment& segment : reader->info().segments) numbers.insert(segment.number);
+    for (const format::PackSegment& segment : reader->info().segments)
+      numbers.insert(segment.number);
   }
   return numbers;
 }
@@ -37,8 +38,8 @@ bool is_all_zero(std::span<const std::byte> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
 }
 
-// Groups segments so that a pack is of ordinary size. Order by number, which is the order in which a
-// lane opened them as far as recycling allows; SegmentMerge sorts within a lane.
+// Groups segments so that a pack is of ordinary size. Order by number, which is the order in which
+// a lane opened them as far as recycling allows; SegmentMerge sorts within a lane.
 std::vector<std::vector<std::size_t>> group(const std::vector<SegmentInput>& inputs) {
   std::vector<std::size_t> order(inputs.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -97,8 +98,8 @@ class Adoption {
     auto lock = FileLock::acquire(directory_.lock());
     if (!lock) {
       const bool is_busy = lock.error().code == Errc::busy;
-      give_up(std::move(lock).error(), is_busy ? RecoverOutcome::Verdict::live
-                                               : RecoverOutcome::Verdict::failed);
+      give_up(std::move(lock).error(),
+              is_busy ? RecoverOutcome::Verdict::live : RecoverOutcome::Verdict::failed);
       return;
     }
     remove_leftovers(directory_);
@@ -245,8 +246,9 @@ class Adoption {
       outcome_.verdict = RecoverOutcome::Verdict::shipped;
     } else {
       outcome_.verdict = RecoverOutcome::Verdict::waiting;
-      outcome_.message = uploaded.error.message.empty() ? "interrupted before everything was shipped"
-                                                        : uploaded.error.message;
+      outcome_.message = uploaded.error.message.empty()
+                             ? "interrupted before everything was shipped"
+                             : uploaded.error.message;
     }
   }
 
@@ -275,8 +277,10 @@ Meta read_meta(const JournalDir& directory) {
   }
   const std::string parent = directory.path().parent_path().filename().native();
   if (is_valid_id(parent)) meta.run_id = parent;
-  if (!is_valid_id(meta.run_id)) meta.run_id = mend_id(meta.run_id.empty() ? "unknown" : meta.run_id);
-  if (!is_valid_id(meta.project)) meta.project = mend_id(meta.project.empty() ? "default" : meta.project);
+  if (!is_valid_id(meta.run_id))
+    meta.run_id = mend_id(meta.run_id.empty() ? "unknown" : meta.run_id);
+  if (!is_valid_id(meta.project))
+    meta.project = mend_id(meta.project.empty() ? "default" : meta.project);
   return meta;
 }
 
@@ -310,12 +314,14 @@ Result<DeadSegments> load_dead_segments(const JournalDir& directory) {
     if (!header && identity) {
       header = format::rebuild_header(file->bytes(), identity->session, *number);
       if (header) {
-        dead.damage.push_back({path.native(), 0, format::kHeader_bytes, 0, true,
-                               "the segment's header is damaged; it was rebuilt from a block head"});
+        dead.damage.push_back(
+            {path.native(), 0, format::kHeader_bytes, 0, true,
+             "the segment's header is damaged; it was rebuilt from a block head"});
       }
     }
     if (!header) {
-      const auto head = file->bytes().first(std::min<std::size_t>(file->bytes().size(), format::kBlock_bytes));
+      const auto head =
+          file->bytes().first(std::min<std::size_t>(file->bytes().size(), format::kBlock_bytes));
       if (is_all_zero(head)) {
         dead.unused.push_back(path);
       } else {

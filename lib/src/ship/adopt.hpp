@@ -1,5 +1,6 @@
-// Adopt: take over the journal of a dead process and finish its job: seal by reading, pack, ship. Used by
-// runlog-recover for whole roots and by a live run for its forked children and its predecessors.
+// Adopt: take over the journal of a dead process and finish its job: seal by reading, pack, ship.
+// Used by runlog-recover for whole roots and by a live run for its forked children and its
+// predecessors.
 #pragma once
 
 #include <filesystem>
@@ -24,9 +25,9 @@ namespace runlog {
 /// never used, or recycled. For journals nobody writes.
 struct DeadSegments {
   std::vector<MappedFile> files = {};
-  std::vector<SegmentInput> inputs = {};            ///< in step with `files`
-  std::vector<std::filesystem::path> unused = {};   ///< hold no records: may be removed
-  std::vector<std::filesystem::path> packed = {};   ///< their records are in a pack: may be removed
+  std::vector<SegmentInput> inputs = {};           ///< in step with `files`
+  std::vector<std::filesystem::path> unused = {};  ///< hold no records: may be removed
+  std::vector<std::filesystem::path> packed = {};  ///< their records are in a pack: may be removed
   std::vector<std::filesystem::path> unreadable = {};
   std::vector<Damage> damage = {};
 };

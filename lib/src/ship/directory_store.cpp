@@ -23,8 +23,8 @@ class DirectoryStore final : public ObjectStore {
     if (auto made = make_directories(target.parent_path()); !made) {
       return {PutAnswer::Verdict::retry, std::move(made).error()};
     }
-    // The part's name is fixed: what a killed attempt left behind is overwritten by the next one. Two
-    // writers of one object write the same bytes, so they cannot hurt each other either.
+    // The part's name is fixed: what a killed attempt left behind is overwritten by the next one.
+    // Two writers of one object write the same bytes, so they cannot hurt each other either.
     const std::filesystem::path part =
         target.parent_path() / ("." + target.filename().native() + ".part");
     if (auto copied = copy(file, part); !copied) {
@@ -61,7 +61,8 @@ class DirectoryStore final : public ObjectStore {
                       "; nothing was overwritten. Move one of them away, then run runlog-recover"}};
   }
 
-  static Result<void> copy(const std::filesystem::path& source, const std::filesystem::path& target) {
+  static Result<void> copy(const std::filesystem::path& source,
+                           const std::filesystem::path& target) {
     auto input = OpenFile::open(source, O_RDONLY);
     if (!input) return std::move(input).error();
     auto output = OpenFile::open(target, O_WRONLY | O_CREAT | O_TRUNC);
@@ -71,7 +72,8 @@ class DirectoryStore final : public ObjectStore {
       auto got = read_at(input->fd(), at, chunk, source);
       if (!got) return std::move(got).error();
       if (*got == 0) break;
-      if (auto written = write_at(output->fd(), at, std::span(chunk).first(*got), target); !written) {
+      if (auto written = write_at(output->fd(), at, std::span(chunk).first(*got), target);
+          !written) {
         return written;
       }
       at += *got;

@@ -23,8 +23,8 @@ constexpr std::uint64_t kEmpty_at = format::kHeader_bytes + format::kBlock_head_
 
 }  // namespace
 
-// The right to work on what the keeper owns: a mutex with a deadline, made of mutex_ and changed_ (the
-// thread sanitizer does not know std::timed_mutex's clock).
+// The right to work on what the keeper owns: a mutex with a deadline, made of mutex_ and changed_
+// (the thread sanitizer does not know std::timed_mutex's clock).
 class Keeper::Turn {
  public:
   Turn(Keeper& keeper, Clock::time_point deadline) : keeper_(keeper) {
@@ -66,18 +66,19 @@ Keeper::~Keeper() {
 Result<std::shared_ptr<Keeper>> Keeper::start(std::shared_ptr<Journal> journal, Settings settings) {
   const std::shared_ptr<Keeper> keeper(new Keeper(std::move(journal), std::move(settings)));
   const std::weak_ptr<Journal> weak_journal = keeper->journal_;
-  auto shipper = Shipper::start({.directory = keeper->journal_->directory(),
-                                 .meta = keeper->journal_->meta(),
-                                 .store_url = keeper->settings_.store_url,
-                                 .root = keeper->settings_.root,
-                                 .keep_shipped = keeper->settings_.keep_shipped,
-                                 .adopt_interval = keeper->settings_.ship_interval,
-                                 .report = keeper->settings_.report,
-                                 .on_removed = [weak_journal](std::uint64_t bytes) {
-                                   if (const auto alive = weak_journal.lock()) {
-                                     alive->pool().add_disk_bytes(-static_cast<std::int64_t>(bytes));
-                                   }
-                                 }});
+  auto shipper =
+      Shipper::start({.directory = keeper->journal_->directory(),
+                      .meta = keeper->journal_->meta(),
+                      .store_url = keeper->settings_.store_url,
+                      .root = keeper->settings_.root,
+                      .keep_shipped = keeper->settings_.keep_shipped,
+                      .adopt_interval = keeper->settings_.ship_interval,
+                      .report = keeper->settings_.report,
+                      .on_removed = [weak_journal](std::uint64_t bytes) {
+                        if (const auto alive = weak_journal.lock()) {
+                          alive->pool().add_disk_bytes(-static_cast<std::int64_t>(bytes));
+                        }
+                      }});
   if (!shipper) return std::move(shipper).error();
   keeper->shipper_ = std::move(*shipper);
   const std::weak_ptr<Keeper> weak = keeper;
@@ -122,8 +123,9 @@ Wait Keeper::wait_until(Stage stage, Clock::time_point deadline) {
     lock.unlock();
     work_now(deadline);
     lock.lock();
-    const bool settled = changed_.wait_until(
-        lock, deadline, [&] { return sync_done_ >= ticket || sync_failed_ >= ticket || has_ended_; });
+    const bool settled = changed_.wait_until(lock, deadline, [&] {
+      return sync_done_ >= ticket || sync_failed_ >= ticket || has_ended_;
+    });
     if (sync_done_ >= ticket) return Wait::Done;
     return settled ? Wait::Failed : Wait::Timeout;
   }
@@ -131,15 +133,18 @@ Wait Keeper::wait_until(Stage stage, Clock::time_point deadline) {
   if (!shipper_->has_store()) return Wait::Failed;
   if (const Wait packed = pack_now(deadline); packed != Wait::Done) return packed;
   switch (shipper_->wait_shipped(shipper_->request(), deadline)) {
-    case Shipper::Reached::yes: return Wait::Done;
-    case Shipper::Reached::timeout: return Wait::Timeout;
-    case Shipper::Reached::failed: return Wait::Failed;
+    case Shipper::Reached::yes:
+      return Wait::Done;
+    case Shipper::Reached::timeout:
+      return Wait::Timeout;
+    case Shipper::Reached::failed:
+      return Wait::Failed;
   }
   return Wait::Failed;
 }
 
-// A round of work in the caller's thread; when the keeper is in one, after that. If it does not come to an
-// end in time, the keeper does the rest.
+// A round of work in the caller's thread; when the keeper is in one, after that. If it does not
+// come to an end in time, the keeper does the rest.
 void Keeper::work_now(Clock::time_point deadline) {
   const Turn turn(*this, deadline);
   if (!turn) return wake();
@@ -211,15 +216,16 @@ void Keeper::collect_opened() {
 bool Keeper::is_dirty() const {
   return std::any_of(open_.begin(), open_.end(),
                      [](const OpenSegment* segment) {
-                       return segment->written_at.load(std::memory_order_relaxed) != segment->synced_at;
+                       return segment->written_at.load(std::memory_order_relaxed) !=
+                              segment->synced_at;
                      }) ||
          std::any_of(closed_.begin(), closed_.end(), [](const OpenSegment* segment) {
            return segment->written_at.load(std::memory_order_relaxed) != segment->synced_at;
          });
 }
 
-// A segment whose file was removed still takes records, but only this process can see them. Close it:
-// its records go into a pack from the map, and the lane goes on in a file that has a name.
+// A segment whose file was removed still takes records, but only this process can see them. Close
+// it: its records go into a pack from the map, and the lane goes on in a file that has a name.
 void Keeper::look_for_orphans() {
   for (OpenSegment* segment : open_) {
     if (segment->is_orphan) continue;
@@ -271,7 +277,8 @@ void Keeper::close_all(bool even_empty) {
 // Moves the segments that are closed and that no writer is in to closed_; see gate.hpp for why that
 // is final. Others get their turn at the next look.
 void Keeper::take_closed() {
-  if (std::none_of(open_.begin(), open_.end(), [](auto* one) { return one->gate.is_closed(); })) return;
+  if (std::none_of(open_.begin(), open_.end(), [](auto* one) { return one->gate.is_closed(); }))
+    return;
   membarrier_all();
   std::uint64_t sealed = 0;
   std::erase_if(open_, [&](OpenSegment* segment) {
@@ -286,8 +293,8 @@ void Keeper::take_closed() {
   stats_.segments_sealed += sealed;
 }
 
-// Packs closed segments while there are enough for a pack, or all of them. True when none is left that
-// should have been packed.
+// Packs closed segments while there are enough for a pack, or all of them. True when none is left
+// that should have been packed.
 bool Keeper::pack_closed(bool everything) {
   if (Clock::now() < pack_retry_at_ && !everything) return false;
   while (!closed_.empty()) {
@@ -334,7 +341,8 @@ Result<void> Keeper::pack_some(std::size_t count) {
   Result<void> result;
   for (std::size_t i = 0; i < count; ++i) {
     // A recycled segment stays within the budget only if the new pack fits beside it.
-    const bool is_wanted = pool.spares() < spares_wanted_ && pool.disk_bytes() <= pool.limits().disk_budget;
+    const bool is_wanted =
+        pool.spares() < spares_wanted_ && pool.disk_bytes() <= pool.limits().disk_budget;
     auto gone = is_wanted ? pool.recycle(closed_[i]) : pool.discard(closed_[i]);
     if (!gone && result) result = std::move(gone);
   }
@@ -369,7 +377,8 @@ void Keeper::run() {
       if (is_over_) break;
       work();
       if (is_over_) break;
-      wake_at = std::min(settings_.sync == Sync::interval ? next_sync_ : next_calibration_, next_ship_);
+      wake_at =
+          std::min(settings_.sync == Sync::interval ? next_sync_ : next_calibration_, next_ship_);
     }
     sleep_until(wake_at);
   }
@@ -399,7 +408,8 @@ void Keeper::work() {
   collect_opened();
   if (!is_ending) prepare_spares();
   if (now >= next_calibration_) {
-    next_calibration_ = now + std::max<Clock::duration>(settings_.sync_interval, std::chrono::seconds(1));
+    next_calibration_ =
+        now + std::max<Clock::duration>(settings_.sync_interval, std::chrono::seconds(1));
     journal_->clock().calibrate();
   }
   const bool sync_due = settings_.sync == Sync::interval && now >= next_sync_;
@@ -421,7 +431,8 @@ void Keeper::work() {
   take_closed();
   // A writer may be in the middle of its append for a moment; at the end nobody appends any more.
   for (int tries = 0; (is_ending || pack_ticket != 0) && tries < 1000; ++tries) {
-    if (std::none_of(open_.begin(), open_.end(), [](auto* one) { return one->gate.is_closed(); })) break;
+    if (std::none_of(open_.begin(), open_.end(), [](auto* one) { return one->gate.is_closed(); }))
+      break;
     std::this_thread::yield();
     take_closed();
   }

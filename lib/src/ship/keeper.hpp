@@ -1,10 +1,10 @@
-// Keeper: the background thread of a run. Keeps spares ready, syncs, closes segments that are due, packs
-// what is closed, recycles, and tells the shipper. It runs at the lowest priority and nothing a writer
-// does ever waits for it.
+// Keeper: the background thread of a run. Keeps spares ready, syncs, closes segments that are due,
+// packs what is closed, recycles, and tells the shipper. It runs at the lowest priority and nothing
+// a writer does ever waits for it.
 //
-// Who asks for an end or a sync and waits for it does the work itself, in his own thread and at his own
-// priority, when the keeper is not at it already: on a machine with busy cores a thread of the lowest
-// priority answers a fraction of a second late, once per fsync. Whoever works has the Turn.
+// Who asks for an end or a sync and waits for it does the work itself, in his own thread and at his
+// own priority, when the keeper is not at it already: on a machine with busy cores a thread of the
+// lowest priority answers a fraction of a second late, once per fsync. Whoever works has the Turn.
 //
 // It lives here, above journal/, because it packs; journal/ only offers it closed segments.
 #pragma once
@@ -51,13 +51,13 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   void wake() noexcept;
   /// Everything appended before the call reaches `stage`. Blocks until then or the deadline.
   Wait wait_until(Stage stage, std::chrono::steady_clock::time_point deadline);
-  /// Everything appended before the call is in packs, so that its segments are free again. Failed: the
-  /// disk does not take a pack.
+  /// Everything appended before the call is in packs, so that its segments are free again. Failed:
+  /// the disk does not take a pack.
   Wait pack_now(std::chrono::steady_clock::time_point deadline);
   /// A hint to ship now.
   void flush() noexcept;
-  /// Packs what is left, writes end.json, ships; returns when done or at the deadline. The journal's
-  /// lock is given up in both cases. Call once; no append may follow.
+  /// Packs what is left, writes end.json, ships; returns when done or at the deadline. The
+  /// journal's lock is given up in both cases. Call once; no append may follow.
   void finish(End end, std::chrono::steady_clock::time_point deadline);
 
   /// The fields of Stats that keeper and shipper know.
@@ -95,7 +95,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   std::atomic<bool> is_awake_ = false;  // a post is under way: further wakes need none
 
   // Of whoever has the Turn, down to the mutex.
-  bool is_over_ = false;              // the end's work is done
+  bool is_over_ = false;  // the end's work is done
   Clock::time_point next_sync_ = {};
   Clock::time_point next_ship_ = {};
   Clock::time_point next_calibration_ = {};
@@ -104,17 +104,17 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   std::size_t spares_wanted_ = 1;
   std::uint64_t late_seen_ = 0;
   std::uint64_t packs_seen_ = 0;
-  bool names_unsynced_ = false;       // lanes/ has new names since the last sync
+  bool names_unsynced_ = false;  // lanes/ has new names since the last sync
   Clock::time_point no_space_until_ = {};
-  bool is_short_of_room_ = false;     // the last attempt to prepare a spare found no room
+  bool is_short_of_room_ = false;  // the last attempt to prepare a spare found no room
   Clock::time_point pack_retry_at_ = {};
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;     // with mutex_
-  bool is_taken_ = false;               // guarded by mutex_, as all below: somebody has the Turn
+  std::condition_variable changed_;  // with mutex_
+  bool is_taken_ = false;            // guarded by mutex_, as all below: somebody has the Turn
   std::uint64_t sync_requested_ = 0;
   std::uint64_t sync_done_ = 0;
-  std::uint64_t sync_failed_ = 0;       // the last ticket whose sync failed
+  std::uint64_t sync_failed_ = 0;  // the last ticket whose sync failed
   std::uint64_t pack_requested_ = 0;
   std::uint64_t pack_done_ = 0;
   std::uint64_t pack_failed_ = 0;

@@ -1,4 +1,5 @@
-// The keeper's care for room: spares ahead of the writers, and what goes when the disk budget is used up.
+// The keeper's care for room: spares ahead of the writers, and what goes when the disk budget is
+// used up.
 #include <algorithm>
 
 #include "platform/file_system.hpp"
@@ -36,8 +37,8 @@ void Keeper::prepare_spares() {
   }
 }
 
-// Room within the budget for one more segment: first what the store has anyway, then, if the user chose
-// so, the oldest records nobody has yet.
+// Room within the budget for one more segment: first what the store has anyway, then, if the user
+// chose so, the oldest records nobody has yet.
 bool Keeper::make_room() {
   SegmentPool& pool = journal_->pool();
   const auto fits = [&] {
@@ -79,10 +80,10 @@ void Keeper::evict_oldest_pack() {
     journal_->pool().add_disk_bytes(-static_cast<std::int64_t>(info->bytes));
     const std::string why = "pack " + name + " evicted unshipped to make room (drop_oldest_packed)";
     (void)journal_->keeper_event({.kind = Kind::gap,
-                           .time_ns = journal_->now_ns(),
-                           .name = "evicted",
-                           .int_value = static_cast<std::int64_t>(rows),
-                           .text = why});
+                                  .time_ns = journal_->now_ns(),
+                                  .name = "evicted",
+                                  .int_value = static_cast<std::int64_t>(rows),
+                                  .text = why});
     report(Error{Errc::no_space, 0, why});
     const std::lock_guard lock(mutex_);
     stats_.dropped += rows;

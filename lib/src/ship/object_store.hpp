@@ -30,7 +30,8 @@ class ObjectStore {
   /// Creates `name` with the content of `file`; never overwrites. Blocks.
   virtual PutAnswer put(const std::string& name, const std::filesystem::path& file) = 0;
 
-  /// SHA-256 of the object's bytes as the store has them, read back. Errors: not_found, unavailable.
+  /// SHA-256 of the object's bytes as the store has them, read back. Errors: not_found,
+  /// unavailable.
   virtual Result<std::string> sha256(const std::string& name) = 0;
 };
 

@@ -72,7 +72,8 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
       outcome.status = record.name;
       outcome.status_text = record.text.value_or("");
     }
-    if (auto appended = writer.append(record); !appended) return give_up(std::move(appended).error());
+    if (auto appended = writer.append(record); !appended)
+      return give_up(std::move(appended).error());
   }
   outcome.records = writer.rows();
   outcome.damage = merge.damage();

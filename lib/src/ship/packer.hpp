@@ -14,8 +14,8 @@
 namespace runlog {
 
 struct PackOutcome {
-  bool is_made = false;         ///< false: the segments held nothing, there is no pack
-  std::uint32_t number = 0;     ///< the lowest segment number
+  bool is_made = false;      ///< false: the segments held nothing, there is no pack
+  std::uint32_t number = 0;  ///< the lowest segment number
   std::filesystem::path path = {};
   std::uint64_t bytes = 0;
   std::uint64_t records = 0;
@@ -24,12 +24,12 @@ struct PackOutcome {
   std::vector<Damage> damage = {};
   /// Per segment as given: whether reading it met damage.
   std::vector<bool> is_damaged = {};
-  std::string status = {};       ///< name of the last end record in it ("complete", …), if any
+  std::string status = {};  ///< name of the last end record in it ("complete", …), if any
   std::string status_text = {};
 };
 
-/// Writes packs/<number>.parquet: aside, fsync, rename, fsync of the directory. When this returns the
-/// segments may go. Memory: one row group. Errors: no_space, io; nothing is left behind then.
+/// Writes packs/<number>.parquet: aside, fsync, rename, fsync of the directory. When this returns
+/// the segments may go. Memory: one row group. Errors: no_space, io; nothing is left behind then.
 Result<PackOutcome> make_pack(const JournalDir& directory, const Meta& meta,
                               const std::vector<SegmentInput>& segments, FindName find_name);
 

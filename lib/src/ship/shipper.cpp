@@ -19,7 +19,8 @@ constexpr int kAdoptions_per_look_max = 64;
 /// Mostly waits; see decision 0010.
 constexpr int kNice = 10;
 
-// Full jitter: U(0, min(60 s, 0.5 s · 2^n)). Its own generator, so the user's seeded one is not drawn from.
+// Full jitter: U(0, min(60 s, 0.5 s · 2^n)). Its own generator, so the user's seeded one is not
+// drawn from.
 std::chrono::milliseconds backoff(int failures) {
   static thread_local std::minstd_rand random(std::random_device{}());
   const int doublings = std::min(failures, 7);
@@ -122,9 +123,9 @@ void Shipper::ship_once() {
   changed_.notify_all();
 }
 
-// Forked children leave journals beside ours, and an earlier incarnation may have died with packs on
-// disk. Theirs go to the store they name; ours is used when it is the same one, because only it has
-// the secrets.
+// Forked children leave journals beside ours, and an earlier incarnation may have died with packs
+// on disk. Theirs go to the store they name; ours is used when it is the same one, because only it
+// has the secrets.
 void Shipper::adopt_dead(bool whole_root) {
   const auto journals =
       find_journals(whole_root ? settings_.root : settings_.directory.path().parent_path());
@@ -135,7 +136,8 @@ void Shipper::adopt_dead(bool whole_root) {
     if (path == settings_.directory.path()) continue;
     const JournalDir directory(path);
     const Meta meta = read_meta(directory);
-    if (is_done(directory, !meta.store_url.empty()) || FileLock::is_held(directory.lock())) continue;
+    if (is_done(directory, !meta.store_url.empty()) || FileLock::is_held(directory.lock()))
+      continue;
     AdoptOptions options;
     if (meta.store_url == without_secrets(settings_.store_url)) {
       options.store_override = settings_.store_url;

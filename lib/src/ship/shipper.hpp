@@ -1,6 +1,6 @@
-// Shipper: the thread that talks to the store, so that a store that hangs delays nothing but shipping.
-// It looks at packs/ and blobs/ when told and when a retry is due, adopts dead journals beside its
-// own, and knows nothing of segments.
+// Shipper: the thread that talks to the store, so that a store that hangs delays nothing but
+// shipping. It looks at packs/ and blobs/ when told and when a retry is due, adopts dead journals
+// beside its own, and knows nothing of segments.
 #pragma once
 
 #include <chrono>
@@ -25,7 +25,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   struct Settings {
     JournalDir directory = {};
     Meta meta = {};
-    std::string store_url = {};  ///< as given, secrets included; empty: local only
+    std::string store_url = {};       ///< as given, secrets included; empty: local only
     std::filesystem::path root = {};  ///< dead journals below it are adopted
     bool keep_shipped = true;
     std::chrono::milliseconds adopt_interval{30'000};
@@ -65,15 +65,15 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   std::thread thread_;                  // joined by stop() if it ends in time, else left behind
   std::stop_source stop_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;     // with mutex_
-  bool has_work_ = false;               // guarded by mutex_
-  bool has_ended_ = false;              // guarded by mutex_
-  bool failures_hint_ = false;          // guarded by mutex_: somebody waits, do not sit out a backoff
-  bool rejected_ = false;               // guarded by mutex_: an object of ours cannot be shipped
-  std::uint64_t requested_ = 0;         // guarded by mutex_
-  std::uint64_t shipped_ = 0;           // guarded by mutex_: tickets up to this one are shipped
-  Stats stats_;                         // guarded by mutex_
-  int failures_ = 0;                    // shipper thread only: in a row
+  std::condition_variable changed_;  // with mutex_
+  bool has_work_ = false;            // guarded by mutex_
+  bool has_ended_ = false;           // guarded by mutex_
+  bool failures_hint_ = false;       // guarded by mutex_: somebody waits, do not sit out a backoff
+  bool rejected_ = false;            // guarded by mutex_: an object of ours cannot be shipped
+  std::uint64_t requested_ = 0;      // guarded by mutex_
+  std::uint64_t shipped_ = 0;        // guarded by mutex_: tickets up to this one are shipped
+  Stats stats_;                      // guarded by mutex_
+  int failures_ = 0;                 // shipper thread only: in a row
 };
 
 }  // namespace runlog

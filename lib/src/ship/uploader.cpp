@@ -45,8 +45,8 @@ class Pass {
   }
 
   [[nodiscard]] bool is_over() const {
-    return options_.stop.stop_requested() || std::chrono::steady_clock::now() >= options_.deadline ||
-           stopped_;
+    return options_.stop.stop_requested() ||
+           std::chrono::steady_clock::now() >= options_.deadline || stopped_;
   }
   void fail(Error error, bool is_final) {
     ++outcome.waiting;
@@ -82,10 +82,8 @@ std::uint64_t rows_in_pack(const std::filesystem::path& path) {
 
 UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, ObjectStore& store,
                              const UploadOptions& options) {
-  const format::ObjectOwner owner{.project = meta.project,
-                                  .run_id = meta.run_id,
-                                  .session = meta.session,
-                                  .rank = meta.rank};
+  const format::ObjectOwner owner{
+      .project = meta.project, .run_id = meta.run_id, .session = meta.session, .rank = meta.rank};
   Pass pass(directory, store, options);
   if (!has_uploads(directory)) return pass.outcome;
   if (stat_file(directory.meta())) {

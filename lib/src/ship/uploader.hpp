@@ -13,22 +13,22 @@
 namespace runlog {
 
 struct UploadOutcome {
-  std::uint64_t packs = 0;     ///< acknowledged in this pass
-  std::uint64_t bytes = 0;     ///< of packs and blobs
-  std::uint64_t records = 0;   ///< in those packs
-  std::uint64_t waiting = 0;   ///< objects that still wait
-  bool rejected = false;       ///< one of them for good
-  Error error = {};            ///< the first, if any
+  std::uint64_t packs = 0;    ///< acknowledged in this pass
+  std::uint64_t bytes = 0;    ///< of packs and blobs
+  std::uint64_t records = 0;  ///< in those packs
+  std::uint64_t waiting = 0;  ///< objects that still wait
+  bool rejected = false;      ///< one of them for good
+  Error error = {};           ///< the first, if any
 };
 
 struct UploadOptions {
-  bool keep_shipped = true;    ///< false: remove packs and blobs once acknowledged
+  bool keep_shipped = true;  ///< false: remove packs and blobs once acknowledged
   std::stop_token stop = {};
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
-/// meta.json first, then blobs, then packs in order, then end.json: a pack in the store never names a
-/// blob that is not there, and an end says that everything before it has arrived.
+/// meta.json first, then blobs, then packs in order, then end.json: a pack in the store never names
+/// a blob that is not there, and an end says that everything before it has arrived.
 UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, ObjectStore& store,
                              const UploadOptions& options);
 

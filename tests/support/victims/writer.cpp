@@ -1,5 +1,5 @@
-// A program for tests to kill. It logs and says on stdout, unbuffered, what has returned; the tests hold
-// it to that. Usage: writer MODE ROOT [ARGUMENT]; everything else through RUNLOG_* variables.
+// A program for tests to kill. It logs and says on stdout, unbuffered, what has returned; the tests
+// hold it to that. Usage: writer MODE ROOT [ARGUMENT]; everything else through RUNLOG_* variables.
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -74,8 +74,10 @@ int threads(const char* root) {
 }
 
 int everything(const char* root, const std::string& end) {
-  auto run = start(root, {.tags = {{"model", "tiny"}}, .params = {{"lr", 3e-4}, {"layers", std::int64_t{4}}}});
-  for (std::int64_t step = 0; step < 100; ++step) run.log("train/loss", 1.0 / static_cast<double>(step + 1), step);
+  auto run = start(
+      root, {.tags = {{"model", "tiny"}}, .params = {{"lr", 3e-4}, {"layers", std::int64_t{4}}}});
+  for (std::int64_t step = 0; step < 100; ++step)
+    run.log("train/loss", 1.0 / static_cast<double>(step + 1), step);
   run.text(runlog::Level::info, "hello");
   const std::vector<double> values = {1, 2.5, 3};
   run.log_list("list", values, 1);
@@ -134,7 +136,8 @@ int descriptors(const char* root) {
   run.wait_until(runlog::Durable, 10s);
   for (int fd = 3; fd < 1024; ++fd) {
     const int flags = ::fcntl(fd, F_GETFD);
-    if (flags >= 0 && (flags & FD_CLOEXEC) == 0 && !was_open[static_cast<std::size_t>(fd)]) say("leaks " + std::to_string(fd));
+    if (flags >= 0 && (flags & FD_CLOEXEC) == 0 && !was_open[static_cast<std::size_t>(fd)])
+      say("leaks " + std::to_string(fd));
   }
   say("checked");
   return 0;
@@ -191,7 +194,8 @@ int main(int argc, char** argv) {
   if (argc < 3) return 2;
   const std::string mode = argv[1];
   const std::string argument = argc > 3 ? argv[3] : "";
-  if (mode == "forever") return forever(argv[2], argument.empty() ? 1 : std::atol(argument.c_str()));
+  if (mode == "forever")
+    return forever(argv[2], argument.empty() ? 1 : std::atol(argument.c_str()));
   if (mode == "threads") return threads(argv[2]);
   if (mode == "everything") return everything(argv[2], argument);
   if (mode == "forks") return forks(argv[2], argument.empty() ? 3 : std::atoi(argument.c_str()));
