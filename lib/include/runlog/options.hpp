@@ -65,13 +65,13 @@ struct Options {
   std::string store = {};
 
   std::optional<Sync> sync = {};  ///< RUNLOG_SYNC; default interval
-  std::optional<std::chrono::milliseconds> sync_interval =
-      {};  ///< RUNLOG_SYNC_INTERVAL; 1 s, ≥ 10 ms
+  /// RUNLOG_SYNC_INTERVAL; 1 s, ≥ 10 ms
+  std::optional<std::chrono::milliseconds> sync_interval = {};
   /// RUNLOG_SHIP_INTERVAL; default 30 s, ≥ 100 ms. How old a record may get before its segment is
   /// sealed and packed.
   std::optional<std::chrono::milliseconds> ship_interval = {};
-  std::optional<std::uint64_t> pack_bytes =
-      {};  ///< RUNLOG_PACK_BYTES; 16 MiB of segments, ≥ 64 KiB
+  /// RUNLOG_PACK_BYTES; 16 MiB of segments, ≥ 64 KiB
+  std::optional<std::uint64_t> pack_bytes = {};
   std::optional<std::uint64_t> segment_bytes = {};  ///< RUNLOG_SEGMENT_BYTES; 4 MiB, 64 KiB–64 MiB
   /// RUNLOG_DISK_BUDGET; default 1 GiB, ≥ 4 segments. Segments, packs and kept packs of this
   /// journal together; kept packs that are shipped go first when it is reached.
@@ -82,8 +82,8 @@ struct Options {
   std::optional<Resume> resume = {};                              ///< RUNLOG_RESUME; default allow
   std::optional<bool> crash_marker = {};  ///< RUNLOG_CRASH_MARKER; default on
   std::optional<bool> sigbus_guard = {};  ///< RUNLOG_SIGBUS_GUARD; default on
-  std::optional<bool> keep_shipped =
-      {};  ///< RUNLOG_KEEP_SHIPPED; default on: packs stay until clean
+  /// RUNLOG_KEEP_SHIPPED; default on: packs stay until clean
+  std::optional<bool> keep_shipped = {};
 
   /// Told, at most once a second, what goes wrong where no caller is told: from the keeper's or
   /// shipper's thread, or from the thread whose call met a full disk. Default: one line on stderr.

@@ -42,8 +42,8 @@ struct JournalInfo {
   std::string session = {};         ///< 32 hex digits, random per process
   std::int64_t rank = 0;
   std::int64_t world = 1;
-  int attempt =
-      1;  ///< 1, 2, … by start time among the journals of this (run, rank), forks excluded
+  /// 1, 2, … by start time among the journals of this (run, rank), forks excluded
+  int attempt = 1;
   std::string host = {};
   std::int64_t pid = 0;
   std::string command_line = {};

@@ -10,8 +10,8 @@
 // Names and texts, whatever the caller passes:
 //   empty name        recorded as "unnamed"
 //   name > 512 bytes  cut at a character, with "~" and 8 hex digits of a checksum of the whole name
-//   invalid UTF-8     each bad byte becomes U+FFFD; of a text, the original bytes are kept as
-//   payload value > 1 MiB     kept whole as a blob; the record is of kind `spill` and names it
+//   invalid UTF-8     each bad byte becomes U+FFFD; a text keeps its original bytes as payload
+//   value > 1 MiB     kept whole as a blob; the record is of kind `spill` and names it
 //   series > 1 000 000 per journal   dropped and counted
 #pragma once
 
@@ -42,8 +42,10 @@ class RunCore;
 class Number {
  public:
   template <typename T>
-  requires std::is_arithmetic_v<T> Number(T value)
-  noexcept {  // NOLINT(google-explicit-constructor)
+  // clang-format off: version 14 does not know where a requires clause ends
+  requires std::is_arithmetic_v<T>
+  Number(T value) noexcept {  // NOLINT(google-explicit-constructor)
+    // clang-format on
     if constexpr (std::is_floating_point_v<T>) {
       real_ = static_cast<double>(value);
       is_real_ = true;
