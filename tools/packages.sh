@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # Sourced by quickstart and check: what they need from Debian or Ubuntu, and how they get it.
 
-build_packages=(g++ cmake ninja-build pkg-config libboost-dev liblz4-dev libssl-dev
+build_packages=(g++ cmake ninja-build pkg-config libboost-dev liblz4-dev libssl-dev libcurl4-openssl-dev
   libfmt-dev libcli11-dev nlohmann-json3-dev)
 test_packages=(catch2 clang-14 libclang-rt-14-dev mandoc)
 

@@ -1,6 +1,7 @@
 // The store that is a directory: a mounted bucket, a network share, a disk.
 #include <fcntl.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "journal/blobs.hpp"
@@ -12,6 +13,8 @@ namespace runlog {
 namespace {
 
 constexpr std::size_t kChunk_bytes = 1u << 20;
+/// Our names have five levels; what lies deeper is not ours, and links may go in circles.
+constexpr int kDepth_max = 16;
 
 class DirectoryStore final : public ObjectStore {
  public:
@@ -47,7 +50,74 @@ class DirectoryStore final : public ObjectStore {
     return sha256_of_file(root_ / name);
   }
 
+  Result<ObjectInfo> head(const std::string& name) override {
+    const auto info = stat_file(root_ / name);
+    if (!info) return info.error();
+    return ObjectInfo{.name = name, .bytes = info->bytes};
+  }
+
+  Result<void> list(const std::string& prefix, bool whole_tree, const Visit& visit) override {
+    return list_below(prefix, whole_tree, visit, kDepth_max);
+  }
+
+  Result<void> get(const std::string& name, ByteRange range, const Sink& sink) override {
+    const std::filesystem::path path = root_ / name;
+    auto file = OpenFile::open(path, O_RDONLY);
+    if (!file) return std::move(file).error();
+    std::vector<std::byte> chunk(kChunk_bytes);
+    for (std::uint64_t at = range.begin; at < range.end;) {
+      const auto wanted = std::min<std::uint64_t>(chunk.size(), range.end - at);
+      auto got = read_at(file->fd(), at, std::span(chunk).first(wanted), path);
+      if (!got) return std::move(got).error();
+      if (*got == 0) break;
+      if (auto taken = sink(std::span(chunk).first(*got)); !taken) return taken;
+      at += *got;
+    }
+    return {};
+  }
+
+  Result<void> remove(const std::string& name) override {
+    auto removed = remove_file(root_ / name);
+    if (!removed && removed.error().code == Errc::not_found) return {};
+    return removed;
+  }
+
+  [[nodiscard]] std::string url() const override { return root_.native(); }
+
  private:
+  // Byte order of whole names: a directory sorts as its name with the '/' that follows it.
+  Result<void> list_below(const std::string& prefix, bool whole_tree, const Visit& visit,
+                          int depth) {
+    auto names = list_directory(root_ / prefix);
+    if (!names) {
+      if (names.error().code == Errc::not_found) return {};
+      return std::move(names).error();
+    }
+    std::vector<ObjectInfo> entries;
+    for (const std::string& name : *names) {
+      if (name.starts_with('.')) continue;  // a part of a put
+      const auto info = stat_file(root_ / (prefix + name));
+      if (!info || (!info->is_directory && !info->is_regular)) continue;
+      ObjectInfo entry{.name = prefix + name, .is_prefix = info->is_directory};
+      if (entry.is_prefix) {
+        entry.name += '/';
+      } else {
+        entry.bytes = info->bytes;
+      }
+      entries.push_back(std::move(entry));
+    }
+    std::sort(entries.begin(), entries.end(),
+              [](const ObjectInfo& a, const ObjectInfo& b) { return a.name < b.name; });
+    for (const ObjectInfo& entry : entries) {
+      if (!entry.is_prefix || !whole_tree) {
+        visit(entry);
+      } else if (depth > 0) {
+        if (auto below = list_below(entry.name, true, visit, depth - 1); !below) return below;
+      }
+    }
+    return {};
+  }
+
   // The name is taken: by our own earlier attempt, or by somebody else's bytes.
   static PutAnswer compare(const std::filesystem::path& target, const std::filesystem::path& file) {
     auto there = sha256_of_file(target);
@@ -107,6 +177,10 @@ Result<std::filesystem::path> directory_of_store(std::string_view url) {
   auto absolute = std::filesystem::absolute(std::filesystem::path(url), failed);
   if (failed) return os_error(failed.value(), "cannot resolve", url);
   return absolute;
+}
+
+bool is_remote_store(std::string_view url) noexcept {
+  return url.find("://") != std::string_view::npos && !url.starts_with("file://");
 }
 
 Result<std::unique_ptr<ObjectStore>> open_store(std::string_view url) {

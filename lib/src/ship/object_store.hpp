@@ -1,10 +1,15 @@
-// ObjectStore: where packs go. The interface asks for what every store can do: create an object
-// under a name nobody has used, and say truthfully whether it is there now.
+// ObjectStore: where packs go, and where they are read again. The writing half asks for what every
+// store can do: create an object under a name nobody has used, and say truthfully whether it is
+// there now. The reading half is list, head and get; a plain HTTP server has no list.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,10 +26,33 @@ struct PutAnswer {
   };
   Verdict verdict = Verdict::retry;
   Error error = {};
+  /// With `retry`: the store asked not to be asked again before this has passed (Retry-After, or a
+  /// fault that only its owner can mend). 0: as the caller likes.
+  std::chrono::milliseconds not_before{0};
+  /// With `retry`: this one object is refused, others may pass (too large, say). Otherwise the
+  /// store as a whole does not answer and the next object need not be tried.
+  bool concerns_object_only = false;
+};
+
+/// One object, or in a one-level listing also a "directory": a common prefix, ending in '/'.
+struct ObjectInfo {
+  std::string name = {};    ///< relative to the store's prefix
+  std::uint64_t bytes = 0;  ///< 0 for a prefix
+  std::string sha256 = {};  ///< of the bytes, from the object's metadata; only head() fills it
+  bool is_prefix = false;
+};
+
+/// Half-open, in bytes from the object's first.
+struct ByteRange {
+  std::uint64_t begin = 0;
+  std::uint64_t end = UINT64_MAX;
 };
 
 class ObjectStore {
  public:
+  using Visit = std::function<void(const ObjectInfo&)>;
+  using Sink = std::function<Result<void>(std::span<const std::byte>)>;
+
   virtual ~ObjectStore() = default;
 
   /// Creates `name` with the content of `file`; never overwrites. Blocks.
@@ -33,11 +61,36 @@ class ObjectStore {
   /// SHA-256 of the object's bytes as the store has them, read back. Errors: not_found,
   /// unavailable.
   virtual Result<std::string> sha256(const std::string& name) = 0;
+
+  /// Size and, where the store keeps it, digest. Errors: not_found, unavailable, read_only (not
+  /// allowed).
+  virtual Result<ObjectInfo> head(const std::string& name) = 0;
+
+  /// What lies below `prefix` ("" or ending in '/'), in byte order of the names. `whole_tree`:
+  /// every object below it; else one level: objects and prefixes. A prefix without objects is an
+  /// empty list, not an error. Errors: unavailable, unsupported (a server that cannot list).
+  virtual Result<void> list(const std::string& prefix, bool whole_tree, const Visit& visit) = 0;
+
+  /// Streams the bytes [range.begin, range.end) of `name` into `sink`, in order; `end` may lie
+  /// behind the object's end. Errors: not_found, unavailable, and what `sink` returns.
+  virtual Result<void> get(const std::string& name, ByteRange range, const Sink& sink) = 0;
+
+  /// Removes one object; for `doctor`, which removes what it wrote. Absent already: success.
+  virtual Result<void> remove(const std::string& name) = 0;
+
+  /// For messages: the URL without secrets.
+  [[nodiscard]] virtual std::string url() const = 0;
+
+  /// Makes a call in progress return soon, with `unavailable`, and later calls at once. Any thread.
+  virtual void interrupt() noexcept {}
 };
 
-/// The store behind `url`: file:///absolute/path or a plain path. Errors: invalid_argument,
-/// unsupported (a scheme this build has no store for).
+/// The store behind `url`; no network is touched. Errors: invalid_argument, unsupported (a scheme
+/// this build has no store for).
 Result<std::unique_ptr<ObjectStore>> open_store(std::string_view url);
+
+/// Whether `url` names a store that is not a directory: it has a scheme other than file.
+[[nodiscard]] bool is_remote_store(std::string_view url) noexcept;
 
 /// The directory a URL means, for the reader; unsupported for anything else.
 Result<std::filesystem::path> directory_of_store(std::string_view url);
