@@ -1,4 +1,5 @@
-// The store that is a directory: a mounted bucket, a network share, a disk.
+#include "ship/directory_store.hpp"
+
 #include <fcntl.h>
 
 #include <algorithm>
@@ -7,7 +8,6 @@
 #include "journal/blobs.hpp"
 #include "platform/crash_point.hpp"
 #include "platform/file_system.hpp"
-#include "ship/object_store.hpp"
 
 namespace runlog {
 namespace {
@@ -156,37 +156,8 @@ class DirectoryStore final : public ObjectStore {
 
 }  // namespace
 
-Result<std::filesystem::path> directory_of_store(std::string_view url) {
-  constexpr std::string_view kFile = "file://";
-  if (url.starts_with(kFile)) {
-    const std::string_view path = url.substr(kFile.size());
-    if (!path.starts_with('/')) {
-      return Error{Errc::invalid_argument, 0,
-                   "store " + std::string(url) + ": file URLs are file:///absolute/path"};
-    }
-    return std::filesystem::path(path);
-  }
-  const std::size_t scheme = url.find("://");
-  if (scheme != std::string_view::npos) {
-    return Error{Errc::unsupported, 0,
-                 "store scheme " + std::string(url.substr(0, scheme)) +
-                     ":// is not supported by this build; use a path or file:///path"};
-  }
-  if (url.empty()) return Error{Errc::invalid_argument, 0, "the store URL is empty"};
-  std::error_code failed;
-  auto absolute = std::filesystem::absolute(std::filesystem::path(url), failed);
-  if (failed) return os_error(failed.value(), "cannot resolve", url);
-  return absolute;
-}
-
-bool is_remote_store(std::string_view url) noexcept {
-  return url.find("://") != std::string_view::npos && !url.starts_with("file://");
-}
-
-Result<std::unique_ptr<ObjectStore>> open_store(std::string_view url) {
-  auto directory = directory_of_store(url);
-  if (!directory) return std::move(directory).error();
-  return std::unique_ptr<ObjectStore>(std::make_unique<DirectoryStore>(std::move(*directory)));
+std::unique_ptr<ObjectStore> open_directory_store(std::filesystem::path root) {
+  return std::make_unique<DirectoryStore>(std::move(root));
 }
 
 }  // namespace runlog

@@ -25,6 +25,7 @@ struct PutAnswer {
     reject,  ///< the name is taken by other bytes: trying again will not help
   };
   Verdict verdict = Verdict::retry;
+  /// With `stored`: empty, or, once per store, what its owner should know ("… may not be read").
   Error error = {};
   /// With `retry`: the store asked not to be asked again before this has passed (Retry-After, or a
   /// fault that only its owner can mend). 0: as the caller likes.
@@ -32,6 +33,9 @@ struct PutAnswer {
   /// With `retry`: this one object is refused, others may pass (too large, say). Otherwise the
   /// store as a whole does not answer and the next object need not be tried.
   bool concerns_object_only = false;
+  /// With `retry`: only a person can mend it (permissions, a missing bucket, a wrong key or CA).
+  /// The data is kept and tried again, slowly; who waits for it in a terminal should be told now.
+  bool needs_owner = false;
 };
 
 /// One object, or in a one-level listing also a "directory": a common prefix, ending in '/'.

@@ -21,6 +21,18 @@ namespace runlog {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
+struct HttpResponse {
+  int status = 0;
+  HttpHeaders headers = {};  ///< names in lower case, in the order received
+  std::string body = {};
+
+  /// The first header of that (lower-case) name; empty when absent.
+  [[nodiscard]] std::string_view header(std::string_view name) const noexcept;
+};
+
+using HttpSink =
+    std::function<Result<void>(const HttpResponse& head, std::span<const std::byte> bytes)>;
+
 struct HttpRequest {
   std::string method = "GET";  ///< GET, HEAD, PUT, POST, DELETE, PROPFIND, MKCOL
   std::string url = {};        ///< complete and encoded
@@ -30,25 +42,20 @@ struct HttpRequest {
   std::filesystem::path body_file = {};
   std::uint64_t body_file_bytes = 0;
 
-  /// Takes the body of a 2xx answer as it arrives. Without it the body goes to HttpResponse::body.
-  std::function<Result<void>(std::span<const std::byte>)> sink = {};
-  /// Most bytes of body to accept; more ends the request with `too_large`.
+  /// Takes the body of a 2xx answer as it arrives, with the answer's status and headers. Without it
+  /// the body goes to HttpResponse::body.
+  HttpSink sink = {};
+  /// Most bytes of a 2xx answer's body to accept; more ends the request with `too_large`. The body
+  /// of any other answer is cut at 64 KiB: its status is what counts.
   std::uint64_t answer_bytes_max = 64u << 10;
 
   /// False for metadata endpoints: what they hand out must not pass through a proxy.
   bool use_proxy = true;
   std::chrono::milliseconds connect_timeout{10'000};
-  /// The whole request may take this long and a second more for each 50 kB it moves.
+  /// The request may go on while at least 1 kB/s arrive over each span of this length: a link of
+  /// 10 kB/s delivers a pack, and a peer that is gone is noticed. Bytes count when the peer has
+  /// acknowledged them, not when they lie in the kernel's buffer.
   std::chrono::milliseconds timeout{30'000};
-};
-
-struct HttpResponse {
-  int status = 0;
-  HttpHeaders headers = {};  ///< names in lower case, in the order received
-  std::string body = {};
-
-  /// The first header of that (lower-case) name; empty when absent.
-  [[nodiscard]] std::string_view header(std::string_view name) const noexcept;
 };
 
 /// Why no answer came. What a caller may conclude differs: after `not_sent` the server cannot have
@@ -100,6 +107,7 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   /// Blocks for at most what the request's timeouts say, whatever the name server or the peer does.
+  /// In a forked child it opens connections of its own; the parent's are neither used nor closed.
   [[nodiscard]] HttpAnswer send(const HttpRequest& request);
 
   /// The request in progress returns within about a second with `interrupted`, later ones at once.

@@ -1,0 +1,222 @@
+// The verdicts: what the answer to a PUT means. Exactly once rests on three things: a name is used
+// for one content only, a PUT creates and never overwrites, and whatever is unknown is asked again.
+#include "ship/cloud/cloud_store.hpp"
+
+#include <algorithm>
+
+namespace runlog {
+namespace {
+
+/// Where only the owner can help: people do mend permissions while a run lasts, and need not be
+/// asked every second.
+constexpr std::chrono::milliseconds kSlow_retry_first = std::chrono::minutes(1);
+constexpr std::chrono::milliseconds kSlow_retry_max = std::chrono::minutes(15);
+constexpr int kSlow_doublings_max = 4;
+
+PutAnswer retry(CloudAnswer answer) {
+  PutAnswer out;
+  out.error = std::move(answer.error);
+  out.not_before = answer.not_before;
+  out.needs_owner = answer.needs_owner;
+  out.concerns_object_only = answer.meaning() == Meaning::refused_object;
+  return out;
+}
+
+PutAnswer conflict(const std::string& url, const std::string& name, const PutContent& content) {
+  PutAnswer out;
+  out.verdict = PutAnswer::Verdict::reject;
+  out.error = Error{Errc::already_exists, 0,
+                    url + ": " + name + " exists with other bytes than " + content.file.native() +
+                        "; nothing was overwritten. Move one of them away, then run "
+                        "runlog-recover"};
+  return out;
+}
+
+bool is_forbidden(const CloudAnswer& answer) {
+  return answer.response.status == 403 || answer.response.status == 405;
+}
+
+}  // namespace
+
+PutAnswer CloudStore::note(std::string words, bool& was_told) {
+  PutAnswer out;
+  out.verdict = PutAnswer::Verdict::stored;
+  if (!std::exchange(was_told, true)) {
+    out.error = Error{Errc::unsupported, 0, url_.shown + ": " + std::move(words)};
+  }
+  return out;
+}
+
+PutAnswer CloudStore::put(const std::string& name, const std::filesystem::path& file) {
+  PutAnswer answer = try_put(name, file);
+  if (answer.needs_owner) {
+    answer.not_before = std::min(kSlow_retry_max, kSlow_retry_first * (1 << slow_retries_));
+    slow_retries_ = std::min(slow_retries_ + 1, kSlow_doublings_max);
+  } else if (answer.verdict != PutAnswer::Verdict::retry) {
+    slow_retries_ = 0;
+  }
+  return answer;
+}
+
+PutAnswer CloudStore::try_put(const std::string& name, const std::filesystem::path& file) {
+  auto content = digests_.of(file, url_.sends_crc32c);
+  if (!content) {
+    PutAnswer out;
+    out.error = std::move(content).error();
+    out.concerns_object_only = true;
+    return out;
+  }
+  if (content->bytes > dialect_->traits().put_bytes_max) {
+    PutAnswer out;
+    out.concerns_object_only = true;
+    out.error = Error{Errc::too_large, 0,
+                      file.native() + " is larger than the " +
+                          std::to_string(dialect_->traits().put_bytes_max >> 20) + " MiB that " +
+                          url_.shown + " takes in one piece; it stays on disk, copy it by hand"};
+    return out;
+  }
+  if (!dialect_->traits().creates_atomically) return look_then_put(name, *content, true);
+  if (!has_conditions_) return look_then_put(name, *content, false);
+  return create(name, *content);
+}
+
+PutAnswer CloudStore::create(const std::string& name, const PutContent& content) {
+  CloudAnswer answer = caller_->send(dialect_->put(name, content, true));
+  if (answer.meaning() != Meaning::no_condition) {
+    return settle(name, content, std::move(answer));
+  }
+  has_conditions_ = false;
+  PutAnswer out = look_then_put(name, content, false);
+  if (out.verdict == PutAnswer::Verdict::stored && out.error.message.empty()) {
+    return note(
+        "this server has no conditional PUT; each object is looked for before it is written",
+        told_of_conditions_);
+  }
+  return out;
+}
+
+// For servers that cannot create under a condition, or ignore it. Names are used by one journal
+// only, so two writers of one name are two recoveries of it, and those write the same bytes.
+PutAnswer CloudStore::look_then_put(const std::string& name, const PutContent& content,
+                                    bool creates) {
+  CloudAnswer there = head_once(name);
+  if (there.meaning() == Meaning::done) return compare(name, content, false);
+  const bool may_try = there.meaning() == Meaning::absent || (creates && is_forbidden(there));
+  if (!may_try) {
+    if (is_forbidden(there)) {
+      there.error.message +=
+          "; this server has no conditional PUT, so runlog must be allowed to "
+          "look before it writes";
+    }
+    return retry(std::move(there));
+  }
+  const CloudCall call = dialect_->put(name, content, creates);
+  CloudAnswer answer = caller_->send(call);
+  if (answer.meaning() == Meaning::no_parent) {
+    CloudAnswer made = make_parents(name);
+    if (made.meaning() != Meaning::done) return retry(std::move(made));
+    answer = caller_->send(call);
+  }
+  if (answer.meaning() == Meaning::no_condition && creates) {
+    answer = caller_->send(dialect_->put(name, content, false));
+  }
+  return settle(name, content, std::move(answer));
+}
+
+PutAnswer CloudStore::settle(const std::string& name, const PutContent& content,
+                             CloudAnswer answer) {
+  if (answer.meaning() == Meaning::exists) {
+    return compare(name, content, answer.response.status == 403);
+  }
+  if (answer.meaning() != Meaning::done) {
+    if (answer.meaning() == Meaning::no_parent) answer.needs_owner = true;
+    return retry(std::move(answer));
+  }
+  switch (dialect_->proof_of(content, answer.response)) {
+    case Dialect::Proof::yes:
+      break;
+    case Dialect::Proof::unsure:
+      return confirm(name, content);
+    case Dialect::Proof::other_bytes:
+      return compare_bytes(name, content);
+  }
+  return {.verdict = PutAnswer::Verdict::stored};
+}
+
+// The PUT was answered with success by somebody who may be no store at all.
+PutAnswer CloudStore::confirm(const std::string& name, const PutContent& content) {
+  CloudAnswer there = head_once(name);
+  if (is_forbidden(there)) {
+    return note("objects may be written but not looked at; that they arrive cannot be checked",
+                told_of_heads_);
+  }
+  if (there.meaning() == Meaning::absent) {
+    there.error.message =
+        url_.shown + ": the PUT of " + name +
+        " was answered with success, but it is not there; is the URL that of a store?";
+    there.needs_owner = true;
+  }
+  if (there.meaning() != Meaning::done) return retry(std::move(there));
+  const std::string digest = dialect_->digest_of(there.response);
+  if (!digest.empty()) return compare(name, content, false);
+  const std::string_view length = there.response.header("content-length");
+  if (length == std::to_string(content.bytes)) return {.verdict = PutAnswer::Verdict::stored};
+  return compare_bytes(name, content);
+}
+
+// The name is taken: by our own earlier attempt whose answer was lost, by another recovery of the
+// same journal, or by somebody else's bytes.
+PutAnswer CloudStore::compare(const std::string& name, const PutContent& content,
+                              bool was_refused) {
+  CloudAnswer there = head_once(name);
+  if (is_forbidden(there)) {
+    return note(
+        "it has objects of our names, but these credentials may not look at them; they are taken "
+        "to be ours, as they can hardly be anything else",
+        told_of_heads_);
+  }
+  if (there.meaning() == Meaning::absent && was_refused) {
+    // A 403 on an object that is not there was about permissions after all.
+    there.needs_owner = true;
+  }
+  if (there.meaning() != Meaning::done) return retry(std::move(there));
+  const std::string_view length = there.response.header("content-length");
+  if (!length.empty() && length != std::to_string(content.bytes)) {
+    return conflict(url_.shown, name, content);
+  }
+  const std::string digest = dialect_->digest_of(there.response);
+  if (digest.empty()) return compare_bytes(name, content);  // copied there by another tool
+  if (digest == content.sha256_hex) return {.verdict = PutAnswer::Verdict::stored};
+  return conflict(url_.shown, name, content);
+}
+
+PutAnswer CloudStore::compare_bytes(const std::string& name, const PutContent& content) {
+  auto theirs = sha256(name);
+  if (!theirs) {
+    PutAnswer out;
+    out.error = std::move(theirs).error();
+    return out;
+  }
+  if (*theirs == content.sha256_hex) return {.verdict = PutAnswer::Verdict::stored};
+  return conflict(url_.shown, name, content);
+}
+
+CloudAnswer CloudStore::make_parents(const std::string& name) {
+  CloudAnswer made;
+  for (std::size_t end = 0;; ++end) {
+    const std::string folder = name.substr(0, end);
+    if (!folder.empty() || !url_.prefix.empty()) {
+      made = caller_->send({.method = "MKCOL", .name = folder});
+      // 405: it is there already.
+      if (made.response.status == 405) made.reading.meaning = Meaning::done;
+      if (made.meaning() == Meaning::no_parent) made.needs_owner = true;
+      if (made.meaning() != Meaning::done) return made;
+    }
+    end = name.find('/', end);
+    if (end == std::string::npos) break;
+  }
+  made.reading.meaning = Meaning::done;
+  return made;
+}
+
+}  // namespace runlog

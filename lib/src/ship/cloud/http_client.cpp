@@ -1,0 +1,560 @@
+#include "ship/cloud/http_client.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <system_error>
+
+#include <curl/curl.h>
+
+#include "platform/crash_point.hpp"
+#include "platform/file_system.hpp"
+#include "platform/process.hpp"
+#include "runlog/version.hpp"
+
+namespace runlog {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+/// All header lines of an answer together, interim answers (1xx) and trailers included.
+constexpr std::size_t kHead_bytes_max = 64u << 10;
+constexpr std::size_t kRefusal_bytes_max = 64u << 10;
+constexpr std::uint64_t kBytes_per_second_min = 1'000;
+constexpr long kUpload_buffer_bytes = 256 << 10;
+constexpr long kConnections_max = 4;
+/// Wake-ups come by curl_multi_wakeup; this only bounds the harm should one be lost.
+constexpr milliseconds kPoll_max{500};
+
+void initialize_curl() {
+  static std::once_flag once;
+  // Never undone: the user's own code may use libcurl, and global cleanup would pull it away.
+  std::call_once(once, [] { ::curl_global_init(CURL_GLOBAL_DEFAULT); });
+}
+
+std::string find_ca_bundle() {
+  for (const char* name : {"RUNLOG_CA_BUNDLE", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"})
+    if (auto path = environment(name)) return *path;
+  return {};
+}
+
+// What follows "scheme://" up to the path.
+std::string_view authority_of(std::string_view url) noexcept {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return {};
+  url.remove_prefix(scheme + 3);
+  return url.substr(0, std::min(url.find_first_of("/?#"), url.size()));
+}
+
+bool is_loopback(std::string_view url) noexcept {
+  std::string_view host = authority_of(url);
+  if (host.find('@') != std::string_view::npos) return false;
+  if (host.starts_with("[::1]")) {
+    host.remove_prefix(5);
+    return host.empty() || host.starts_with(':');
+  }
+  host = host.substr(0, std::min(host.find(':'), host.size()));
+  if (host == "localhost") return true;
+  std::array<char, INET_ADDRSTRLEN> text{};
+  if (host.size() >= text.size()) return false;
+  std::copy(host.begin(), host.end(), text.begin());
+  in_addr address{};
+  return ::inet_pton(AF_INET, text.data(), &address) == 1 &&
+         (ntohl(address.s_addr) >> 24) == IN_LOOPBACKNET;
+}
+
+// For messages: queries hold signatures, user information holds passwords.
+std::string without_query(std::string_view url) {
+  std::string out(url.substr(0, std::min(url.find_first_of("?#"), url.size())));
+  const std::string_view authority = authority_of(out);
+  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
+    out.erase(static_cast<std::size_t>(authority.data() - out.data()), at + 1);
+  }
+  return out;
+}
+
+std::string_view trim(std::string_view text) noexcept {
+  while (!text.empty() && std::string_view(" \t\r\n").find(text.front()) != std::string_view::npos)
+    text.remove_prefix(1);
+  while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != std::string_view::npos)
+    text.remove_suffix(1);
+  return text;
+}
+
+bool has_line_break(std::string_view text) noexcept {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
+}
+
+// With CURLOPT_NOSIGNAL libcurl leaves SIGPIPE alone, and its manual promises no more than an
+// effort not to raise it. The process belongs to the user: block it here, and eat what came.
+class NoSigpipe {
+ public:
+  NoSigpipe() noexcept {
+    sigset_t pending;
+    ::sigpending(&pending);
+    was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+    ::sigemptyset(&sigpipe_);
+    ::sigaddset(&sigpipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+  }
+  ~NoSigpipe() {
+    const timespec now{};
+    if (!was_pending_) (void)::sigtimedwait(&sigpipe_, nullptr, &now);
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoSigpipe(const NoSigpipe&) = delete;
+  NoSigpipe& operator=(const NoSigpipe&) = delete;
+
+ private:
+  sigset_t sigpipe_ = {};
+  sigset_t before_ = {};
+  bool was_pending_ = false;
+};
+
+class HeaderLines {
+ public:
+  HeaderLines() = default;
+  ~HeaderLines() { ::curl_slist_free_all(list_); }
+  HeaderLines(const HeaderLines&) = delete;
+  HeaderLines& operator=(const HeaderLines&) = delete;
+
+  bool add(const std::string& line) noexcept {
+    curl_slist* const longer = ::curl_slist_append(list_, line.c_str());
+    if (longer == nullptr) return false;
+    list_ = longer;
+    return true;
+  }
+  [[nodiscard]] curl_slist* get() const noexcept { return list_; }
+
+ private:
+  curl_slist* list_ = nullptr;
+};
+
+}  // namespace
+
+struct HttpClient::State {
+  std::string ca_bundle;
+  std::mutex mutex;                  // guards `multi` and `owner` against interrupt()
+  CURLM* multi = nullptr;            // keeps the connections
+  pid_t owner = -1;                  // the process `multi` was made in
+  std::atomic<bool> is_interrupted;  // release: pairs with the acquire in Transfer::run
+
+  // Handles that came through a fork share sockets and TLS state with the parent: using them mixes
+  // up both processes' answers, and closing them says good-bye on the parent's connection. They are
+  // left where they are.
+  CURLM* own_multi() {
+    const std::lock_guard lock(mutex);
+    if (multi == nullptr || owner != ::getpid()) {
+      multi = ::curl_multi_init();
+      owner = ::getpid();
+      if (multi != nullptr) ::curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kConnections_max);
+    }
+    return multi;
+  }
+};
+
+namespace {
+
+// One request. Its callbacks are called by libcurl from curl_multi_perform, in our thread.
+class Transfer {
+ public:
+  Transfer(const HttpRequest& request, const std::string& ca_bundle)
+      : request_(request), ca_bundle_(ca_bundle), easy_(::curl_easy_init()) {}
+  ~Transfer() { ::curl_easy_cleanup(easy_); }
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  HttpAnswer run(CURLM* multi, const std::atomic<bool>& is_interrupted) {
+    if (easy_ == nullptr || multi == nullptr) {
+      return failure(HttpFailure::Kind::local, Errc::io, "out of memory");
+    }
+    if (auto ready = prepare(); !ready) return std::move(*ready.failure);
+    ::curl_multi_add_handle(multi, easy_);
+    const CURLcode code = perform(multi, is_interrupted);
+    auto answer = finish(code);
+    ::curl_multi_remove_handle(multi, easy_);  // an unfinished one: closes its connection
+    return answer;
+  }
+
+ private:
+  struct Ready {
+    std::optional<HttpFailure> failure = {};
+    explicit operator bool() const noexcept { return !failure; }
+  };
+
+  template <typename Value>
+  void set(CURLoption option, Value value) noexcept {
+    const CURLcode code = ::curl_easy_setopt(easy_, option, value);
+    if (code != CURLE_OK && setup_ == CURLE_OK) setup_ = code;
+  }
+
+  Ready prepare() {
+    set(CURLOPT_URL, request_.url.c_str());
+    set(CURLOPT_ERRORBUFFER, reason_.data());
+    set(CURLOPT_PRIVATE, this);
+    set(CURLOPT_NOSIGNAL, 1L);
+    // Without it, giving up on a name server that does not answer waits for its thread.
+    set(CURLOPT_QUICK_EXIT, 1L);
+    set(CURLOPT_PROTOCOLS_STR, "http,https");
+    set(CURLOPT_FOLLOWLOCATION, 0L);
+    set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    set(CURLOPT_PATH_AS_IS, 1L);
+    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    set(CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    set(CURLOPT_TCP_KEEPALIVE, 1L);
+    set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request_.connect_timeout.count()));
+    set(CURLOPT_USERAGENT, (std::string("runlog/") + kVersion).c_str());
+    set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    set(CURLOPT_SSL_VERIFYPEER, 1L);
+    set(CURLOPT_SSL_VERIFYHOST, 2L);
+    if (!ca_bundle_.empty()) {
+      set(CURLOPT_CAINFO, ca_bundle_.c_str());
+      set(CURLOPT_CAPATH, nullptr);  // this bundle and no other
+    }
+    // A proxy has no business with metadata endpoints, nor with this machine's own services: what
+    // may go to loopback in the clear must not leave the machine.
+    if (!request_.use_proxy || is_loopback(request_.url)) set(CURLOPT_PROXY, "");
+    set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+    set(CURLOPT_HEADERDATA, this);
+    set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+    set(CURLOPT_WRITEDATA, this);
+    if (auto body = prepare_body(); !body) return body;
+    if (auto lines = prepare_headers(); !lines) return lines;
+    if (setup_ != CURLE_OK) {
+      return {failure(HttpFailure::Kind::local, Errc::unsupported,
+                      std::string("libcurl refuses a setting: ") + ::curl_easy_strerror(setup_))};
+    }
+    return {};
+  }
+
+  Ready prepare_body() {
+    if (!request_.body_file.empty()) {
+      auto file = OpenFile::open(request_.body_file, O_RDONLY);
+      if (!file) {
+        HttpFailure failed{HttpFailure::Kind::local, std::move(file).error()};
+        return {std::move(failed)};
+      }
+      file_ = std::move(*file);
+      set(CURLOPT_UPLOAD, 1L);
+      set(CURLOPT_UPLOAD_BUFFERSIZE, kUpload_buffer_bytes);
+      set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request_.body_file_bytes));
+      set(CURLOPT_READFUNCTION, &Transfer::on_read);
+      set(CURLOPT_READDATA, this);
+      // For the connection that died between two requests: libcurl sends the body again by itself.
+      set(CURLOPT_SEEKFUNCTION, &Transfer::on_seek);
+      set(CURLOPT_SEEKDATA, this);
+    } else if (!request_.body.empty() || request_.method == "PUT" || request_.method == "POST") {
+      set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+      set(CURLOPT_POSTFIELDS,
+          request_.body.empty() ? "" : reinterpret_cast<const char*>(request_.body.data()));
+    } else if (request_.method == "HEAD") {
+      set(CURLOPT_NOBODY, 1L);
+    }
+    set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+    return {};
+  }
+
+  Ready prepare_headers() {
+    bool has_type = false;
+    // A server that does not know Expect costs a second per request.
+    bool is_added = lines_.add("Expect:");
+    for (const auto& [name, value] : request_.headers) {
+      if (name.empty() || has_line_break(name) || has_line_break(value)) {
+        return {failure(HttpFailure::Kind::local, Errc::invalid_argument,
+                        "header " + std::string(name.substr(0, name.find_first_of("\r\n"))) +
+                            " has a line break in it; look at the environment variable, file or "
+                            "URL parameter it comes from")};
+      }
+      has_type = has_type || ::strcasecmp(name.c_str(), "content-type") == 0;
+      is_added = is_added && lines_.add(value.empty() ? name + ";" : name + ": " + value);
+    }
+    if (!has_type) is_added = is_added && lines_.add("Content-Type:");
+    if (!is_added) return {failure(HttpFailure::Kind::local, Errc::io, "out of memory")};
+    set(CURLOPT_HTTPHEADER, lines_.get());
+    return {};
+  }
+
+  CURLcode perform(CURLM* multi, const std::atomic<bool>& is_interrupted) {
+    checked_at_ = Clock::now();
+    for (;;) {
+      // acquire: pairs with the release in HttpClient::interrupt
+      if (is_interrupted.load(std::memory_order_acquire)) return stop(Stop::interrupted);
+      int running = 0;
+      if (const CURLMcode code = ::curl_multi_perform(multi, &running); code != CURLM_OK) {
+        return CURLE_FAILED_INIT;
+      }
+      int left = 0;
+      while (const CURLMsg* message = ::curl_multi_info_read(multi, &left)) {
+        if (message->msg == CURLMSG_DONE && message->easy_handle == easy_) {
+          return message->data.result;
+        }
+      }
+      const auto now = Clock::now();
+      if (is_stalled(now)) return stop(Stop::stalled);
+      const auto left_ms = std::chrono::ceil<milliseconds>(checked_at_ + request_.timeout - now);
+      const auto wait = std::clamp(left_ms, milliseconds(1), kPoll_max);
+      ::curl_multi_poll(multi, nullptr, 0, static_cast<int>(wait.count()), nullptr);
+    }
+  }
+
+  bool is_stalled(Clock::time_point now) noexcept {
+    curl_off_t sent = 0;
+    curl_off_t received = 0;
+    ::curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent);
+    ::curl_easy_getinfo(easy_, CURLINFO_SIZE_DOWNLOAD_T, &received);
+    // The kernel takes megabytes at once; on a slow link they then need minutes.
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    int queued = 0;
+    if (::curl_easy_getinfo(easy_, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK &&
+        socket != CURL_SOCKET_BAD && ::ioctl(socket, SIOCOUTQ, &queued) != 0) {
+      queued = 0;
+    }
+    const std::int64_t moved = sent + received - queued;
+    const auto due =
+        static_cast<std::int64_t>(kBytes_per_second_min) * request_.timeout.count() / 1000;
+    if (moved >= checked_bytes_ + std::max<std::int64_t>(due, 1)) {
+      checked_bytes_ = moved;
+      checked_at_ = now;
+      return false;
+    }
+    return now >= checked_at_ + request_.timeout;
+  }
+
+  enum class Stop : std::uint8_t { none, interrupted, stalled, too_large, cut, sink, file };
+  CURLcode stop(Stop why) noexcept {
+    stop_ = why;
+    return CURLE_ABORTED_BY_CALLBACK;
+  }
+
+  HttpAnswer finish(CURLcode code) {
+    long status = 0;
+    ::curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+    response_.status = static_cast<int>(status);
+    if (code == CURLE_OK && status >= 200) return std::move(response_);
+    if (stop_ == Stop::cut) return std::move(response_);
+    switch (stop_) {
+      case Stop::interrupted:
+        return failure(HttpFailure::Kind::interrupted, Errc::unavailable, "interrupted");
+      case Stop::stalled:
+        return failure(was_sent() ? HttpFailure::Kind::ambiguous : HttpFailure::Kind::not_sent,
+                       Errc::unavailable, "nothing moved for too long");
+      case Stop::too_large:
+        return failure(HttpFailure::Kind::too_large, Errc::too_large,
+                       "the answer is larger than any sound one");
+      case Stop::sink:
+        return HttpFailure{HttpFailure::Kind::sink, std::move(own_error_)};
+      case Stop::file:
+        return HttpFailure{HttpFailure::Kind::local, std::move(own_error_)};
+      case Stop::none:
+      case Stop::cut:
+        break;
+    }
+    // Refused before the body was through, then the connection was torn down: the refusal counts.
+    if (head_is_complete_ && status >= 300) return std::move(response_);
+    return failure(kind_of(code), Errc::unavailable, reason_of(code));
+  }
+
+  [[nodiscard]] bool was_sent() const noexcept {
+    long bytes = 0;
+    ::curl_easy_getinfo(easy_, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes > 0;
+  }
+
+  [[nodiscard]] HttpFailure::Kind kind_of(CURLcode code) const noexcept {
+    switch (code) {
+      case CURLE_PEER_FAILED_VERIFICATION:
+      case CURLE_SSL_CACERT_BADFILE:
+      case CURLE_SSL_ISSUER_ERROR:
+      case CURLE_SSL_INVALIDCERTSTATUS:
+        return HttpFailure::Kind::untrusted;
+      case CURLE_URL_MALFORMAT:
+      case CURLE_UNSUPPORTED_PROTOCOL:
+      case CURLE_LOGIN_DENIED:  // a user name in the URL
+      case CURLE_FAILED_INIT:
+      case CURLE_OUT_OF_MEMORY:
+        return HttpFailure::Kind::local;
+      default:
+        return was_sent() ? HttpFailure::Kind::ambiguous : HttpFailure::Kind::not_sent;
+    }
+  }
+
+  [[nodiscard]] std::string reason_of(CURLcode code) const {
+    if (code == CURLE_OK) return "the answer is not HTTP";
+    // libcurl's texts for these tell milliseconds; one that stays the same can be told once.
+    if (code == CURLE_OPERATION_TIMEDOUT) return "timed out while connecting";
+    if (code == CURLE_COULDNT_CONNECT) {
+      long os_errno = 0;
+      ::curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &os_errno);
+      return "cannot connect: " + std::generic_category().message(static_cast<int>(os_errno));
+    }
+    return reason_[0] != '\0' ? std::string(reason_.data()) : ::curl_easy_strerror(code);
+  }
+
+  [[nodiscard]] HttpFailure failure(HttpFailure::Kind kind, Errc code, std::string why) const {
+    return {kind, Error{code, 0, request_.method + " " + without_query(request_.url) + ": " + why}};
+  }
+
+  static std::size_t on_read(char* target, std::size_t size, std::size_t count, void* self) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    crash_point("in_put");
+    const std::uint64_t left = transfer.request_.body_file_bytes - transfer.offset_;
+    const std::size_t wanted = std::min<std::uint64_t>(size * count, left);
+    if (wanted == 0) return 0;
+    try {
+      const auto space = std::as_writable_bytes(std::span(target, wanted));
+      auto got = read_at(transfer.file_.fd(), transfer.offset_, space, transfer.request_.body_file);
+      if (got && *got > 0) {
+        transfer.offset_ += *got;
+        return *got;
+      }
+      transfer.own_error_ =
+          got ? Error{Errc::corrupt, 0,
+                      transfer.request_.body_file.native() + " became shorter while it was sent"}
+              : std::move(got).error();
+    } catch (const std::bad_alloc&) {
+    }
+    transfer.stop_ = Stop::file;
+    return CURL_READFUNC_ABORT;
+  }
+
+  static int on_seek(void* self, curl_off_t offset, int origin) {
+    if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_FAIL;
+    static_cast<Transfer*>(self)->offset_ = static_cast<std::uint64_t>(offset);
+    return CURL_SEEKFUNC_OK;
+  }
+
+  static std::size_t on_header(char* line, std::size_t size, std::size_t count, void* self) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    const std::string_view text(line, size * count);
+    transfer.head_bytes_ += text.size();
+    if (transfer.head_bytes_ > kHead_bytes_max) {
+      transfer.stop_ = Stop::too_large;
+      return 0;
+    }
+    try {
+      transfer.take_header(text);
+    } catch (const std::bad_alloc&) {
+      transfer.stop_ = Stop::too_large;
+      return 0;
+    }
+    return text.size();
+  }
+
+  void take_header(std::string_view line) {
+    if (line.starts_with("HTTP/")) {  // also after an interim answer
+      response_.headers.clear();
+      head_is_complete_ = false;
+      return;
+    }
+    if (trim(line).empty()) {
+      head_is_complete_ = true;
+      return;
+    }
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return;
+    std::string name(trim(line.substr(0, colon)));
+    for (char& c : name) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    response_.headers.emplace_back(std::move(name), trim(line.substr(colon + 1)));
+  }
+
+  static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    try {
+      return transfer.take_body(std::string_view(bytes, size * count)) ? size * count : 0;
+    } catch (const std::bad_alloc&) {
+      transfer.stop_ = Stop::too_large;
+      return 0;
+    }
+  }
+
+  bool take_body(std::string_view bytes) {
+    long status = 0;
+    ::curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 300) {
+      const std::size_t room = kRefusal_bytes_max - response_.body.size();
+      response_.body += bytes.substr(0, room);
+      if (bytes.size() > room) stop_ = Stop::cut;
+      return bytes.size() <= room;
+    }
+    body_bytes_ += bytes.size();
+    if (body_bytes_ > request_.answer_bytes_max) {
+      stop_ = Stop::too_large;
+      return false;
+    }
+    if (!request_.sink) {
+      response_.body += bytes;
+      return true;
+    }
+    response_.status = static_cast<int>(status);
+    auto taken = request_.sink(response_, std::as_bytes(std::span(bytes)));
+    if (taken) return true;
+    own_error_ = std::move(taken).error();
+    stop_ = Stop::sink;
+    return false;
+  }
+
+  const HttpRequest& request_;
+  const std::string& ca_bundle_;
+  CURL* const easy_;
+  HeaderLines lines_;
+  CURLcode setup_ = CURLE_OK;
+  OpenFile file_;
+  std::uint64_t offset_ = 0;  // of the next read of the body's file
+  HttpResponse response_;
+  std::size_t head_bytes_ = 0;
+  bool head_is_complete_ = false;
+  std::uint64_t body_bytes_ = 0;
+  Stop stop_ = Stop::none;
+  Error own_error_;
+  std::int64_t checked_bytes_ = 0;  // moved at checked_at_
+  Clock::time_point checked_at_ = {};
+  std::array<char, CURL_ERROR_SIZE> reason_ = {};
+};
+
+}  // namespace
+
+std::string_view HttpResponse::header(std::string_view name) const noexcept {
+  for (const auto& [key, value] : headers) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+HttpClient::HttpClient(Settings settings) : state_(std::make_unique<State>()) {
+  initialize_curl();
+  state_->ca_bundle = settings.ca_bundle.empty() ? find_ca_bundle() : settings.ca_bundle;
+}
+
+HttpClient::~HttpClient() {
+  if (state_->multi != nullptr && state_->owner == ::getpid()) ::curl_multi_cleanup(state_->multi);
+}
+
+HttpAnswer HttpClient::send(const HttpRequest& request) {
+  const NoSigpipe no_sigpipe;
+  Transfer transfer(request, state_->ca_bundle);
+  return transfer.run(state_->own_multi(), state_->is_interrupted);
+}
+
+void HttpClient::interrupt() noexcept {
+  state_->is_interrupted.store(true, std::memory_order_release);
+  const std::lock_guard lock(state_->mutex);
+  if (state_->multi != nullptr && state_->owner == ::getpid()) ::curl_multi_wakeup(state_->multi);
+}
+
+bool may_carry_secrets(std::string_view url) noexcept {
+  return url.starts_with("https://") || (url.starts_with("http://") && is_loopback(url));
+}
+
+}  // namespace runlog
