@@ -23,6 +23,13 @@ void work_through(const Command& command, Report& report, const Interrupt& inter
     options.timeout =
         std::max(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()),
                  std::chrono::milliseconds(0));
+    options.retries = !command.watch;  // the next look is a retry
+    options.on_wait = [&](const std::string& message) {
+      report.show_progress(0, 0, "");
+      if (!command.quiet) {
+        tools::say("runlog-recover", message + "; trying again until it answers or --timeout ends");
+      }
+    };
     const auto journals = list_journals(root);
     const std::size_t total = journals ? journals->size() : 0;
     std::size_t done = 0;

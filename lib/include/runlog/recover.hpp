@@ -21,7 +21,12 @@ struct RecoverOptions {
   std::vector<std::string> runs = {};  ///< globs over run ids; empty: all
   bool dry_run = false;                ///< report only; take no lock, write nothing
   bool keep = false;                   ///< leave recovered segments in torn/ even when undamaged
-  std::chrono::milliseconds timeout = std::chrono::minutes(10);  ///< for all shipping together
+  /// For all shipping together. A store that does not answer, or not now, is asked again until
+  /// then; what only its owner can mend (permissions, a missing bucket) is told at once.
+  std::chrono::milliseconds timeout = std::chrono::minutes(10);
+  bool retries = true;  ///< false: ask each store once; for who calls again soon
+  /// Told why a store is waited for: once per store and reason.
+  std::function<void(const std::string& message)> on_wait = {};
   std::string torchelastic_error_file = {};  ///< read for the reason of a crash, if set
 };
 

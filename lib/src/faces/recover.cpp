@@ -1,9 +1,5 @@
 #include "runlog/recover.hpp"
 
-#include <fnmatch.h>
-
-#include <algorithm>
-
 #include "base/sha256.hpp"
 #include "faces/journal_list.hpp"
 #include "format/object_name.hpp"
@@ -14,21 +10,6 @@
 
 namespace runlog {
 namespace {
-
-bool is_selected(const std::vector<std::string>& globs, const std::string& run_id) {
-  return globs.empty() || std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
-           return ::fnmatch(glob.c_str(), run_id.c_str(), 0) == 0;
-         });
-}
-
-// Last step and time come from the data, which may be in packs by now.
-void take_counts(JournalInfo& info) {
-  auto summary = summarize(info.path);
-  if (!summary || summary->size() != 1) return;
-  const int attempt = info.attempt;
-  info = std::move(summary->front());
-  info.attempt = attempt;
-}
 
 std::string store_of(const JournalInfo& journal, const std::string& override_url) {
   return override_url.empty() ? journal.store_url : override_url;
@@ -74,37 +55,6 @@ std::string_view verdict_name(RecoverOutcome::Verdict verdict) noexcept {
       return "failed";
   }
   return "unknown";
-}
-
-Result<std::vector<RecoverOutcome>> recover(
-    const std::filesystem::path& root, const RecoverOptions& options,
-    const std::function<void(const RecoverOutcome&)>& on_outcome, std::stop_token stop) {
-  auto found = list_journals(root);
-  if (!found) return std::move(found).error();
-  AdoptOptions adopt;
-  adopt.store_override = options.store;
-  adopt.dry_run = options.dry_run;
-  adopt.keep = options.keep;
-  adopt.torchelastic_error_file = options.torchelastic_error_file;
-  adopt.upload.stop = stop;
-  adopt.upload.deadline = std::chrono::steady_clock::now() + options.timeout;
-  std::vector<RecoverOutcome> outcomes;
-  for (JournalInfo& info : *found) {
-    if (stop.stop_requested()) break;
-    if (!parse_journal_name(info.path.filename().native())) continue;  // seen in a store only
-    if (!is_selected(options.runs, info.run_id)) continue;
-    RecoverOutcome outcome = adopt_journal(info.path, adopt);
-    outcome.journal = std::move(info);
-    // Reading all of a journal is worth it only where something was done or is to be done.
-    const bool had_nothing_to_do = outcome.verdict == RecoverOutcome::Verdict::shipped &&
-                                   outcome.records_kept == 0 && outcome.packs_shipped == 0;
-    if (!had_nothing_to_do && outcome.verdict != RecoverOutcome::Verdict::live) {
-      take_counts(outcome.journal);
-    }
-    if (on_outcome) on_outcome(outcome);
-    outcomes.push_back(std::move(outcome));
-  }
-  return outcomes;
 }
 
 Result<std::vector<CleanedFile>> clean(const std::filesystem::path& root,

@@ -76,8 +76,13 @@ Result<void> move_to_torn(const JournalDir& directory, const std::filesystem::pa
 
 class Adoption {
  public:
-  Adoption(const JournalDir& directory, const AdoptOptions& options, RecoverOutcome& outcome)
-      : directory_(directory), options_(options), outcome_(outcome), meta_(read_meta(directory)) {}
+  Adoption(const JournalDir& directory, const AdoptOptions& options, RecoverOutcome& outcome,
+           UploadOutcome& uploaded)
+      : directory_(directory),
+        options_(options),
+        outcome_(outcome),
+        uploaded_(uploaded),
+        meta_(read_meta(directory)) {}
 
   void run() {
     if (auto held = FileLock::is_held(directory_.lock()); held) {
@@ -85,8 +90,7 @@ class Adoption {
       outcome_.message = "its writer is alive";
       return;
     }
-    const std::string url =
-        options_.store_override.empty() ? meta_.store_url : options_.store_override;
+    const std::string url = store_url_of(meta_, options_);
     if (is_done(directory_, !url.empty())) {
       outcome_.verdict = RecoverOutcome::Verdict::shipped;
       return;
@@ -234,27 +238,30 @@ class Adoption {
       outcome_.message = "no store is named: packed in place";
       return;
     }
-    auto store = open_store(url);
+    auto store = options_.stores->open(url);
     if (!store) {
+      uploaded_.needs_owner = true;
       give_up(std::move(store).error(), RecoverOutcome::Verdict::waiting);
       return;
     }
-    const UploadOutcome uploaded = upload_waiting(directory_, meta_, **store, options_.upload);
-    outcome_.packs_shipped = uploaded.packs;
-    outcome_.bytes_shipped = uploaded.bytes;
-    if (uploaded.waiting == 0) {
+    uploaded_ = upload_waiting(directory_, meta_, **store, options_.upload);
+    outcome_.packs_shipped = uploaded_.packs;
+    outcome_.bytes_shipped = uploaded_.bytes;
+    if (uploaded_.waiting == 0) {
       outcome_.verdict = RecoverOutcome::Verdict::shipped;
+      outcome_.message = uploaded_.note.message;
     } else {
       outcome_.verdict = RecoverOutcome::Verdict::waiting;
-      outcome_.message = uploaded.error.message.empty()
+      outcome_.message = uploaded_.error.message.empty()
                              ? "interrupted before everything was shipped"
-                             : uploaded.error.message;
+                             : uploaded_.error.message;
     }
   }
 
   const JournalDir& directory_;
   const AdoptOptions& options_;
   RecoverOutcome& outcome_;
+  UploadOutcome& uploaded_;
   Meta meta_;
   std::string status_;
   std::string status_text_;
@@ -337,11 +344,17 @@ Result<DeadSegments> load_dead_segments(const JournalDir& directory) {
   return dead;
 }
 
-RecoverOutcome adopt_journal(const std::filesystem::path& path, const AdoptOptions& options) {
+std::string store_url_of(const Meta& meta, const AdoptOptions& options) {
+  return options.store_override.empty() ? meta.store_url : options.store_override;
+}
+
+RecoverOutcome adopt_journal(const std::filesystem::path& path, const AdoptOptions& options,
+                             UploadOutcome* upload) {
   RecoverOutcome outcome;
+  UploadOutcome own;
   const JournalDir directory(path);
   try {
-    Adoption(directory, options, outcome).run();
+    Adoption(directory, options, outcome, upload != nullptr ? *upload : own).run();
   } catch (const std::bad_alloc&) {
     outcome.verdict = RecoverOutcome::Verdict::failed;
     outcome.message = "out of memory";

@@ -13,7 +13,7 @@
 #include "journal/segment_merge.hpp"
 #include "platform/mapped_file.hpp"
 #include "runlog/recover.hpp"
-#include "ship/object_store.hpp"
+#include "ship/store_set.hpp"
 #include "ship/uploader.hpp"
 
 namespace runlog {
@@ -34,6 +34,7 @@ struct DeadSegments {
 [[nodiscard]] Result<DeadSegments> load_dead_segments(const JournalDir& directory);
 
 struct AdoptOptions {
+  StoreSet* stores = nullptr;  ///< must be set
   std::string store_override = {};
   bool dry_run = false;
   bool keep = false;
@@ -41,9 +42,14 @@ struct AdoptOptions {
   UploadOptions upload = {};
 };
 
-/// Works on one journal. `outcome.journal` has path and meta filled in on return.
+/// The store an adoption ships to; empty: none is named.
+[[nodiscard]] std::string store_url_of(const Meta& meta, const AdoptOptions& options);
+
+/// Works on one journal. `outcome.journal` has path and meta filled in on return. `upload`, if
+/// given, tells how shipping went; may be repeated for what waits.
 [[nodiscard]] RecoverOutcome adopt_journal(const std::filesystem::path& path,
-                                           const AdoptOptions& options);
+                                           const AdoptOptions& options,
+                                           UploadOutcome* upload = nullptr);
 
 /// Whether everything of it has been shipped, or packed where it names no store. Cheap: directory
 /// listings only; does not touch LOCK.

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -16,7 +17,8 @@
 #include "journal/journal_dir.hpp"
 #include "journal/meta.hpp"
 #include "runlog/result.hpp"
-#include "ship/object_store.hpp"
+#include "ship/store_set.hpp"
+#include "ship/uploader.hpp"
 
 namespace runlog {
 
@@ -28,7 +30,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
     std::string store_url = {};       ///< as given, secrets included; empty: local only
     std::filesystem::path root = {};  ///< dead journals below it are adopted
     bool keep_shipped = true;
-    std::chrono::milliseconds adopt_interval{30'000};
+    std::chrono::milliseconds adopt_interval{30'000};  ///< and how often the run ships
     std::function<void(const Error&)> report = {};
     /// Told that so many bytes of packs left the journal's directory.
     std::function<void(std::uint64_t)> on_removed = {};
@@ -46,9 +48,11 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   void wake() noexcept;
   /// A ticket for wait_shipped: everything in packs/ and blobs/ at the time of the call.
   std::uint64_t request() noexcept;
+  /// `failed`: it cannot be shipped, or not before its owner has mended something.
   enum class Reached : std::uint8_t { yes, timeout, failed };
   Reached wait_shipped(std::uint64_t ticket, std::chrono::steady_clock::time_point deadline);
-  /// Ends the thread; waits for it until `deadline`, then leaves it to die with the process.
+  /// Ends the thread; waits for it until `deadline`, then interrupts what it asks of the store. A
+  /// thread that even so does not end within a second is left to die with the process.
   bool stop(std::chrono::steady_clock::time_point deadline);
 
   [[nodiscard]] bool has_store() const noexcept { return store_ != nullptr; }
@@ -56,24 +60,39 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
 
  private:
   explicit Shipper(Settings settings) : settings_(std::move(settings)) {}
+  using Clock = std::chrono::steady_clock;
   void run();
   void ship_once();
+  void plan_retry(const UploadOutcome& outcome);
+  void tell(const Error& error, bool needs_owner);
   void adopt_dead(bool whole_root);
+  [[nodiscard]] bool is_waited_for() const;
 
   Settings settings_;
-  std::unique_ptr<ObjectStore> store_;  // shipper thread only, after start
-  std::thread thread_;                  // joined by stop() if it ends in time, else left behind
+  StoreSet stores_;
+  ObjectStore* store_ = nullptr;  // in stores_; shipper thread only, after start
+  std::thread thread_;            // joined by stop() if it ends in time, else left behind
   std::stop_source stop_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // with mutex_
   bool has_work_ = false;            // guarded by mutex_
   bool has_ended_ = false;           // guarded by mutex_
-  bool failures_hint_ = false;       // guarded by mutex_: somebody waits, do not sit out a backoff
-  bool rejected_ = false;            // guarded by mutex_: an object of ours cannot be shipped
+  bool is_urgent_ = false;           // guarded by mutex_: somebody waits, do not sit out a backoff
+  bool is_hopeless_ = false;         // guarded by mutex_: what waits is not shipped by waiting
+  int waiters_ = 0;                  // guarded by mutex_
   std::uint64_t requested_ = 0;      // guarded by mutex_
   std::uint64_t shipped_ = 0;        // guarded by mutex_: tickets up to this one are shipped
   Stats stats_;                      // guarded by mutex_
-  int failures_ = 0;                 // shipper thread only: in a row
+
+  // Shipper thread only.
+  int failures_ = 0;                      // in a row
+  bool is_pending_ = false;               // there is something to ship
+  bool has_meta_ = false;                 // meta.json is in the store
+  Clock::time_point next_try_ = {};       // not before, as we like it
+  Clock::time_point store_free_at_ = {};  // not before, as the store likes it
+  std::string told_;                      // the last error that was reported
+  Clock::time_point told_at_ = {};
+  std::set<std::string> told_adoptions_;
 };
 
 }  // namespace runlog

@@ -1,5 +1,6 @@
 #include "ship/uploader.hpp"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,7 @@ class Pass {
       ++outcome.waiting;
       return false;
     }
-    PutAnswer answer = store_.put(object, file);
-    if (answer.verdict != PutAnswer::Verdict::stored) {
-      fail(std::move(answer.error), answer.verdict == PutAnswer::Verdict::reject);
-      return false;
-    }
+    if (!put(file, object)) return false;
     crash_point("after_put");
     const bool is_end = file == directory_.end();
     Result<void> moved;
@@ -38,9 +35,21 @@ class Pass {
       moved = remove_file(file);
     }
     if (!moved) {
-      fail(std::move(moved).error(), false);
+      PutAnswer failed;
+      failed.error = std::move(moved).error();
+      fail(std::move(failed));
       return false;
     }
+    return true;
+  }
+
+  bool put(const std::filesystem::path& file, const std::string& object) {
+    PutAnswer answer = store_.put(object, file);
+    if (answer.verdict != PutAnswer::Verdict::stored) {
+      fail(std::move(answer));
+      return false;
+    }
+    if (!answer.error.message.empty()) outcome.note = std::move(answer.error);
     return true;
   }
 
@@ -48,13 +57,15 @@ class Pass {
     return options_.stop.stop_requested() ||
            std::chrono::steady_clock::now() >= options_.deadline || stopped_;
   }
-  void fail(Error error, bool is_final) {
+  void fail(PutAnswer answer) {
     ++outcome.waiting;
+    const bool is_final = answer.verdict == PutAnswer::Verdict::reject;
     outcome.rejected = outcome.rejected || is_final;
-    if (outcome.error.message.empty()) outcome.error = std::move(error);
-    // A store that does not answer now will not take the next object either; a conflict concerns
-    // one object only.
-    if (!is_final) stopped_ = true;
+    outcome.needs_owner = outcome.needs_owner || answer.needs_owner || answer.concerns_object_only;
+    outcome.not_before = std::max(outcome.not_before, answer.not_before);
+    if (outcome.error.message.empty()) outcome.error = std::move(answer.error);
+    // A store that does not answer now will not take the next object either.
+    if (!is_final && !answer.concerns_object_only) stopped_ = true;
   }
 
   UploadOutcome outcome;
@@ -86,11 +97,13 @@ UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, Obje
       .project = meta.project, .run_id = meta.run_id, .session = meta.session, .rank = meta.rank};
   Pass pass(directory, store, options);
   if (!has_uploads(directory)) return pass.outcome;
-  if (stat_file(directory.meta())) {
-    PutAnswer answer = store.put(format::meta_object(owner), directory.meta());
-    if (answer.verdict != PutAnswer::Verdict::stored) {
-      pass.fail(std::move(answer.error), answer.verdict == PutAnswer::Verdict::reject);
+  pass.outcome.has_meta = options.has_meta || !stat_file(directory.meta());
+  if (!pass.outcome.has_meta) {
+    if (pass.is_over()) {
+      ++pass.outcome.waiting;
+      return pass.outcome;
     }
+    pass.outcome.has_meta = pass.put(directory.meta(), format::meta_object(owner));
   }
   for (const std::string& name : names_in_directory(directory.blobs())) {
     if (!is_sha256_hex(name)) continue;

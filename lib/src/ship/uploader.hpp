@@ -19,10 +19,16 @@ struct UploadOutcome {
   std::uint64_t waiting = 0;  ///< objects that still wait
   bool rejected = false;      ///< one of them for good
   Error error = {};           ///< the first, if any
+  Error note = {};            ///< what the owner should know though all is well
+  /// The store asked to be left alone for so long.
+  std::chrono::milliseconds not_before{0};
+  bool needs_owner = false;  ///< waiting alone will not help
+  bool has_meta = false;     ///< meta.json is in the store
 };
 
 struct UploadOptions {
   bool keep_shipped = true;  ///< false: remove packs and blobs once acknowledged
+  bool has_meta = false;     ///< an earlier pass has seen meta.json into the store
   std::stop_token stop = {};
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };

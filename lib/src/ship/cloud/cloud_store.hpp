@@ -3,9 +3,11 @@
 #pragma once
 
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "ship/cloud/cloud_caller.hpp"
 #include "ship/cloud/put_content.hpp"
@@ -55,6 +57,9 @@ class CloudStore final : public ObjectStore {
   std::unique_ptr<Dialect> dialect_;  // never null after open
   std::unique_ptr<CloudCaller> caller_;
   PutDigests digests_;
+  // Objects the server does not take: sending gigabytes each minute to hear so again costs money.
+  std::map<std::string, std::pair<std::chrono::steady_clock::time_point, PutAnswer>>
+      refused_objects_;
   int slow_retries_ = 0;        // puts in a row that only the owner could mend
   bool has_conditions_ = true;  // false once the server has said that it has none
   bool told_of_heads_ = false;

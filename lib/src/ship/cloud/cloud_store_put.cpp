@@ -12,6 +12,7 @@ namespace {
 constexpr std::chrono::milliseconds kSlow_retry_first = std::chrono::minutes(1);
 constexpr std::chrono::milliseconds kSlow_retry_max = std::chrono::minutes(15);
 constexpr int kSlow_doublings_max = 4;
+constexpr std::size_t kRefused_objects_max = 256;
 
 PutAnswer retry(CloudAnswer answer) {
   PutAnswer out;
@@ -48,8 +49,16 @@ PutAnswer CloudStore::note(std::string words, bool& was_told) {
 }
 
 PutAnswer CloudStore::put(const std::string& name, const std::filesystem::path& file) {
+  const auto now = std::chrono::steady_clock::now();
+  if (const auto refused = refused_objects_.find(name); refused != refused_objects_.end()) {
+    if (now < refused->second.first) return refused->second.second;
+    refused_objects_.erase(refused);
+  }
   PutAnswer answer = try_put(name, file);
-  if (answer.needs_owner) {
+  if (answer.concerns_object_only) {
+    if (refused_objects_.size() >= kRefused_objects_max) refused_objects_.clear();
+    refused_objects_.emplace(name, std::pair(now + kSlow_retry_max, answer));
+  } else if (answer.needs_owner) {
     answer.not_before = std::min(kSlow_retry_max, kSlow_retry_first * (1 << slow_retries_));
     slow_retries_ = std::min(slow_retries_ + 1, kSlow_doublings_max);
   } else if (answer.verdict != PutAnswer::Verdict::retry) {

@@ -1,0 +1,28 @@
+// StoreSet: the stores that one shipper or one recovery talks to, each opened once: connections,
+// credentials and what has been learnt of the server serve all journals.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "ship/object_store.hpp"
+
+namespace runlog {
+
+class StoreSet {
+ public:
+  /// The store behind `url`; it lives as long as the set. Errors: as of open_store.
+  Result<ObjectStore*> open(const std::string& url);
+
+  /// Interrupts all of them, those opened later too. Any thread.
+  void interrupt() noexcept;
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<ObjectStore>> stores_;  // guarded by mutex_
+  bool is_interrupted_ = false;                                 // guarded by mutex_
+};
+
+}  // namespace runlog
