@@ -1,54 +1,9 @@
 #include "journal/meta.hpp"
 
-#include <boost/property_tree/json_parser.hpp>
-#include <boost/property_tree/ptree.hpp>
-#include <sstream>
-
+#include "base/json_read.hpp"
 #include "base/json_text.hpp"
 
 namespace runlog {
-namespace {
-
-using boost::property_tree::ptree;
-
-constexpr int kDepth_max = 32;
-
-// The parser recurses per level: a hostile file of brackets must not overflow the stack.
-bool is_too_deep(std::string_view json) {
-  int depth = 0;
-  bool is_in_string = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (is_in_string) {
-      if (c == '\\') ++i;  // whatever it escapes is part of the string
-      if (c == '"') is_in_string = false;
-      continue;
-    }
-    if (c == '"') is_in_string = true;
-    if (c == '{' || c == '[') ++depth;
-    if (c == '}' || c == ']') --depth;
-    if (depth > kDepth_max) return true;
-  }
-  return false;
-}
-
-Result<ptree> parse(std::string_view json, std::string_view path) {
-  const auto corrupt = [&](std::string_view why) {
-    return Error{Errc::corrupt, 0, std::string(path) + " is not valid JSON: " + std::string(why)};
-  };
-  if (json.size() > kMeta_bytes_max || is_too_deep(json)) return corrupt("too large or too deep");
-  try {
-    ptree tree;
-    std::istringstream stream{std::string(json)};
-    boost::property_tree::read_json(stream, tree);
-    return tree;
-  } catch (const std::exception& error) {
-    return corrupt(error.what());
-  }
-}
-
-}  // namespace
-
 std::string to_json(const Meta& meta) {
   std::string out;
   JsonObject object(out);
@@ -82,12 +37,12 @@ std::string to_json(const Meta& meta) {
 }
 
 Result<Meta> parse_meta(std::string_view json, std::string_view path) {
-  auto tree = parse(json, path);
+  auto tree = JsonText::parse(json, path, kMeta_bytes_max);
   if (!tree) return std::move(tree).error();
   Meta meta;
-  const auto text = [&](const char* key) { return tree->get<std::string>(key, ""); };
+  const auto text = [&](const char* key) { return tree->text(key); };
   const auto number = [&](const char* key, std::int64_t absent) {
-    return tree->get<std::int64_t>(key, absent);
+    return tree->integer(key, absent);
   };
   meta.version = static_cast<int>(number("version", 1));
   meta.runlog_version = text("runlog");
@@ -110,7 +65,7 @@ Result<Meta> parse_meta(std::string_view json, std::string_view path) {
   meta.created_unix_ns = number("created_unix_ns", 0);
   meta.store_url = text("store");
   meta.uses_tsc = text("clock") == "tsc";
-  meta.ticks_per_second = tree->get<double>("ticks_per_second", 0);
+  meta.ticks_per_second = tree->real("ticks_per_second", 0);
   meta.segment_bytes = static_cast<std::uint64_t>(number("segment_bytes", 0));
   meta.evicts_unshipped = text("evicts_unshipped") == "true";
   return meta;
@@ -134,14 +89,14 @@ std::string to_json(const End& end, const Meta& meta) {
 }
 
 Result<End> parse_end(std::string_view json, std::string_view path) {
-  auto tree = parse(json, path);
+  auto tree = JsonText::parse(json, path, kMeta_bytes_max);
   if (!tree) return std::move(tree).error();
   End end;
-  end.state = tree->get<std::string>("state", "");
-  end.reason = tree->get<std::string>("reason", "");
-  end.signal = tree->get<int>("signal", 0);
-  end.ended_unix_ns = tree->get<std::int64_t>("ended_unix_ns", 0);
-  end.records_lost = tree->get<std::uint64_t>("records_lost", 0);
+  end.state = tree->text("state");
+  end.reason = tree->text("reason");
+  end.signal = static_cast<int>(tree->integer("signal", 0));
+  end.ended_unix_ns = tree->integer("ended_unix_ns", 0);
+  end.records_lost = static_cast<std::uint64_t>(tree->integer("records_lost", 0));
   return end;
 }
 
@@ -179,11 +134,11 @@ std::string without_secrets(std::string_view url) {
 }
 
 std::optional<std::string> parse_torchelastic_error(std::string_view json) {
-  auto tree = parse(json, "error file");
+  auto tree = JsonText::parse(json, "error file", kMeta_bytes_max);
   if (!tree) return {};
   // {"message": "…"} or {"message": {"message": "…", "extraInfo": {…}}}
-  auto message = tree->get<std::string>("message.message", "");
-  if (message.empty()) message = tree->get<std::string>("message", "");
+  auto message = tree->text("message.message");
+  if (message.empty()) message = tree->text("message");
   if (message.empty()) return {};
   return message;
 }

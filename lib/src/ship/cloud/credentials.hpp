@@ -23,7 +23,7 @@ class Secret {
   explicit Secret(std::string text) : text_(std::move(text)) {}
   ~Secret() { wipe(); }
   Secret(const Secret& other) = default;
-  Secret(Secret&& other) noexcept : text_(other.text_) { other.wipe(); }
+  Secret(Secret&& other) noexcept { text_.swap(other.text_); }
   Secret& operator=(const Secret& other);
   Secret& operator=(Secret&& other) noexcept;
 

@@ -83,6 +83,7 @@ class HttpAnswer {
 
   explicit operator bool() const noexcept { return !failure_; }
   const HttpResponse& operator*() const noexcept { return response_; }
+  HttpResponse& operator*() noexcept { return response_; }
   const HttpResponse* operator->() const noexcept { return &response_; }
   [[nodiscard]] const HttpFailure& failure() const noexcept { return *failure_; }
 

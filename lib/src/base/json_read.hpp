@@ -1,0 +1,36 @@
+// JsonText: reads values out of a small JSON document by path. The text is untrusted: size and
+// nesting are bounded before the parser sees it, and nonsense is an error, never a crash.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "runlog/result.hpp"
+
+namespace runlog {
+
+class JsonText {
+ public:
+  /// `what` names the document in the error. Errors: corrupt.
+  static Result<JsonText> parse(std::string_view json, std::string_view what,
+                                std::size_t bytes_max);
+  ~JsonText();
+  JsonText(JsonText&&) noexcept;
+  JsonText& operator=(JsonText&&) noexcept;
+
+  /// The value at `path` ("a.b": member b of member a) as text; empty when absent.
+  [[nodiscard]] std::string text(const char* path) const;
+  /// `absent` when there is none, or no number of that type.
+  [[nodiscard]] std::int64_t integer(const char* path, std::int64_t absent) const;
+  [[nodiscard]] double real(const char* path, double absent) const;
+
+ private:
+  struct Tree;
+  explicit JsonText(std::unique_ptr<Tree> tree);
+  std::unique_ptr<Tree> tree_;
+};
+
+}  // namespace runlog
