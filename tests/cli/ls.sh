@@ -22,6 +22,11 @@ equal "$(lines "$out")" 4
 has "$out" '"run":"sample"' '"state":"failed"' '"last_step":49' '"rank":1'
 if command -v jq >/dev/null; then jq -e .path "$out" >/dev/null || fail 'not JSON'; fi
 
+# What waits is what was written, not the room made for it.
+run 0 "$runlog" ls --json runs/crash
+waiting=$(sed -E 's/.*"bytes_waiting":([0-9]+).*/\1/' "$out")
+(( waiting > 0 && waiting < 65536 )) || fail "50 steps cannot take $waiting bytes"
+
 run 0 "$runlog" ls --quick runs
 has "$out" sample crash STARTED
 lacks "$out" RECORDS

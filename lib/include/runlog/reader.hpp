@@ -62,7 +62,7 @@ struct JournalInfo {
   std::uint64_t segments_waiting = 0;  ///< segments in lanes/ that hold records
   std::uint64_t packs_waiting = 0;     ///< packs in packs/: not yet acknowledged by the store
   std::uint64_t packs_shipped = 0;     ///< packs in shipped/: acknowledged, kept until clean
-  std::uint64_t bytes_waiting = 0;     ///< size of those segments and packs
+  std::uint64_t bytes_waiting = 0;     ///< size of those packs, and what those segments hold
 };
 
 /// The journals under `path` (a root, a run directory, a journal directory, a store directory or a

@@ -54,6 +54,31 @@ bool take_end(JournalInfo& info, const std::filesystem::path& path) {
   return true;
 }
 
+// How far a segment is written, in whole blocks. Valid records form a prefix and the rest is zeros,
+// so a binary search over blocks finds the end with a dozen reads, whatever the segment's size. A
+// record with a block of zeros in its payload can mislead it: this number is for people.
+std::uint64_t used_bytes(const OpenFile& file, const std::filesystem::path& path) {
+  const auto size = stat_file(file.fd(), path);
+  if (!size) return 0;
+  const auto is_used = [&](std::uint64_t block) {
+    std::array<std::byte, format::kBlock_bytes> bytes{};
+    const auto got = read_at(file.fd(), block * format::kBlock_bytes, bytes, path);
+    return got &&
+           std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{}; });
+  };
+  std::uint64_t used = 0;
+  std::uint64_t unused = (size->bytes + format::kBlock_bytes - 1) / format::kBlock_bytes;
+  while (used < unused) {
+    const std::uint64_t middle = used + (unused - used) / 2;
+    if (is_used(middle)) {
+      used = middle + 1;
+    } else {
+      unused = middle;
+    }
+  }
+  return std::min(used * format::kBlock_bytes, size->bytes);
+}
+
 JournalFiles journal_files(const std::filesystem::path& path) {
   const JournalDir directory(path);
   JournalFiles files;
@@ -73,14 +98,11 @@ JournalFiles journal_files(const std::filesystem::path& path) {
       info.end_reason = describe(*mark);
     }
   }
-  const auto add_size = [&](const std::filesystem::path& file) {
-    const auto size = stat_file(file);
-    info.bytes_waiting += size ? size->bytes : 0;
-  };
   for (const std::string& name : names_in_directory(directory.packs())) {
     if (!parse_numbered_name(name, kPack_suffix)) continue;
     ++info.packs_waiting;
-    add_size(directory.packs() / name);
+    const auto size = stat_file(directory.packs() / name);
+    info.bytes_waiting += size ? size->bytes : 0;
   }
   for (const std::string& name : names_in_directory(directory.shipped())) {
     if (parse_numbered_name(name, kPack_suffix)) ++info.packs_shipped;
@@ -95,7 +117,7 @@ JournalFiles journal_files(const std::filesystem::path& path) {
     const auto header = got ? format::parse_header(head) : std::nullopt;
     if (!header || header->number != parse_numbered_name(name, kSegment_suffix)) continue;
     ++info.segments_waiting;
-    add_size(directory.lanes() / name);
+    info.bytes_waiting += used_bytes(*file, directory.lanes() / name);
   }
   return files;
 }

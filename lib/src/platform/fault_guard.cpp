@@ -23,7 +23,13 @@ constexpr std::size_t kRanges_max = 4096;
 constexpr std::size_t kMarkers_max = 64;
 constexpr int kSignal_max = 64;
 constexpr std::size_t kPage_bytes = 4096;
-constexpr std::uint64_t kMark_magic = 0x31484352'41434C52u;  // "RLCARCH1"
+/// "RLCARCH1", masked as segment_magic() is: a search of a core dump for marks finds marks only.
+constexpr std::uint64_t kMark_mask = 0x5A5A5A5A'5A5A5A5Au;
+constexpr std::uint64_t kMark_magic_masked = 0x31484352'41434C52u ^ kMark_mask;
+std::uint64_t mark_magic() noexcept {
+  const volatile std::uint64_t masked = kMark_magic_masked;
+  return masked ^ kMark_mask;
+}
 
 // A slot is claimed by `begin` (0: free, 1: being filled). The handler reads begin (acquire), which
 // the filler stores last (release).
@@ -77,7 +83,7 @@ void mark_crash(int signal, const siginfo_t* info) noexcept {
     store(memory + 32, static_cast<std::int64_t>(was_sent ? info->si_pid : 0));
     store(memory + 40, crc32c(std::span(memory + 8, 32)));
     std::atomic_ref<std::uint64_t>(*reinterpret_cast<std::uint64_t*>(memory))
-        .store(kMark_magic, std::memory_order_release);
+        .store(mark_magic(), std::memory_order_release);
   }
 }
 
@@ -217,7 +223,7 @@ std::optional<CrashMark> read_crash_mark(const std::filesystem::path& path) {
   const auto bytes = read_file(path, CrashMarker::kMark_bytes);
   if (!bytes || bytes->size() < 44) return {};
   const std::byte* const memory = as_bytes(*bytes).data();
-  if (load<std::uint64_t>(memory) != kMark_magic) return {};
+  if (load<std::uint64_t>(memory) != mark_magic()) return {};
   if (load<std::uint32_t>(memory + 40) != crc32c(std::span(memory + 8, 32))) return {};
   CrashMark mark;
   mark.signal = load<std::int32_t>(memory + 8);
