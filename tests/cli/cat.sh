@@ -71,3 +71,9 @@ run 0 "$runlog" cat runs/sample --name epoch
 has "$out" sample/r0 sample/r1
 
 run 1 "$runlog" cat missing
+
+# A file that is not ours at all: no newer runlog would read it either.
+echo 'not ours' >foreign.parquet
+run 1 "$runlog" cat foreign.parquet
+has "$err" foreign.parquet 'not a Parquet file' 'that runlog wrote'
+lacks "$err" newer

@@ -18,6 +18,18 @@ has "$err" 'left out 2 values, NaN or infinite'
 run 0 "$runlog" plot runs/sample train/loss --log-y --smooth 0.6 --time
 has "$out" 'train/loss r0' 'train/loss r1' 'time (UTC)'
 
+# However low the chart, the labels of its axis are at least two, and evenly spaced.
+for height in {6..20}; do
+  run 0 "$runlog" plot runs/sample --rank 0 train/loss --height "$height"
+  equal "$(lines "$out")" "$height"
+  sed -n 's/ ┤.*//p' "$out" | awk '
+    { if (NR > 1) steps[sprintf("%.3f", last - $1)]; last = $1 }
+    END { for (step in steps) count++; exit !(NR > 1 && count == 1) }' || fail 'uneven labels'
+done
+run 0 "$runlog" plot runs/sample --rank 0 train/loss --height 6 --log-y
+equal "$(grep -c '┤' "$out")" 2
+run 2 "$runlog" plot runs/sample train/loss --height 5
+
 run 0 "$runlog" plot runs/sample 'train/*' 'row/*' --svg -
 has "$out" '<svg xmlns=' '<polyline' 'train/loss r1' '</svg>'
 lacks "$out" '<script' 'href'

@@ -307,6 +307,15 @@ TEST_CASE("malformed metadata is corrupt, a newer format is unsupported", "[unit
     return code_of(decode_info(pairs));
   };
   CHECK(code_with("runlog.format", "2") == Errc::unsupported);
+  const auto message_with = [](std::string_view version) {
+    auto pairs = encode_info(sample_info());
+    for (KeyValue& pair : pairs) {
+      if (pair.key == "runlog.format") pair.value = version;
+    }
+    return decode_info(pairs).error().message;
+  };
+  CHECK(message_with("2").find("use a newer runlog") != std::string::npos);
+  CHECK(message_with("0").find("use a newer runlog") == std::string::npos);
   CHECK(code_with("runlog.format", "one") == Errc::corrupt);
   CHECK(code_with("runlog.rank", "") == Errc::corrupt);
   CHECK(code_with("runlog.rank", "7 ") == Errc::corrupt);

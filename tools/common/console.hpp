@@ -93,7 +93,7 @@ inline const char* advice(Errc code) {
     case Errc::corrupt:
       return "try `runlog salvage` on the file";
     case Errc::unsupported:
-      return "use a newer runlog";
+      return "give a root, a store or a file that runlog wrote";
     case Errc::too_large:
       return "see the limits in the manual";
     case Errc::finished:

@@ -50,18 +50,22 @@ void add_linear_ticks(Axis& axis, std::size_t ticks_max) {
   }
 }
 
-void add_log_ticks(Axis& axis, std::size_t ticks_max) {
+// `with_digits`: 2 and 5 times a power of ten too.
+void add_log_ticks(Axis& axis, std::size_t ticks_max, bool with_digits) {
   const double low = std::floor(std::log10(axis.low) + 1e-9);
   const double high = std::ceil(std::log10(axis.high) - 1e-9);
   const double every = std::max(1.0, std::ceil((high - low) / static_cast<double>(ticks_max)));
-  const bool has_room = (high - low) * 3 <= static_cast<double>(ticks_max) + 1;
   for (double decade = low; decade <= high; decade += every) {
     for (const double digit : {1.0, 2.0, 5.0}) {
-      if (digit > 1 && !has_room) continue;
+      if (digit > 1 && !with_digits) continue;
       const double value = digit * std::pow(10.0, decade);
       if (value < axis.low * (1 - 1e-9) || value > axis.high * (1 + 1e-9)) continue;
       axis.ticks.push_back({.value = value, .label = short_number(value)});
     }
+  }
+  if (axis.ticks.size() < 2 && !with_digits) {  // one tick tells no scale
+    axis.ticks.clear();
+    add_log_ticks(axis, ticks_max, true);
   }
 }
 
@@ -135,7 +139,7 @@ Axis make_axis(double low, double high, Scale scale, std::size_t ticks_max) {
       add_linear_ticks(axis, ticks_max);
       break;
     case Scale::logarithmic:
-      add_log_ticks(axis, ticks_max);
+      add_log_ticks(axis, ticks_max, std::log10(high / low) * 3 <= static_cast<double>(ticks_max));
       break;
     case Scale::time:
       add_time_ticks(axis, ticks_max);

@@ -135,6 +135,30 @@ void draw(Canvas& canvas, const Chart& chart, const Axes& axes, Size dots) {
   }
 }
 
+// The label of each line of the plot, top first: of every n-th tick, n the smallest with which no
+// two fall on one line. Leaving out only those that collide would make the steps uneven.
+std::vector<std::string> y_labels(const Axis& axis, Size dots) {
+  const auto lines = static_cast<std::size_t>(dots.lines / kDots_y);
+  std::vector<std::string> labels(lines);
+  for (std::size_t every = 1; every <= axis.ticks.size(); ++every) {
+    for (std::size_t first = 0; first < every; ++first) {
+      labels.assign(lines, {});
+      std::size_t count = 0;
+      bool collide = false;
+      for (std::size_t at = first; at < axis.ticks.size(); at += every, ++count) {
+        const Tick& tick = axis.ticks[at];
+        const int dot = dots.lines - 1 - to_dot(axis.position(tick.value), dots.lines);
+        std::string& label = labels[static_cast<std::size_t>(dot / kDots_y)];
+        collide = collide || !label.empty();
+        label = tick.label;
+      }
+      const bool is_scale = count > 1 || axis.ticks.size() == 1;
+      if (!collide && is_scale) return labels;
+    }
+  }
+  return labels;  // of the last tick alone
+}
+
 // The line under the plot with a ┬ at each tick, and the line of their labels.
 std::string x_axis(const Axis& axis, int columns, std::size_t margin) {
   std::vector<bool> marks(static_cast<std::size_t>(columns), false);
@@ -185,8 +209,9 @@ std::string legend(const Chart& chart, bool with_color, bool with_marks, std::si
 
 std::string draw_terminal(const Chart& chart, int columns, int lines, bool with_color) {
   constexpr int kFrame_lines = 4;  // x axis, its labels, its name, the legend
+  constexpr int kPlot_lines_min = 2;
   const bool with_marks = !with_color && chart.series.size() > 1;
-  const int plot_lines = std::max(lines - kFrame_lines, 3);
+  const int plot_lines = std::max(lines - kFrame_lines, kPlot_lines_min);
   Axes axes = make_axes(chart, static_cast<std::size_t>(std::max(columns / 12, 2)),
                         static_cast<std::size_t>(std::max(plot_lines / 3, 2)));
   std::size_t margin = 1;
@@ -197,11 +222,7 @@ std::string draw_terminal(const Chart& chart, int columns, int lines, bool with_
   Canvas canvas(plot);
   draw(canvas, chart, axes, dots);
 
-  std::vector<std::string> labels(static_cast<std::size_t>(plot.lines));
-  for (const Tick& tick : axes.y.ticks) {
-    const int dot = dots.lines - 1 - to_dot(axes.y.position(tick.value), dots.lines);
-    labels[static_cast<std::size_t>(dot / kDots_y)] = tick.label;
-  }
+  const std::vector<std::string> labels = y_labels(axes.y, dots);
   std::string out;
   for (int line = 0; line < plot.lines; ++line) {
     const std::string& label = labels[static_cast<std::size_t>(line)];

@@ -289,7 +289,7 @@ class Grammar {
         ->check(CLI::Range(20, kPixels_max).description(""));
     app.add_option("--height", plot_.height, "Lines, or pixels with --svg")
         ->type_name("N")
-        ->check(CLI::Range(5, kPixels_max).description(""));
+        ->check(CLI::Range(6, kPixels_max).description(""));
     add_runs(app, plot_.filter, kPlain);
     add_range(app, plot_.filter, kPlain);
     add_rewind(app, plot_.filter, kPlain);

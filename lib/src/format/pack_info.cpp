@@ -154,7 +154,9 @@ Result<PackInfo> decode_info(std::span<const KeyValue> key_values) {
   if (info.format_version != kPack_format_version) {
     return Error{Errc::unsupported, 0,
                  "pack format version " + std::to_string(info.format_version) +
-                     "; this build reads version " + std::to_string(kPack_format_version)};
+                     ", and this build reads version " + std::to_string(kPack_format_version) +
+                     (info.format_version > kPack_format_version ? "; use a newer runlog"
+                                                                 : "; no runlog wrote that")};
   }
   const auto read = [&](std::string_view key, auto&& assign) -> Result<void> {
     const auto value = find(key);
