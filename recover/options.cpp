@@ -33,6 +33,10 @@ CLI::Option* add_seconds(CLI::App& app, const char* name, double least,
 Parsed parse_options(int argc, char** argv) {
   Command command;
   command.recover.torchelastic_error_file = tools::environment("TORCHELASTIC_ERROR_FILE");
+  const std::string network_root = tools::environment("RUNLOG_NETWORK_ROOT");
+  for (const char* yes : {"1", "true", "on", "yes"}) {  // as start_logging reads it
+    if (network_root == yes) command.recover.trusts_network_locks = true;
+  }
   CLI::App app("Finish the job of writers that are gone: salvage, pack and ship their journals.");
   app.name("runlog-recover");
   app.set_help_flag("-h,--help", "Print this help");

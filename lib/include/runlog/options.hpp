@@ -85,6 +85,10 @@ struct Options {
   /// RUNLOG_KEEP_SHIPPED; default on: packs stay until clean
   std::optional<bool> keep_shipped = {};
 
+  /// RUNLOG_NETWORK_ROOT; default off: a root on NFS, SMB, Lustre and the like is refused, because
+  /// the promises about full disks and about not waiting do not hold there (docs/durability.md).
+  std::optional<bool> network_root = {};
+
   /// Told, at most once a second, what goes wrong where no caller is told: from the keeper's or
   /// shipper's thread, or from the thread whose call met a full disk. Default: one line on stderr.
   /// Must not throw and must not call into runlog.

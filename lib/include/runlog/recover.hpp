@@ -21,6 +21,9 @@ struct RecoverOptions {
   std::vector<std::string> runs = {};  ///< globs over run ids; empty: all
   bool dry_run = false;                ///< report only; take no lock, write nothing
   bool keep = false;                   ///< leave recovered segments in torn/ even when undamaged
+  /// Take a journal of another host on NFS, SMB, Lustre and the like for dead when no lock is seen.
+  /// Without it such a journal waits: not every mount shows the locks of other hosts.
+  bool trusts_network_locks = false;
   /// For all shipping together. A store that does not answer, or not now, is asked again until
   /// then; what only its owner can mend (permissions, a missing bucket) is told at once.
   std::chrono::milliseconds timeout = std::chrono::minutes(10);

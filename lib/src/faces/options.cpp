@@ -232,7 +232,8 @@ Result<void> set_policies(Options& options) {
                   "must be never, allow or must"),
         set_field(options.crash_marker, "RUNLOG_CRASH_MARKER", true, parse_bool, kBool),
         set_field(options.sigbus_guard, "RUNLOG_SIGBUS_GUARD", true, parse_bool, kBool),
-        set_field(options.keep_shipped, "RUNLOG_KEEP_SHIPPED", true, parse_bool, kBool)}) {
+        set_field(options.keep_shipped, "RUNLOG_KEEP_SHIPPED", true, parse_bool, kBool),
+        set_field(options.network_root, "RUNLOG_NETWORK_ROOT", false, parse_bool, kBool)}) {
     if (!result) return result;
   }
   return {};

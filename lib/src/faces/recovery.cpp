@@ -80,6 +80,7 @@ class Recovery {
     adopt_.stores = &stores_;
     adopt_.dry_run = options.dry_run;
     adopt_.keep = options.keep;
+    adopt_.trusts_network_locks = options.trusts_network_locks;
     adopt_.torchelastic_error_file = options.torchelastic_error_file;
     adopt_.upload.stop = stop_;
   }
@@ -153,7 +154,8 @@ class Recovery {
     job.outcome.packs_shipped = packs;
     job.outcome.bytes_shipped = bytes;
     if (asks) learn(job.store, store, upload);
-    if (!asks && job.outcome.verdict == RecoverOutcome::Verdict::waiting) {
+    // Where nothing waits for the store, the journal waits for another reason, and says so itself.
+    if (!asks && upload.waiting != 0 && job.outcome.verdict == RecoverOutcome::Verdict::waiting) {
       job.outcome.message = store.trouble;
     }
     const bool may_pass = job.outcome.verdict == RecoverOutcome::Verdict::waiting &&

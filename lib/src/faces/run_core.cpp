@@ -31,6 +31,28 @@ std::string_view status_text(RunStatus status) noexcept {
   return "unknown";
 }
 
+// Whether a journal may be below `root`. Told beside success: a doubt that the user should know of.
+Result<std::string> check_root(const Options& options, const FindFileSystem& find_file_system) {
+  if (*options.network_root) return std::string{};
+  const FileSystemKind kind = find_file_system(options.root);
+  const std::string where = options.root.native() + " is on " + std::string(kind.name);
+  switch (kind.place) {
+    case FileSystemKind::Place::here:
+      return std::string{};
+    case FileSystemKind::Place::unclear:
+      return where +
+             ": what was logged survives this process only if the program behind that mount "
+             "does; a local disk is safer (RUNLOG_NETWORK_ROOT=1 silences this)";
+    case FileSystemKind::Place::network:
+      break;
+  }
+  return Error{Errc::unsupported, 0,
+               where +
+                   ", where a log call may wait for the server, and records may be lost when the "
+                   "server's disk is full; use a local disk and a store, or set "
+                   "RUNLOG_NETWORK_ROOT=1 to log there all the same"};
+}
+
 }  // namespace
 
 void ErrorReporter::operator()(const Error& error) noexcept {
@@ -111,7 +133,8 @@ Journal::Settings RunCore::journal_settings(const Session& session, Meta meta) c
           .report = [reporter = reporter_](const Error& error) { (*reporter)(error); }};
 }
 
-Result<std::shared_ptr<RunCore>> RunCore::start(Options given) {
+Result<std::shared_ptr<RunCore>> RunCore::start(Options given,
+                                                const FindFileSystem& find_file_system) {
   auto options = resolve(std::move(given));
   if (!options) return std::move(options).error();
   // The job may change its directory, and recovery runs in another: keep whole paths.
@@ -121,6 +144,8 @@ Result<std::shared_ptr<RunCore>> RunCore::start(Options given) {
   if (!options->store.empty() && options->store.find("://") == std::string::npos) {
     options->store = std::filesystem::absolute(options->store, failed).native();
   }
+  const auto doubt = check_root(*options, find_file_system);
+  if (!doubt) return doubt.error();
   const std::filesystem::path run_path = options->root / options->run_id;
   if (*options->resume != Resume::allow) {
     const auto earlier = find_journals(run_path);
@@ -148,12 +173,14 @@ Result<std::shared_ptr<RunCore>> RunCore::start(Options given) {
                                          .keep_shipped = *use.keep_shipped,
                                          .store_url = use.store,
                                          .root = use.root,
+                                         .find_file_system = find_file_system,
                                          .report = (*journal)->settings().report});
   if (!keeper) return std::move(keeper).error();
   core->session_ = to_hex(session);
   core->keeper_ = std::move(*keeper);
   core->journal_owner_ = std::move(*journal);
   core->journal_.store(core->journal_owner_.get(), std::memory_order_release);
+  if (!doubt->empty()) (*core->reporter_)(Error{Errc::unsupported, 0, *doubt});
   return core;
 }
 

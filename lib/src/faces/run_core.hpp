@@ -14,6 +14,7 @@
 
 #include "journal/blobs.hpp"
 #include "journal/journal.hpp"
+#include "platform/file_system_kind.hpp"
 #include "runlog/options.hpp"
 #include "runlog/run.hpp"
 #include "ship/keeper.hpp"
@@ -44,7 +45,8 @@ inline Error no_run() {
 
 class RunCore {
  public:
-  static Result<std::shared_ptr<RunCore>> start(Options options);
+  static Result<std::shared_ptr<RunCore>> start(
+      Options options, const FindFileSystem& find_file_system = file_system_of);
   ~RunCore();
   RunCore(const RunCore&) = delete;
   RunCore& operator=(const RunCore&) = delete;

@@ -9,6 +9,7 @@
 #include "platform/fault_guard.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
+#include "platform/process.hpp"
 #include "ship/packer.hpp"
 
 namespace runlog {
@@ -93,6 +94,14 @@ class Adoption {
     const std::string url = store_url_of(meta_, options_);
     if (is_done(directory_, !url.empty())) {
       outcome_.verdict = RecoverOutcome::Verdict::shipped;
+      return;
+    }
+    if (!options_.trusts_network_locks &&
+        may_lock_be_unseen(directory_, meta_, options_.find_file_system)) {
+      outcome_.verdict = RecoverOutcome::Verdict::waiting;
+      outcome_.message = "written on " + (meta_.host.empty() ? "an unknown host" : meta_.host) +
+                         ", whose lock may not be seen from here; run runlog-recover there, or, "
+                         "when its writer is gone, with RUNLOG_NETWORK_ROOT=1";
       return;
     }
     if (options_.dry_run) {
@@ -289,6 +298,15 @@ Meta read_meta(const JournalDir& directory) {
   if (!is_valid_id(meta.project))
     meta.project = mend_id(meta.project.empty() ? "default" : meta.project);
   return meta;
+}
+
+bool may_lock_be_unseen(const JournalDir& directory, const Meta& meta,
+                        const FindFileSystem& find_file_system) {
+  if (find_file_system(directory.path()).place == FileSystemKind::Place::here) return false;
+  const ProcessIdentity here = this_process();
+  // The same boot is the same kernel, whatever the containers call themselves; the same host under
+  // another boot has been restarted since, and its processes are gone.
+  return meta.boot_id != here.boot_id && meta.host != here.host;
 }
 
 Result<DeadSegments> load_dead_segments(const JournalDir& directory) {

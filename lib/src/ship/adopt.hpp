@@ -11,6 +11,7 @@
 #include "journal/journal_dir.hpp"
 #include "journal/meta.hpp"
 #include "journal/segment_merge.hpp"
+#include "platform/file_system_kind.hpp"
 #include "platform/mapped_file.hpp"
 #include "runlog/recover.hpp"
 #include "ship/store_set.hpp"
@@ -33,13 +34,21 @@ struct DeadSegments {
 };
 [[nodiscard]] Result<DeadSegments> load_dead_segments(const JournalDir& directory);
 
+/// Whether another host may hold the journal's lock without our seeing it: it was written on
+/// another one, and lies on a network file system, where locks reach other hosts or do not (nolock,
+/// localflock).
+[[nodiscard]] bool may_lock_be_unseen(const JournalDir& directory, const Meta& meta,
+                                      const FindFileSystem& find_file_system);
+
 struct AdoptOptions {
   StoreSet* stores = nullptr;  ///< must be set
   std::string store_override = {};
   bool dry_run = false;
   bool keep = false;
+  bool trusts_network_locks = false;  ///< else: see may_lock_be_unseen
   std::string torchelastic_error_file = {};
   UploadOptions upload = {};
+  FindFileSystem find_file_system = file_system_of;
 };
 
 /// The store an adoption ships to; empty: none is named.

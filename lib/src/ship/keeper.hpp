@@ -23,6 +23,7 @@
 
 #include "journal/journal.hpp"
 #include "journal/meta.hpp"
+#include "platform/file_system_kind.hpp"
 #include "runlog/options.hpp"
 #include "runlog/run.hpp"
 #include "ship/shipper.hpp"
@@ -40,6 +41,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
     bool keep_shipped = true;
     std::string store_url = {};
     std::filesystem::path root = {};
+    FindFileSystem find_file_system = file_system_of;
     std::function<void(const Error&)> report = {};
   };
 

@@ -187,8 +187,11 @@ void Shipper::adopt_dead(bool whole_root) {
     const Meta meta = read_meta(directory);
     if (is_done(directory, !meta.store_url.empty()) || FileLock::is_held(directory.lock()))
       continue;
+    // Nobody is there to judge whether locks reach other hosts: leave theirs to runlog-recover.
+    if (may_lock_be_unseen(directory, meta, settings_.find_file_system)) continue;
     AdoptOptions options;
     options.stores = &stores_;
+    options.find_file_system = settings_.find_file_system;
     if (meta.store_url == without_secrets(settings_.store_url)) {
       options.store_override = settings_.store_url;
     }

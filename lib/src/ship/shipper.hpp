@@ -16,6 +16,7 @@
 
 #include "journal/journal_dir.hpp"
 #include "journal/meta.hpp"
+#include "platform/file_system_kind.hpp"
 #include "runlog/result.hpp"
 #include "ship/store_set.hpp"
 #include "ship/uploader.hpp"
@@ -29,6 +30,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
     Meta meta = {};
     std::string store_url = {};       ///< as given, secrets included; empty: local only
     std::filesystem::path root = {};  ///< dead journals below it are adopted
+    FindFileSystem find_file_system = file_system_of;
     bool keep_shipped = true;
     std::chrono::milliseconds adopt_interval{30'000};  ///< and how often the run ships
     std::function<void(const Error&)> report = {};
