@@ -1,5 +1,5 @@
-// The first of three AzureML scripts, ported: metrics in a loop. docs/migrating-from-azureml.md shows
-// it beside the original.
+// The first of three AzureML scripts, ported: metrics in a loop. docs/migrating-from-azureml.md
+// shows it beside the original.
 #include <cmath>
 #include <runlog/runlog.hpp>
 

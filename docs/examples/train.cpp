@@ -46,7 +46,7 @@ struct Arguments {
 
 [[noreturn]] void stop(int code, const std::string& message) {
   std::fprintf(stderr, "train: %s\n", message.c_str());
-  std::exit(code);
+  std::exit(code);  // NOLINT(concurrency-mt-unsafe): no other thread runs yet, or none will
 }
 
 std::int64_t positive(std::string_view option, const std::string& text) {
@@ -219,14 +219,14 @@ class Training {
   }
 
   void save_checkpoint(std::int64_t step) {
-    const auto path =
-        std::filesystem::temp_directory_path() / ("checkpoint-" + run_.session() + ".bin");
+    const auto path = scratch_ / ("checkpoint-" + run_.session() + ".bin");
     const auto bytes = std::as_bytes(model_.weights());
     std::ofstream(path, std::ios::binary)
         .write(reinterpret_cast<const char*>(bytes.data()),
                static_cast<std::streamsize>(bytes.size()));
     const auto uploaded = run_.upload_file("checkpoint/" + std::to_string(step), path);
-    std::filesystem::remove(path);  // runlog has its content already
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);  // runlog has its content already
     if (uploaded) {
       files_.add();
     } else {  // the training goes on without it
@@ -236,6 +236,7 @@ class Training {
 
   const Arguments& arguments_;
   const Corpus corpus_;
+  const std::filesystem::path scratch_ = std::filesystem::temp_directory_path();
   Random random_;
   Model model_;
   runlog::Run& run_;
