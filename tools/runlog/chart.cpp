@@ -148,7 +148,8 @@ Axis make_axis(double low, double high, Scale scale, std::size_t ticks_max) {
   return axis;
 }
 
-Axes make_axes(const Chart& chart, std::size_t x_ticks_max, std::size_t y_ticks_max) {
+Axes make_axes(const Chart& chart, std::size_t x_ticks_max, std::size_t y_ticks_max,
+               bool with_raw) {
   constexpr double kFar = std::numeric_limits<double>::infinity();
   Point low = {.x = kFar, .y = kFar};
   Point high = {.x = -kFar, .y = -kFar};
@@ -160,7 +161,7 @@ Axes make_axes(const Chart& chart, std::size_t x_ticks_max, std::size_t y_ticks_
   };
   for (const Series& series : chart.series) {
     cover(series.points);
-    cover(series.raw);
+    if (with_raw) cover(series.raw);
   }
   return {.x = make_axis(low.x, high.x, chart.x_scale, x_ticks_max),
           .y = make_axis(low.y, high.y, chart.y_scale, y_ticks_max)};

@@ -49,12 +49,13 @@ struct Chart {
   Scale y_scale = Scale::linear;
 };
 
-/// The axes that show every point of `chart`, which must have one.
+/// The axes that show every point of `chart`, which must have one; `with_raw`: those before
+/// smoothing too.
 struct Axes {
   Axis x = {};
   Axis y = {};
 };
-Axes make_axes(const Chart& chart, std::size_t x_ticks_max, std::size_t y_ticks_max);
+Axes make_axes(const Chart& chart, std::size_t x_ticks_max, std::size_t y_ticks_max, bool with_raw);
 
 /// A copy that looks the same when drawn `columns` wide: of the points that fall into one column
 /// the first, the lowest, the highest and the last stay. `points` ascend in x.

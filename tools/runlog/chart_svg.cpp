@@ -130,7 +130,7 @@ void add_legend(std::string& out, const Chart& chart, const Box& box) {
 std::string draw_svg(const Chart& chart, int width_px, int height_px) {
   const auto y_ticks_max = static_cast<std::size_t>(std::max(height_px / 60, 2));
   const auto x_ticks_max = static_cast<std::size_t>(std::max(width_px / 110, 2));
-  const Axes axes = make_axes(chart, x_ticks_max, y_ticks_max);
+  const Axes axes = make_axes(chart, x_ticks_max, y_ticks_max, true);
   std::size_t label_columns = 1;
   for (const Tick& tick : axes.y.ticks) label_columns = std::max(label_columns, tick.label.size());
   Box box = {.left = static_cast<double>(label_columns) * kDigit_px + 20, .top = kTop};

@@ -213,7 +213,7 @@ std::string draw_terminal(const Chart& chart, int columns, int lines, bool with_
   const bool with_marks = !with_color && chart.series.size() > 1;
   const int plot_lines = std::max(lines - kFrame_lines, kPlot_lines_min);
   Axes axes = make_axes(chart, static_cast<std::size_t>(std::max(columns / 12, 2)),
-                        static_cast<std::size_t>(std::max(plot_lines / 3, 2)));
+                        static_cast<std::size_t>(std::max(plot_lines / 3, 2)), false);
   std::size_t margin = 1;
   for (const Tick& tick : axes.y.ticks) margin = std::max(margin, tick.label.size() + 1);
   const Size plot = {.columns = std::max(columns - static_cast<int>(margin) - 1, 10),
