@@ -28,7 +28,7 @@ struct RecoverOptions {
   /// then; what only its owner can mend (permissions, a missing bucket) is told at once.
   std::chrono::milliseconds timeout = std::chrono::minutes(10);
   bool retries = true;  ///< false: ask each store once; for who calls again soon
-  /// Told why a store is waited for: once per store and reason.
+  /// Told, once per store, why it is waited for.
   std::function<void(const std::string& message)> on_wait = {};
   std::string torchelastic_error_file = {};  ///< read for the reason of a crash, if set
 };

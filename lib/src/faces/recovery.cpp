@@ -117,6 +117,7 @@ class Recovery {
     RecoverOutcome outcome = {};
     std::string store = {};
     bool was_packed = false;
+    bool has_meta = false;  // in the store
   };
   struct StoreState {
     Clock::time_point due = {};
@@ -138,6 +139,7 @@ class Recovery {
     // same.
     const bool asks = Clock::now() >= store.due;
     adopt_.upload.deadline = asks ? deadline_ : Clock::time_point::min();
+    adopt_.upload.has_meta = job.has_meta;
     UploadOutcome upload;
     RecoverOutcome now = adopt_journal(job.outcome.journal.path, adopt_, &upload);
     const std::uint64_t packs = job.outcome.packs_shipped + now.packs_shipped;
@@ -153,6 +155,7 @@ class Recovery {
     }
     job.outcome.packs_shipped = packs;
     job.outcome.bytes_shipped = bytes;
+    job.has_meta = job.has_meta || upload.has_meta;
     if (asks) learn(job.store, store, upload);
     // Where nothing waits for the store, the journal waits for another reason, and says so itself.
     if (!asks && upload.waiting != 0 && job.outcome.verdict == RecoverOutcome::Verdict::waiting) {
@@ -174,7 +177,7 @@ class Recovery {
     store.trouble = upload.error.message;
     store.due = Clock::now() + upload.not_before + backoff(++store.failures);
     if (upload.needs_owner || !can_wait_for(url) || !options_.on_wait) return;
-    if (told_.insert(store.trouble).second) options_.on_wait(store.trouble);
+    if (told_.insert(url).second) options_.on_wait(store.trouble);
   }
 
   void deliver(Job& job) {
@@ -201,7 +204,7 @@ class Recovery {
   AdoptOptions adopt_;
   StoreSet stores_;
   std::map<std::string, StoreState> stores_state_;  // by URL
-  std::set<std::string> told_;
+  std::set<std::string> told_;                      // URLs
   std::vector<Job> waiting_;
   Limit limit_;  // last: its threads use what is above
 };

@@ -177,7 +177,9 @@ PutAnswer CloudStore::confirm(const std::string& name, const PutContent& content
 // same journal, or by somebody else's bytes.
 PutAnswer CloudStore::compare(const std::string& name, const PutContent& content,
                               bool was_refused) {
-  CloudAnswer there = head_once(name);
+  // Patiently: a server that takes two requests a second would take the PUT and refuse this one,
+  // again and again.
+  CloudAnswer there = send_patiently({.method = "HEAD", .name = name}, 64u << 10);
   if (is_forbidden(there)) {
     return note(
         "it has objects of our names, but these credentials may not look at them; they are taken "
