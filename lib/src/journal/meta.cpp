@@ -123,7 +123,11 @@ std::string without_secrets(std::string_view url) {
     const std::size_t end = std::min(rest.find('&'), rest.size());
     const std::string_view pair = rest.substr(0, end);
     const std::string_view key = pair.substr(0, std::min(pair.find('='), pair.size()));
-    const bool is_plain = pair.find('@') == std::string_view::npos;  // no user:password@ in a value
+    // A value that is a URL could hold user:password@ or a query of its own, encoded or not.
+    const bool is_plain = pair.find_first_of("@?") == std::string_view::npos &&
+                          pair.find("%40") == std::string_view::npos &&
+                          pair.find("%3f") == std::string_view::npos &&
+                          pair.find("%3F") == std::string_view::npos;
     if (is_plain && (key == "region" || key == "endpoint" || key == "profile")) {
       kept += (kept.empty() ? '?' : '&');
       kept += pair;
