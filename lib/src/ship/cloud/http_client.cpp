@@ -340,7 +340,8 @@ class Transfer {
     long status = 0;
     ::curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
     response_.status = static_cast<int>(status);
-    if (code == CURLE_OK && status >= 200) return std::move(response_);
+    // libcurl takes a head that breaks off for a whole one.
+    if (code == CURLE_OK && status >= 200 && head_is_complete_) return std::move(response_);
     if (stop_ == Stop::cut) return std::move(response_);
     switch (stop_) {
       case Stop::interrupted:
@@ -377,8 +378,9 @@ class Transfer {
       case CURLE_SSL_ISSUER_ERROR:
       case CURLE_SSL_INVALIDCERTSTATUS:
         return HttpFailure::Kind::untrusted;
+      case CURLE_UNSUPPORTED_PROTOCOL:  // also the code for an answer that is not HTTP
+        return was_sent() ? HttpFailure::Kind::ambiguous : HttpFailure::Kind::local;
       case CURLE_URL_MALFORMAT:
-      case CURLE_UNSUPPORTED_PROTOCOL:
       case CURLE_LOGIN_DENIED:  // a user name in the URL
       case CURLE_FAILED_INIT:
       case CURLE_OUT_OF_MEMORY:
@@ -389,7 +391,7 @@ class Transfer {
   }
 
   [[nodiscard]] std::string reason_of(CURLcode code) const {
-    if (code == CURLE_OK) return "the answer is not HTTP";
+    if (code == CURLE_OK) return "the answer breaks off, or is not HTTP";
     // libcurl's texts for these tell milliseconds; one that stays the same can be told once.
     if (code == CURLE_OPERATION_TIMEDOUT) return "timed out while connecting";
     if (code == CURLE_COULDNT_CONNECT) {

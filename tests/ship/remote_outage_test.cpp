@@ -1,0 +1,251 @@
+// Runs and recoveries against a store that is busy, closed, wrong or silent: nothing is lost,
+// nobody waits in vain, and the reason is told.
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+
+#include "runlog/runlog.hpp"
+#include "support/catch.hpp"
+#include "support/endpoint.hpp"
+#include "support/process.hpp"
+#include "support/scripted_server.hpp"
+
+using namespace std::chrono_literals;
+using test::http_answer;
+using test::ScriptedServer;
+using Then = ScriptedServer::Answer::Then;
+using Verdict = runlog::RecoverOutcome::Verdict;
+
+namespace {
+
+std::map<std::string, std::string> variables() {
+  return {{"AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"},
+          {"AWS_SECRET_ACCESS_KEY", "SECRETEXAMPLE"},
+          {"AWS_SESSION_TOKEN", ""},
+          {"AWS_PROFILE", ""},
+          {"AWS_CONFIG_FILE", "/nonexistent/aws"},
+          {"AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/aws"},
+          {"AWS_ENDPOINT_URL", ""},
+          {"AWS_ENDPOINT_URL_S3", ""}};
+}
+
+// As much of S3 as a writer sees, behind answers that are given first.
+class Bucket {
+ public:
+  explicit Bucket(std::vector<ScriptedServer::Answer> first = {})
+      : environment_(variables()),
+        first_(std::move(first)),
+        server_([this](const ScriptedServer::Request& request) { return answer(request); }) {}
+
+  [[nodiscard]] std::string url() const {
+    return "s3://bucket/p?region=r&endpoint=" + server_.url();
+  }
+  /// From now on every request gets this.
+  void close(ScriptedServer::Answer answer) {
+    const std::lock_guard lock(mutex_);
+    closed_ = std::move(answer);
+  }
+  void reopen() {
+    const std::lock_guard lock(mutex_);
+    closed_.reset();
+  }
+  [[nodiscard]] std::size_t count(const std::string& part) const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(std::count_if(
+        objects_.begin(), objects_.end(),
+        [&](const auto& object) { return object.first.find(part) != std::string::npos; }));
+  }
+  /// PUTs that were refused because the name was taken.
+  [[nodiscard]] int taken() const {
+    const std::lock_guard lock(mutex_);
+    return taken_;
+  }
+  ScriptedServer& server() { return server_; }
+
+ private:
+  ScriptedServer::Answer answer(const ScriptedServer::Request& request) {
+    const std::lock_guard lock(mutex_);
+    if (asked_ < first_.size()) return first_[asked_++];
+    if (closed_) return *closed_;
+    const auto known = objects_.find(request.target);
+    if (request.method == "HEAD") {
+      if (known == objects_.end()) return {"HTTP/1.1 404 Not Found\r\n\r\n", Then::close};
+      return {"HTTP/1.1 200 OK\r\nContent-Length: " + known->second.first +
+              "\r\nx-amz-meta-runlog-sha256: " + known->second.second + "\r\n\r\n"};
+    }
+    if (known != objects_.end()) {
+      ++taken_;
+      return {http_answer(412)};
+    }
+    objects_[request.target] = {request.header("content-length"),
+                                request.header("x-amz-content-sha256")};
+    return {http_answer(200, "ETag: \"x\"\r\n")};
+  }
+
+  test::ScopedEnvironment environment_;
+  const std::vector<ScriptedServer::Answer> first_;
+  mutable std::mutex mutex_;
+  std::size_t asked_ = 0;                                               // guarded by mutex_
+  std::optional<ScriptedServer::Answer> closed_;                        // guarded by mutex_
+  std::map<std::string, std::pair<std::string, std::string>> objects_;  // guarded by mutex_
+  int taken_ = 0;                                                       // guarded by mutex_
+  ScriptedServer server_;
+};
+
+runlog::Options options(const test::TemporaryDirectory& directory, const std::string& store) {
+  runlog::Options all;
+  all.root = directory / "runs";
+  all.run_id = "r";
+  all.store = store;
+  all.finish_deadline = 30s;
+  all.on_error = [](const runlog::Error&) {};
+  return all;
+}
+
+runlog::Run start(runlog::Options given) {
+  auto run = runlog::start_logging(std::move(given));
+  INFO((run ? "" : run.error().message));
+  REQUIRE(run);
+  return *run;
+}
+
+// A journal with something to ship, left by a run whose store was closed to it.
+void leave_journal(const test::TemporaryDirectory& directory, Bucket& bucket) {
+  bucket.close({http_answer(403)});
+  auto run = start(options(directory, bucket.url()));
+  run.log("loss", 1.0, 1);
+  run.complete();
+  bucket.reopen();
+}
+
+}  // namespace
+
+TEST_CASE("a run ships to a store that is busy at first, each object once") {
+  Bucket bucket({{http_answer(503)}, {"", Then::reset}, {http_answer(500)}});
+  const test::TemporaryDirectory directory;
+  auto run = start(options(directory, bucket.url()));
+  for (int step = 0; step < 1000; ++step) run.log("loss", 1.0, step);
+  CHECK(run.wait_until(runlog::Stage::Shipped, 60s) == runlog::Wait::Done);
+  run.complete();
+  CHECK(bucket.count(".parquet") >= 1);
+  CHECK(bucket.count("end.json") == 1);
+  CHECK(bucket.taken() == 0);
+  CHECK(run.stats().ship_retries >= 2);  // after the reset libcurl may ask again by itself
+  CHECK(run.stats().packs_waiting == 0);
+}
+
+TEST_CASE("a store that is there but wrong is told at once and costs the end no time") {
+  Bucket bucket;
+  bucket.close({http_answer(404, "", "<Error><Code>NoSuchBucket</Code></Error>")});
+  const test::TemporaryDirectory directory;
+  auto given = options(directory, bucket.url());
+  given.finish_deadline = 10min;  // the test's own limit is shorter
+  auto run = start(given);
+  run.log("loss", 1.0, 1);
+  CHECK(run.wait_until(runlog::Stage::Shipped, 10min) == runlog::Wait::Failed);
+  CHECK(run.stats().last_error.find("create bucket bucket") != std::string::npos);
+  CHECK(run.stats().last_error.find("SECRETEXAMPLE") == std::string::npos);
+  run.complete();
+
+  // What the owner mends in the meantime, recovery finds mended.
+  bucket.reopen();
+  const auto outcomes = runlog::recover(directory / "runs", {.store = bucket.url()});
+  REQUIRE(outcomes);
+  REQUIRE(outcomes->size() == 1);
+  CHECK(outcomes->front().verdict == Verdict::shipped);
+  CHECK(bucket.count(".parquet") >= 1);
+}
+
+TEST_CASE("the same trouble is told once, not at each retry") {
+  Bucket bucket;
+  bucket.close({http_answer(503)});
+  const test::TemporaryDirectory directory;
+  auto given = options(directory, bucket.url());
+  std::mutex mutex;
+  int told = 0;
+  given.on_error = [&](const runlog::Error&) {
+    const std::lock_guard lock(mutex);
+    ++told;
+  };
+  given.finish_deadline = 1ms;
+  auto run = start(given);
+  run.log("loss", 1.0, 1);
+  while (run.stats().ship_retries < 3) (void)run.wait_until(runlog::Stage::Shipped, 100ms);
+  run.complete();
+  const std::lock_guard lock(mutex);
+  CHECK(told == 1);
+}
+
+TEST_CASE("a run ends although its store has taken the request and never answers") {
+  Bucket bucket;
+  bucket.close({"", Then::hang});
+  const test::TemporaryDirectory directory;
+  auto given = options(directory, bucket.url());
+  given.finish_deadline = 200ms;
+  {
+    auto run = start(given);
+    run.log("loss", 1.0, 1);
+    CHECK(run.wait_until(runlog::Stage::Shipped, 100ms) == runlog::Wait::Timeout);
+    bucket.server().wait_for_hang();
+    run.complete();
+  }
+  bucket.reopen();
+  const auto outcomes = runlog::recover(directory / "runs", {});
+  REQUIRE(outcomes);
+  CHECK(outcomes->front().verdict == Verdict::shipped);
+}
+
+TEST_CASE("recover waits for a store that asks it to, and says why") {
+  Bucket bucket;
+  const test::TemporaryDirectory directory;
+  leave_journal(directory, bucket);
+  Bucket busy({{http_answer(503, "Retry-After: 1\r\n")}, {http_answer(429, "Retry-After: 1\r\n")}});
+  std::vector<std::string> waits;
+  runlog::RecoverOptions how{.store = busy.url()};
+  how.on_wait = [&](const std::string& message) { waits.push_back(message); };
+  const auto outcomes = runlog::recover(directory / "runs", how);
+  REQUIRE(outcomes);
+  REQUIRE(outcomes->size() == 1);
+  CHECK(outcomes->front().verdict == Verdict::shipped);
+  CHECK(outcomes->front().packs_shipped >= 1);
+  REQUIRE(waits.size() == 1);
+  CHECK(waits.front().find("503") != std::string::npos);
+}
+
+TEST_CASE("recover gives up at its timeout, and at once where only the owner can help") {
+  Bucket bucket;
+  const test::TemporaryDirectory directory;
+  leave_journal(directory, bucket);
+  bucket.close({"", Then::hang});
+  auto outcomes = runlog::recover(directory / "runs", {.store = bucket.url(), .timeout = 300ms});
+  REQUIRE(outcomes);
+  CHECK(outcomes->front().verdict == Verdict::waiting);
+  bucket.close({http_answer(403)});
+  outcomes = runlog::recover(directory / "runs", {.store = bucket.url(), .timeout = 10min});
+  REQUIRE(outcomes);
+  CHECK(outcomes->front().verdict == Verdict::waiting);
+  CHECK(outcomes->front().message.find("s3:PutObject") != std::string::npos);
+  bucket.reopen();
+  outcomes = runlog::recover(directory / "runs", {.store = bucket.url()});
+  REQUIRE(outcomes);
+  CHECK(outcomes->front().verdict == Verdict::shipped);
+}
+
+TEST_CASE("recover that is stopped leaves a silent store at once") {
+  Bucket bucket;
+  const test::TemporaryDirectory directory;
+  leave_journal(directory, bucket);
+  Bucket silent;
+  silent.close({"", Then::hang});
+  std::stop_source stop;
+  std::thread stopper([&] {
+    silent.server().wait_for_hang();
+    stop.request_stop();
+  });
+  const auto outcomes = runlog::recover(
+      directory / "runs", {.store = silent.url(), .timeout = 10min}, {}, stop.get_token());
+  stopper.join();
+  REQUIRE(outcomes);
+  CHECK(outcomes->front().verdict == Verdict::waiting);
+}

@@ -1,0 +1,329 @@
+// The HTTP client against peers that misbehave: every wait ends, every answer is bounded, and what
+// a failure allows to conclude is said.
+#include "ship/cloud/http_client.hpp"
+
+#include <dlfcn.h>
+#include <netdb.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include "base/bytes.hpp"
+#include "support/catch.hpp"
+#include "support/endpoint.hpp"
+#include "support/process.hpp"
+#include "support/scripted_server.hpp"
+
+using namespace runlog;
+using namespace std::chrono_literals;
+using test::http_answer;
+using test::ScriptedServer;
+using Then = ScriptedServer::Answer::Then;
+using Kind = HttpFailure::Kind;
+
+namespace {
+
+// The name server that does not answer: libcurl's resolver thread ends up here, because the
+// program's symbols go before the C library's. It leaks one blocked thread, as the real one would.
+constexpr const char* kSilent_host = "silent.runlog.test";
+std::atomic<bool> is_resolving = false;
+
+HttpAnswer get(const std::string& url, std::chrono::milliseconds timeout = 10s) {
+  HttpClient client;
+  return client.send({.url = url, .timeout = timeout});
+}
+
+}  // namespace
+
+extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints,
+                           addrinfo** result) {
+  if (node != nullptr && std::strcmp(node, kSilent_host) == 0) {
+    is_resolving = true;
+    is_resolving.notify_all();
+    for (;;) ::pause();
+  }
+  using Function = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
+  static const auto original = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+  return original(node, service, hints, result);
+}
+
+TEST_CASE("an answer arrives as it was sent") {
+  ScriptedServer server([](const ScriptedServer::Request& request) {
+    return ScriptedServer::Answer{http_answer(200, "X-A:  b \r\nx-a: c\r\n", request.target)};
+  });
+  const auto answer = get(server.url() + "/a/../b%2F?q=1");
+  REQUIRE(answer);
+  CHECK(answer->status == 200);
+  CHECK(answer->header("x-a") == "b");
+  CHECK(answer->header("x-b").empty());
+  CHECK(answer->body == "/a/../b%2F?q=1");
+  const auto seen = server.requests().at(0);
+  CHECK(seen.headers.count("expect") == 0);
+  CHECK(seen.headers.count("content-type") == 0);
+}
+
+TEST_CASE("a file is sent whole, from its beginning, and the connection is used again") {
+  ScriptedServer server(
+      [](const ScriptedServer::Request&) { return ScriptedServer::Answer{http_answer(201)}; });
+  const test::TemporaryDirectory directory;
+  std::string content(3 << 20, '\0');
+  for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 31 >> 3);
+  std::ofstream(directory / "f") << content;
+  HttpClient client;
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = client.send({.method = "PUT",
+                                     .url = server.url() + "/f",
+                                     .body_file = directory / "f",
+                                     .body_file_bytes = content.size()});
+    REQUIRE(answer);
+    CHECK(server.requests().back().body == content);
+  }
+  CHECK(server.connections() == 1);
+  const std::string body = "body";
+  REQUIRE(client.send({.method = "POST", .url = server.url(), .body = as_bytes(body)}));
+  CHECK(server.requests().back().body == "body");
+  REQUIRE(client.send({.method = "PUT", .url = server.url()}));
+  CHECK(server.requests().back().header("content-length") == "0");
+}
+
+TEST_CASE("a body's file that is missing or becomes shorter is our trouble, not the server's") {
+  ScriptedServer server(
+      [](const ScriptedServer::Request&) { return ScriptedServer::Answer{http_answer(200)}; });
+  const test::TemporaryDirectory directory;
+  std::ofstream(directory / "f") << "short";
+  for (const char* name : {"f", "absent"}) {
+    const auto answer = HttpClient().send({.method = "PUT",
+                                           .url = server.url(),
+                                           .body_file = directory / name,
+                                           .body_file_bytes = 1000});
+    REQUIRE_FALSE(answer);
+    CHECK(answer.failure().kind == Kind::local);
+    CHECK(answer.failure().error.message.find((directory / name).native()) != std::string::npos);
+  }
+}
+
+TEST_CASE("nonsense, silence, half an answer and an end without one are ambiguous") {
+  const ScriptedServer::Answer answers[] = {
+      {"garbage\r\n\r\n", Then::close},
+      {"", Then::close},
+      {"", Then::reset},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", Then::close},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", Then::reset},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Then::close},
+      {"HTTP/1.1 200 OK\r\nContent-Le", Then::close},
+      {"HTTP/1.1 100 Continue\r\n\r\n", Then::close},
+      {"", Then::hang},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", Then::hang},
+  };
+  for (const auto& answer : answers) {
+    INFO(answer.bytes << " then " << static_cast<int>(answer.then));
+    ScriptedServer server([&](const ScriptedServer::Request&) { return answer; });
+    const auto got = get(server.url() + "/x?secret", 200ms);
+    REQUIRE_FALSE(got);
+    CHECK(got.failure().kind == Kind::ambiguous);
+    CHECK(got.failure().error.code == Errc::unavailable);
+    CHECK(got.failure().error.message.find("GET " + server.url() + "/x: ") == 0);
+  }
+}
+
+TEST_CASE("an answer without end is cut off, in its head and in its body") {
+  ScriptedServer head([](const ScriptedServer::Request&) {
+    return ScriptedServer::Answer{"HTTP/1.1 200 OK\r\nX: ", Then::repeat_for_ever};
+  });
+  CHECK_FALSE(get(head.url()));
+  ScriptedServer lines([](const ScriptedServer::Request&) {
+    std::string many = "HTTP/1.1 200 OK\r\n";
+    for (int i = 0; i < 20'000; ++i) many += "X: 1\r\n";
+    return ScriptedServer::Answer{many, Then::hang};
+  });
+  const auto of_lines = get(lines.url());
+  REQUIRE_FALSE(of_lines);
+  CHECK(of_lines.failure().kind == Kind::too_large);
+  ScriptedServer body([](const ScriptedServer::Request&) {
+    return ScriptedServer::Answer{"HTTP/1.1 200 OK\r\n\r\n", Then::repeat_for_ever};
+  });
+  const auto of_body = get(body.url());
+  REQUIRE_FALSE(of_body);
+  CHECK(of_body.failure().kind == Kind::too_large);
+  CHECK(of_body.failure().error.code == Errc::too_large);
+}
+
+TEST_CASE("of a refusal the status counts, however long its page") {
+  ScriptedServer server([](const ScriptedServer::Request&) {
+    return ScriptedServer::Answer{"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n\r\n",
+                                  Then::repeat_for_ever};
+  });
+  const auto answer = get(server.url());
+  REQUIRE(answer);
+  CHECK(answer->status == 503);
+  CHECK(answer->header("retry-after") == "7");
+  CHECK(answer->body.size() <= 64u << 10);
+}
+
+TEST_CASE("a refusal before the body is through is heard") {
+  ScriptedServer server([](const ScriptedServer::Request&) {
+    return ScriptedServer::Answer{http_answer(413, "Connection: close\r\n", "too much"), Then::hang,
+                                  false};
+  });
+  const test::TemporaryDirectory directory;
+  std::ofstream(directory / "f") << std::string(16 << 20, 'x');
+  const auto answer = HttpClient().send({.method = "PUT",
+                                         .url = server.url(),
+                                         .body_file = directory / "f",
+                                         .body_file_bytes = 16 << 20});
+  REQUIRE(answer);
+  CHECK(answer->status == 413);
+}
+
+TEST_CASE("redirects are not followed, and other protocols not spoken") {
+  ScriptedServer other(
+      [](const ScriptedServer::Request&) { return ScriptedServer::Answer{http_answer(200)}; });
+  ScriptedServer server([&](const ScriptedServer::Request&) {
+    return ScriptedServer::Answer{http_answer(307, "Location: " + other.url() + "\r\n")};
+  });
+  const auto answer = get(server.url());
+  REQUIRE(answer);
+  CHECK(answer->status == 307);
+  CHECK(other.requests().empty());
+  for (const char* url :
+       {"file:///etc/passwd", "ftp://127.0.0.1/", "nonsense://x", "http://u@127.0.0.1/"}) {
+    const auto refused = get(url);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.failure().kind == Kind::local);
+  }
+}
+
+TEST_CASE("a sink's error ends the request and comes back") {
+  ScriptedServer server([](const ScriptedServer::Request&) {
+    return ScriptedServer::Answer{http_answer(200, "X: y\r\n", "body")};
+  });
+  const auto answer = HttpClient().send(
+      {.url = server.url(),
+       .sink = [](const HttpResponse& head, std::span<const std::byte> bytes) -> Result<void> {
+         CHECK(head.status == 200);
+         CHECK(head.header("x") == "y");
+         return Error{Errc::no_space, 0, std::string(as_text(bytes))};
+       }});
+  REQUIRE_FALSE(answer);
+  CHECK(answer.failure().kind == Kind::sink);
+  CHECK(answer.failure().error.message == "body");
+}
+
+TEST_CASE("a header with a line break in it is not sent") {
+  ScriptedServer server(
+      [](const ScriptedServer::Request&) { return ScriptedServer::Answer{http_answer(200)}; });
+  for (const std::string& value :
+       {std::string("a\r\nb: c"), std::string("a\nb"), std::string("a\0b", 3)}) {
+    const auto answer =
+        HttpClient().send({.url = server.url(), .headers = {{"authorization", value}}});
+    REQUIRE_FALSE(answer);
+    CHECK(answer.failure().kind == Kind::local);
+    CHECK(answer.failure().error.message.find("b: c") == std::string::npos);
+  }
+  CHECK(server.requests().empty());
+}
+
+TEST_CASE("nobody there, and a file of CAs that is none, are told apart") {
+  std::string url;
+  {
+    ScriptedServer gone([](const ScriptedServer::Request&) { return ScriptedServer::Answer{}; });
+    url = gone.url();
+  }
+  const auto refused = get(url);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.failure().kind == Kind::not_sent);
+  CHECK(refused.failure().error.message.find("Connection refused") != std::string::npos);
+  ScriptedServer server(
+      [](const ScriptedServer::Request&) { return ScriptedServer::Answer{http_answer(200)}; });
+  const auto untrusted = HttpClient({.ca_bundle = "/nonexistent/ca.pem"})
+                             .send({.url = "https" + server.url().substr(4)});
+  REQUIRE_FALSE(untrusted);
+  CHECK(untrusted.failure().kind == Kind::untrusted);
+  CHECK(untrusted.failure().error.message.find("/nonexistent/ca.pem") != std::string::npos);
+}
+
+TEST_CASE("a proxy is not asked for this machine's own services") {
+  const std::map<std::string, std::string> proxy = {{"http_proxy", "http://127.0.0.1:1"},
+                                                    {"no_proxy", ""}};
+  const test::ScopedEnvironment environment(proxy);
+  ScriptedServer server(
+      [](const ScriptedServer::Request&) { return ScriptedServer::Answer{http_answer(200)}; });
+  CHECK(get(server.url()));
+  const auto other = get("http://192.0.2.1/");
+  REQUIRE_FALSE(other);
+  CHECK(other.failure().kind == Kind::not_sent);
+  HttpClient client;
+  const auto metadata = client.send({.url = "http://silent.invalid/", .use_proxy = false});
+  REQUIRE_FALSE(metadata);
+  CHECK(metadata.failure().error.message.find("127.0.0.1") == std::string::npos);
+}
+
+TEST_CASE("interrupt ends a request that waits for its answer, and those that follow") {
+  ScriptedServer server([](const ScriptedServer::Request&) {
+    return ScriptedServer::Answer{"", Then::hang};
+  });
+  HttpClient client;
+  auto answer = std::async(std::launch::async,
+                           [&] { return client.send({.url = server.url(), .timeout = 10min}); });
+  server.wait_for_hang();
+  client.interrupt();
+  const auto got = answer.get();
+  REQUIRE_FALSE(got);
+  CHECK(got.failure().kind == Kind::interrupted);
+  const auto later = client.send({.url = server.url()});
+  REQUIRE_FALSE(later);
+  CHECK(later.failure().kind == Kind::interrupted);
+  CHECK(server.requests().size() == 1);
+}
+
+TEST_CASE("interrupt ends a request whose name server does not answer") {
+  auto client = std::make_unique<HttpClient>();
+  const std::string url = std::string("http://") + kSilent_host + "/";
+  auto answer = std::async(std::launch::async, [&] {
+    return client->send(
+        {.url = url, .use_proxy = false, .connect_timeout = 10min, .timeout = 10min});
+  });
+  is_resolving.wait(false);
+  client->interrupt();
+  const auto got = answer.get();
+  REQUIRE_FALSE(got);
+  CHECK(got.failure().kind == Kind::interrupted);
+  client.reset();  // nor does the end wait for the resolver
+}
+
+TEST_CASE("a name server that does not answer is given up at the connect timeout") {
+  HttpClient client;
+  const auto got = client.send({.url = std::string("http://") + kSilent_host + "/",
+                                .use_proxy = false,
+                                .connect_timeout = 100ms});
+  REQUIRE_FALSE(got);
+  CHECK(got.failure().kind == Kind::not_sent);
+}
+
+TEST_CASE("a forked child neither uses nor closes its parent's connection") {
+  ScriptedServer server([](const ScriptedServer::Request& request) {
+    return ScriptedServer::Answer{http_answer(200, "", request.target)};
+  });
+  auto client = std::make_unique<HttpClient>();
+  REQUIRE(client->send({.url = server.url() + "/parent"}));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto answer = client->send({.url = server.url() + "/child"});
+    const bool is_good = answer && answer->body == "/child";
+    client.reset();
+    ::_exit(is_good ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(server.connections() == 2);
+  const auto answer = client->send({.url = server.url() + "/again"});
+  REQUIRE(answer);
+  CHECK(answer->body == "/again");
+  CHECK(server.connections() == 2);
+}
