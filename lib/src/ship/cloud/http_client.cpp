@@ -1,9 +1,7 @@
 #include "ship/cloud/http_client.hpp"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -17,8 +15,10 @@
 
 #include "platform/crash_point.hpp"
 #include "platform/file_system.hpp"
+#include "platform/no_sigpipe.hpp"
 #include "platform/process.hpp"
 #include "runlog/version.hpp"
+#include "ship/cloud/http_text.hpp"
 
 namespace runlog {
 namespace {
@@ -46,79 +46,6 @@ std::string find_ca_bundle() {
     if (auto path = environment(name)) return *path;
   return {};
 }
-
-// What follows "scheme://" up to the path.
-std::string_view authority_of(std::string_view url) noexcept {
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return {};
-  url.remove_prefix(scheme + 3);
-  return url.substr(0, std::min(url.find_first_of("/?#"), url.size()));
-}
-
-bool is_loopback(std::string_view url) noexcept {
-  std::string_view host = authority_of(url);
-  if (host.find('@') != std::string_view::npos) return false;
-  if (host.starts_with("[::1]")) {
-    host.remove_prefix(5);
-    return host.empty() || host.starts_with(':');
-  }
-  host = host.substr(0, std::min(host.find(':'), host.size()));
-  if (host == "localhost") return true;
-  std::array<char, INET_ADDRSTRLEN> text{};
-  if (host.size() >= text.size()) return false;
-  std::copy(host.begin(), host.end(), text.begin());
-  in_addr address{};
-  return ::inet_pton(AF_INET, text.data(), &address) == 1 &&
-         (ntohl(address.s_addr) >> 24) == IN_LOOPBACKNET;
-}
-
-// For messages: queries hold signatures, user information holds passwords.
-std::string without_query(std::string_view url) {
-  std::string out(url.substr(0, std::min(url.find_first_of("?#"), url.size())));
-  const std::string_view authority = authority_of(out);
-  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
-    out.erase(static_cast<std::size_t>(authority.data() - out.data()), at + 1);
-  }
-  return out;
-}
-
-std::string_view trim(std::string_view text) noexcept {
-  while (!text.empty() && std::string_view(" \t\r\n").find(text.front()) != std::string_view::npos)
-    text.remove_prefix(1);
-  while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != std::string_view::npos)
-    text.remove_suffix(1);
-  return text;
-}
-
-bool has_line_break(std::string_view text) noexcept {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
-}
-
-// With CURLOPT_NOSIGNAL libcurl leaves SIGPIPE alone, and its manual promises no more than an
-// effort not to raise it. The process belongs to the user: block it here, and eat what came.
-class NoSigpipe {
- public:
-  NoSigpipe() noexcept {
-    sigset_t pending;
-    ::sigpending(&pending);
-    was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
-    ::sigemptyset(&sigpipe_);
-    ::sigaddset(&sigpipe_, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
-  }
-  ~NoSigpipe() {
-    const timespec now{};
-    if (!was_pending_) (void)::sigtimedwait(&sigpipe_, nullptr, &now);
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  NoSigpipe(const NoSigpipe&) = delete;
-  NoSigpipe& operator=(const NoSigpipe&) = delete;
-
- private:
-  sigset_t sigpipe_ = {};
-  sigset_t before_ = {};
-  bool was_pending_ = false;
-};
 
 class HeaderLines {
  public:
@@ -527,13 +454,6 @@ class Transfer {
 
 }  // namespace
 
-std::string_view HttpResponse::header(std::string_view name) const noexcept {
-  for (const auto& [key, value] : headers) {
-    if (key == name) return value;
-  }
-  return {};
-}
-
 HttpClient::HttpClient(Settings settings) : state_(std::make_unique<State>()) {
   initialize_curl();
   state_->ca_bundle = settings.ca_bundle.empty() ? find_ca_bundle() : settings.ca_bundle;
@@ -544,6 +464,8 @@ HttpClient::~HttpClient() {
 }
 
 HttpAnswer HttpClient::send(const HttpRequest& request) {
+  // With CURLOPT_NOSIGNAL libcurl leaves SIGPIPE alone, and its manual promises no more than an
+  // effort not to raise it.
   const NoSigpipe no_sigpipe;
   Transfer transfer(request, state_->ca_bundle);
   return transfer.run(state_->own_multi(), state_->is_interrupted);
@@ -553,10 +475,6 @@ void HttpClient::interrupt() noexcept {
   state_->is_interrupted.store(true, std::memory_order_release);
   const std::lock_guard lock(state_->mutex);
   if (state_->multi != nullptr && state_->owner == ::getpid()) ::curl_multi_wakeup(state_->multi);
-}
-
-bool may_carry_secrets(std::string_view url) noexcept {
-  return url.starts_with("https://") || (url.starts_with("http://") && is_loopback(url));
 }
 
 }  // namespace runlog
