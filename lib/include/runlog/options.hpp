@@ -61,7 +61,10 @@ struct Options {
   std::optional<std::int64_t> rank = {};
   std::optional<std::int64_t> world = {};  ///< RUNLOG_WORLD, WORLD_SIZE, SLURM_NTASKS, …_SIZE
   std::optional<std::int64_t> local_rank = {};  ///< RUNLOG_LOCAL_RANK, LOCAL_RANK, SLURM_LOCALID, …
-  /// RUNLOG_STORE: where packs go. file:///absolute/path or a plain path. Empty: stay local.
+  /// RUNLOG_STORE: where packs go. A path or file:///absolute/path; s3://bucket/prefix, with
+  /// ?region=, endpoint=, profile=; azblob://account/container/prefix; gs://bucket/prefix;
+  /// https:// and davs:// for servers that take PUT. Empty: stay local. Credentials are found as
+  /// each cloud's tools find them (docs/clouds.md); starting does not talk to the store.
   std::string store = {};
 
   std::optional<Sync> sync = {};  ///< RUNLOG_SYNC; default interval
