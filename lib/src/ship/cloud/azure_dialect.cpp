@@ -31,6 +31,8 @@ constexpr Code kCodes[] = {
     {"ContainerBeingDeleted", Meaning::again},
     {"AuthenticationFailed", Meaning::stale},
     {"InvalidAuthenticationInfo", Meaning::stale},
+    // The service: this network is shut out. Azurite: the key or SAS is wrong or expired.
+    {"AuthorizationFailure", Meaning::stale},
     {"Md5Mismatch", Meaning::again},
     {"ServerBusy", Meaning::again},
     {"OperationTimedOut", Meaning::again},
@@ -187,6 +189,9 @@ class AzureDialect final : public Dialect {
     if (reading.code == "ContainerNotFound" || reading.code == "ResourceNotFound" ||
         (call.is_bucket && answer.status == 404)) {
       return "create container " + url_.bucket + ", or correct the URL";
+    }
+    if (reading.code == "AuthorizationFailure") {
+      return keys + " are wrong, expired, or not allowed from this network";
     }
     if (reading.meaning == Meaning::stale) {
       return keys + " are wrong or expired, or this machine's clock is; renew them";

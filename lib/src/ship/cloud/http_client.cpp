@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
