@@ -28,7 +28,9 @@ struct StoreFaults {
   std::map<std::string, std::string> digests = {};  ///< what head says
   std::vector<runlog::ObjectInfo> invented = {};    ///< listed besides
   bool is_list_forbidden = false;
-  bool overwrites = false;  ///< put does not mind what is there
+  bool overwrites = false;     ///< put does not mind what is there
+  bool refuses_puts = false;   ///< not allowed
+  bool scrambles_all = false;  ///< every get gives other bytes
 };
 
 class ObservedStore final : public runlog::ObjectStore {
@@ -43,6 +45,10 @@ class ObservedStore final : public runlog::ObjectStore {
   std::size_t heads = 0;
 
   runlog::PutAnswer put(const std::string& name, const std::filesystem::path& file) override {
+    if (faults.refuses_puts) {
+      return {.verdict = runlog::PutAnswer::Verdict::retry,
+              .error = {runlog::Errc::read_only, 0, "PUT " + name + ": 403; ask its owner"}};
+    }
     if (faults.overwrites) std::filesystem::remove(directory_ / name);
     return inner_->put(name, file);
   }
@@ -88,7 +94,7 @@ class ObservedStore final : public runlog::ObjectStore {
     if (!done) return done;
     if (faults.talkative.contains(name)) bytes.resize(bytes.size() + 1000);
     if (faults.cut.contains(name)) bytes.resize(bytes.size() / 2);
-    if (faults.scrambled.contains(name)) {
+    if (faults.scrambles_all || faults.scrambled.contains(name)) {
       for (std::size_t at = 0; at < bytes.size(); at += 7) bytes[at] ^= std::byte{0x55};
     }
     got[name] += bytes.size();

@@ -192,7 +192,7 @@ int show_path(const std::string& path, bool all, Output& out, bool& is_first) {
     screen.show(info, digests[&info]);
   }
   out.flush();
-  if (reader->journals().empty()) say("runlog", path + ": no journals in it");
+  if (reader->journals().empty()) say("runlog", shown_path(path) + ": no journals in it");
   return warn_of_damage(path, reader->damage());
 }
 

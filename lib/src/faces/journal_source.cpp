@@ -47,6 +47,12 @@ Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& f
     if (auto taken = source->snapshot(files); !taken) return std::move(taken).error();
   }
   source->check_continuity(files);
+  const bool has_said_end = files.info.state == JournalState::complete ||
+                            files.info.state == JournalState::failed ||
+                            files.info.state == JournalState::cancelled;
+  if (files.is_finished_in_store && has_said_end && !since_ns) {
+    source->path_without_end_ = files.info.path.native();
+  }
   source->sort_packs();
   source->segment_count_ = source->inputs_.size();
   const FindName find_name = names_in(source->inputs_);
@@ -217,6 +223,14 @@ std::int64_t JournalSource::time_bound() {
   return segment == nullptr ? bound : std::min(bound, segment->time_ns);
 }
 
+// A writer that ended in order said so in its last pack. Where that is missing, no hole shows it.
+void JournalSource::check_end() {
+  if (path_without_end_.empty()) return;
+  damage_.push_back({std::move(path_without_end_), 0, 0, 1, false,
+                     "the records of its end are in no pack here: a file was removed"});
+  path_without_end_.clear();
+}
+
 PackCursor* JournalSource::first_pack() {
   for (;;) {
     std::size_t best = 0;
@@ -247,6 +261,7 @@ const Record* JournalSource::peek() {
   const Record* const segment = segments_->peek();
   if (pack == nullptr && segment == nullptr) {
     from_ = From::none;
+    check_end();
     return nullptr;
   }
   if (segment == nullptr || (pack != nullptr && pack->time() <= segment->time_ns)) {
@@ -261,6 +276,8 @@ const Record* JournalSource::peek() {
 void JournalSource::pop() {
   if (from_ == From::none) (void)peek();
   if (from_ == From::pack) {
+    const Record& record = current_pack_->row();
+    if (record.kind == Kind::status && record.name != "started") path_without_end_.clear();
     current_pack_->pop();
   } else if (from_ == From::segments) {
     Record ignored;

@@ -75,6 +75,7 @@ class JournalSource {
   void add_pack_or_damage(PackCursor::Place place);
   void sort_packs();
   void check_continuity(const JournalFiles& files);
+  void check_end();
   PackCursor* first_pack();
 
   std::vector<std::vector<std::byte>> copies_;  // segments of a live journal
@@ -86,6 +87,7 @@ class JournalSource {
   std::vector<std::unique_ptr<PackCursor>> open_;   // in the order of packs_
   std::vector<Damage> damage_;
   std::uint64_t segment_count_ = 0;
+  std::string path_without_end_;  // the journal's, until the record of its end has been met
   enum class From : std::uint8_t { none, segments, pack } from_ = From::none;
   PackCursor* current_pack_ = nullptr;
 };
