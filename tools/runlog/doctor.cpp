@@ -12,7 +12,7 @@
 namespace runlog::tools {
 namespace {
 
-constexpr std::size_t kCheck_columns = 11;
+constexpr std::size_t kCheck_columns = 13;
 
 std::string verdict_word(StoreCheck::Verdict verdict, bool with_color) {
   switch (verdict) {

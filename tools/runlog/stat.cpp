@@ -98,6 +98,9 @@ class Screen {
     }
     line("store", info.store_url.empty() ? "none: the records stay on this machine"
                                          : visible(info.store_url));
+    if (info.path.filename().native().starts_with("run_id=")) {
+      return line("packs", std::to_string(info.packs_shipped));
+    }
     std::string waiting;
     const auto add = [&waiting](std::uint64_t count, const char* noun) {
       if (count > 0) waiting += (waiting.empty() ? "" : " and ") + counted(count, noun);

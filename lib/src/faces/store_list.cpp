@@ -130,8 +130,10 @@ Result<std::vector<JournalFiles>> find_journal_files(std::shared_ptr<StoreReadin
     std::string where = place.project.empty() ? "" : "project=" + place.project + "/";
     if (!place.run_id.empty()) where += "run_id=" + place.run_id + "/";
     if (place.rank) where += format::rank_component(*place.rank) + "/";
+    std::string shown = url_of_object(reading->store->url(), where);
+    while (shown.ends_with('/')) shown.pop_back();
     return Error{Errc::not_found, 0,
-                 url_of_object(reading->store->url(), where) +
+                 shown +
                      " holds no run; check bucket, prefix and spelling, or whether anything has "
                      "been shipped yet"};
   }

@@ -12,13 +12,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "runlog/result.hpp"
 
 namespace runlog {
-
-struct StoreCheck;  // runlog/store.hpp
 
 /// The answer to a put. `retry` and `reject` carry an error that names what to do.
 struct PutAnswer {
@@ -87,10 +84,6 @@ class ObjectStore {
 
   /// For messages: the URL without secrets.
   [[nodiscard]] virtual std::string url() const = 0;
-
-  /// For doctor: appends what only this kind of store can tell before anything is written: where
-  /// its credentials come from, whether the clocks agree, what TLS says. May ask the network.
-  virtual void diagnose(std::vector<StoreCheck>& checks) { (void)checks; }
 
   /// Makes a call in progress return soon, with `unavailable`, and later calls at once. Any thread.
   virtual void interrupt() noexcept {}

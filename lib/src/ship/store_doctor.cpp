@@ -45,19 +45,6 @@ class Probe {
   Result<void> written_;
 };
 
-// "what happened; what to do" in its two parts.
-StoreCheck of_error(std::string check, Verdict verdict, const Error& error, std::string remedy) {
-  StoreCheck out{.check = std::move(check), .verdict = verdict, .detail = error.message};
-  const std::size_t cut = out.detail.rfind("; ");
-  if (cut != std::string::npos) {
-    out.remedy = out.detail.substr(cut + 2);
-    out.detail.resize(cut);
-  } else {
-    out.remedy = std::move(remedy);
-  }
-  return out;
-}
-
 std::string create_remedy(const Error& error) {
   switch (error.code) {
     case Errc::not_found:
@@ -88,7 +75,6 @@ class Examination {
            "make room in the temporary directory, or set TMPDIR"});
       return;
     }
-    store_.diagnose(checks_);
     if (!create()) {
       for (const char* check : {"overwrite", "repeat", "head", "read", "remove"}) {
         add({check, Verdict::skipped, "nothing could be created", {}});
@@ -113,11 +99,11 @@ class Examination {
       if (answer.error.message.empty()) {
         add({"create", Verdict::good, "created " + name_, {}});
       } else {
-        add(of_error("create", Verdict::warning, answer.error, "see docs/clouds.md"));
+        add(check_of_error("create", Verdict::warning, answer.error, "see docs/clouds.md"));
       }
       return true;
     }
-    add(of_error("create", Verdict::bad, answer.error, create_remedy(answer.error)));
+    add(check_of_error("create", Verdict::bad, answer.error, create_remedy(answer.error)));
     return false;
   }
 
@@ -129,7 +115,7 @@ class Examination {
       return;
     }
     if (answer.verdict == Put::retry) {
-      add(of_error("overwrite", Verdict::bad, answer.error, "try again"));
+      add(check_of_error("overwrite", Verdict::bad, answer.error, "try again"));
       return;
     }
     // It says stored. Either it is, or it refused and we may not look at what is there.
@@ -155,16 +141,16 @@ class Examination {
     if (answer.verdict == Put::stored) {
       add({"repeat", Verdict::good, "the same object again counts as stored", {}});
     } else {
-      add(of_error("repeat", Verdict::bad, answer.error,
-                   "an upload whose answer was lost could not be settled"));
+      add(check_of_error("repeat", Verdict::bad, answer.error,
+                         "an upload whose answer was lost could not be settled"));
     }
   }
 
   void head() {
     const auto info = store_.head(name_);
     if (!info) {
-      add(of_error("head", Verdict::warning, info.error(),
-                   "grant permission to read objects, so that conflicts are seen"));
+      add(check_of_error("head", Verdict::warning, info.error(),
+                         "grant permission to read objects, so that conflicts are seen"));
     } else if (!info->sha256.empty() && info->sha256 != first_.sha256()) {
       add({"head", Verdict::bad, "the store returns another digest than was stored",
            "is there a proxy that changes metadata?"});
@@ -189,8 +175,8 @@ class Examination {
       return {};
     });
     if (!got) {
-      add(of_error("read", Verdict::warning, got.error(),
-                   "reading needs permission to get objects; shipping does not"));
+      add(check_of_error("read", Verdict::warning, got.error(),
+                         "reading needs permission to get objects; shipping does not"));
     } else if (digest.finish_hex() != first_.sha256()) {
       add({"read", Verdict::bad, "the store returns other bytes than were stored",
            "is there a proxy or cache in between that changes content?"});
@@ -205,8 +191,9 @@ class Examination {
       is_there = is_there || info.name == name_;
     });
     if (!listed) {
-      add(of_error("list", Verdict::warning, listed.error(),
-                   "runlog ls, cat, verify and pull need permission to list; shipping does not"));
+      add(check_of_error(
+          "list", Verdict::warning, listed.error(),
+          "runlog ls, cat, verify and pull need permission to list; shipping does not"));
     } else if (wants_probe && !is_there) {
       add({"list", Verdict::warning, "the new object is not in the listing",
            "try again; a store whose listings lag shows runs late"});
@@ -235,6 +222,19 @@ class Examination {
 
 }  // namespace
 
+StoreCheck check_of_error(std::string check, Verdict verdict, const Error& error,
+                          std::string remedy) {
+  StoreCheck out{.check = std::move(check), .verdict = verdict, .detail = error.message};
+  const std::size_t cut = out.detail.find("; ");
+  if (cut != std::string::npos) {
+    out.remedy = out.detail.substr(cut + 2);
+    out.detail.resize(cut);
+  } else {
+    out.remedy = std::move(remedy);
+  }
+  return out;
+}
+
 void examine_store(ObjectStore& store, std::vector<StoreCheck>& checks) {
   Examination(store, checks).run();
 }
@@ -262,9 +262,9 @@ std::vector<StoreCheck> diagnose_store(const std::string& url) {
   std::vector<StoreCheck> checks;
   auto store = open_store(url);
   if (!store) {
-    checks.push_back(of_error("url", Verdict::bad, store.error(),
-                              "write s3://bucket/prefix, azblob://account/container/prefix, "
-                              "gs://bucket/prefix, https://host/path or a directory"));
+    checks.push_back(check_of_error("url", Verdict::bad, store.error(),
+                                    "write s3://bucket/prefix, azblob://account/container/prefix, "
+                                    "gs://bucket/prefix, https://host/path or a directory"));
     return checks;
   }
   checks.push_back({"url", Verdict::good, (*store)->url(), {}});
@@ -277,6 +277,10 @@ std::vector<StoreCheck> diagnose_store(const std::string& url) {
                         "create it, mount it, or correct the path"});
       return checks;
     }
+  }
+  if (is_remote_store(url) && !examine_connection(url, checks)) {
+    checks.push_back({"create", Verdict::skipped, "not tried, as is all that would follow", {}});
+    return checks;
   }
   examine_store(**store, checks);
   std::error_code ignored;
