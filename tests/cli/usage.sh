@@ -24,6 +24,8 @@ has "$err" histogram
 wrong "$runlog" cat runs --rank x
 wrong "$runlog" tail -n x runs
 wrong "$runlog" tail -n -1 runs
+wrong "$runlog" pull store
+wrong "$runlog" doctor
 wrong "$recover"
 wrong "$recover" --timeout x runs
 wrong "$recover" --interval 1 runs
@@ -43,4 +45,4 @@ for program in "$runlog" "$recover"; do
     grep -qE "^$(basename "$program") [0-9]+\.[0-9]+" "$out" || fail version
   done
 done
-for subcommand in ls cat tail stat verify plot salvage clean; do fits "$runlog" $subcommand -h; done
+for subcommand in ls cat tail stat verify plot salvage clean pull doctor; do fits "$runlog" $subcommand -h; done

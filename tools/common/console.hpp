@@ -116,10 +116,23 @@ inline void say(std::string_view program, std::string_view words) {
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
+/// A path or URL as it may be shown: what follows '?' in a URL, and a password in front of its
+/// host, may be secret.
+inline std::string shown_path(std::string_view path) {
+  const std::size_t scheme = path.find("://");
+  if (scheme == std::string_view::npos) return std::string(path);
+  std::string shown(path.substr(0, path.find('?')));
+  const std::size_t host = scheme + 3;
+  const std::size_t at = shown.substr(0, shown.find('/', host)).rfind('@');
+  if (at != std::string::npos && at >= host) shown.erase(host, at + 1 - host);
+  return shown;
+}
+
 inline void say_error(std::string_view program, std::string_view path, const Error& error) {
   std::string words;
-  if (error.message.find(path) == std::string::npos) {
-    words += path;
+  const std::string shown = shown_path(path);
+  if (error.message.find(shown) == std::string::npos) {
+    words += shown;
     words += ": ";
   }
   words += error.message;

@@ -3,7 +3,7 @@
 
 _runlog() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local subcommands='ls cat tail stat verify plot salvage clean'
+  local subcommands='ls cat tail stat verify plot salvage clean pull doctor'
   local kinds='metric text param tag tag_removed property list row table histogram image json file
     rewind status child gap spill'
   COMPREPLY=()
@@ -52,6 +52,8 @@ _runlog() {
       --steps --rewind' ;;
     salvage) options='--kind --name --json --csv' ;;
     clean) options='--dry-run --store --json' ;;
+    pull) options='--run --json' ;;
+    doctor) options='--json' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$word")
 }

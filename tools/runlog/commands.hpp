@@ -16,5 +16,7 @@ int run(const VerifyCommand& command, Output& out);
 int run(const PlotCommand& command, Output& out);
 int run(const SalvageCommand& command, Output& out);
 int run(const CleanCommand& command, Output& out);
+int run(const PullCommand& command, Output& out);
+int run(const DoctorCommand& command, Output& out);
 
 }  // namespace runlog::tools

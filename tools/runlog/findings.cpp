@@ -16,7 +16,7 @@ int warn_of_damage(const std::string& path, const std::vector<Damage>& damage) {
     say("runlog", damage_text(damage[i]));
   }
   if (damage.size() > kWarnings_max) {
-    say("runlog", path + ": " + std::to_string(damage.size() - kWarnings_max) +
+    say("runlog", shown_path(path) + ": " + std::to_string(damage.size() - kWarnings_max) +
                       " more damaged places; `runlog verify` lists them all");
   }
   return damage.empty() ? exit_whole : exit_damaged;

@@ -52,4 +52,36 @@ std::string cleaned_json(const CleanedFile& file, bool for_terminal) {
   return line(object, for_terminal);
 }
 
+const char* verdict_text(PulledObject::Verdict verdict) {
+  switch (verdict) {
+    case PulledObject::Verdict::copied:
+      return "copied";
+    case PulledObject::Verdict::present:
+      return "present";
+    case PulledObject::Verdict::damaged:
+      return "damaged";
+    case PulledObject::Verdict::failed:
+      break;
+  }
+  return "failed";
+}
+
+std::string pulled_json(const PulledObject& object, bool for_terminal) {
+  Json json;
+  json["name"] = object.name;
+  json["bytes"] = object.bytes;
+  json["verdict"] = verdict_text(object.verdict);
+  if (!object.message.empty()) json["message"] = object.message;
+  return line(json, for_terminal);
+}
+
+std::string check_json(const StoreCheck& check, bool for_terminal) {
+  Json json;
+  json["check"] = check.check;
+  json["verdict"] = std::string(verdict_name(check.verdict));
+  json["detail"] = check.detail;
+  if (!check.remedy.empty()) json["remedy"] = check.remedy;
+  return line(json, for_terminal);
+}
+
 }  // namespace runlog::tools

@@ -6,6 +6,7 @@
 
 #include "runlog/reader.hpp"
 #include "runlog/recover.hpp"
+#include "runlog/store.hpp"
 
 namespace runlog::tools {
 
@@ -14,7 +15,8 @@ std::string journal_json(const JournalInfo& info, bool with_counts, bool for_ter
 
 /// One thing that `verify` found, in words and in numbers.
 struct Finding {
-  std::string what = {};  ///< "damage", "dropped", "kinds", "property", "twins", "unreadable"
+  std::string what =
+      {};  ///< "damage", "blob", "dropped", "kinds", "property", "twins", "unreadable"
   std::string path = {};
   std::string run = {};
   std::string name = {};
@@ -25,5 +27,10 @@ struct Finding {
 std::string finding_json(const Finding& finding, bool for_terminal);
 
 std::string cleaned_json(const CleanedFile& file, bool for_terminal);
+std::string pulled_json(const PulledObject& object, bool for_terminal);
+std::string check_json(const StoreCheck& check, bool for_terminal);
+
+/// "copied", "present", "damaged" or "failed".
+const char* verdict_text(PulledObject::Verdict verdict);
 
 }  // namespace runlog::tools

@@ -87,7 +87,7 @@ int run(const ListCommand& command, Output& out) {
     return exit_whole;
   }
   if (journals->empty()) {
-    say("runlog", command.path + ": no journals in it");
+    say("runlog", shown_path(command.path) + ": no journals in it");
     return exit_whole;
   }
   out.write(table_text(*journals, command.quick, out.has_color()));

@@ -144,13 +144,14 @@ void add_format(CLI::App& app, Format& format) {
 }
 
 void add_path(CLI::App& app, std::string& path) {
-  app.add_option("PATH", path, "Root, run, journal, pack, segment or store directory")
+  app.add_option("PATH", path, "Root, run, journal, pack, segment, or URL or directory of a store")
       ->type_name("")
       ->required();
 }
 
 void add_paths(CLI::App& app, std::vector<std::string>& paths) {
-  app.add_option("PATH", paths, "Roots, runs, journals, packs, segments or store directories")
+  app.add_option("PATH", paths,
+                 "Roots, runs, journals, packs, segments, or stores by URL or directory")
       ->type_name("")
       ->required();
 }
@@ -172,9 +173,11 @@ class Grammar {
     add_plot();
     add_salvage();
     add_clean();
+    add_pull();
+    add_doctor();
     app_.footer(
         "Exit: 0 fine, 1 could not run, 2 usage, 3 damaged or dropped records, 4 kept by\n"
-        "clean, 141 the reader of our output went away. See runlog(1).");
+        "clean or not pulled, 141 the reader of our output went away. See runlog(1).");
   }
 
   Parsed parse(int argc, char** argv) {
@@ -266,7 +269,7 @@ class Grammar {
   void add_plot() {
     auto& app = add("plot", "Draw series in the terminal or as SVG", plot_);
     plot_app_ = &app;
-    app.add_option("PATH", plot_.path, "Root, run, journal, pack or store directory")
+    app.add_option("PATH", plot_.path, "Root, run, journal, pack, or URL or directory of a store")
         ->type_name("");
     app.add_option("SERIES", plot_.series, "Names or globs of metrics; none: list them")
         ->type_name("");
@@ -316,7 +319,32 @@ class Grammar {
     app.footer("Exit: 0 all gone, 1 could not run, 2 usage, 4 something had to be kept.");
   }
 
-  CLI::App app_{"Look into runlog journals, packs and stores. Everything but clean is read-only."};
+  void add_pull() {
+    auto& app = add("pull", "Copy runs from a store into a directory", pull_);
+    app.add_option("URL", pull_.url, "A store, or a project or run in it: s3://b/p/project=x")
+        ->type_name("")
+        ->required();
+    app.add_option("DIR", pull_.directory, "The directory; it then reads like the store")
+        ->type_name("")
+        ->required();
+    app.add_option("--run", pull_.runs, "Only runs whose id matches GLOB; may be repeated")
+        ->type_name("GLOB")
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    app.add_flag("--json", pull_.json, "One JSON object per object and line");
+    app.footer(
+        "Exit: 0 all is here, 1 could not run, 2 usage, 3 damaged, 4 not all; run it again.");
+  }
+
+  void add_doctor() {
+    auto& app = add("doctor", "Say whether runs can ship to a store, and what is wrong", doctor_);
+    app.add_option("URL", doctor_.url, "The store, as runs name it")->type_name("")->required();
+    app.add_flag("--json", doctor_.json, "One JSON object per check and line");
+    app.footer("Exit: 0 runs can ship there, 1 they cannot, 2 usage.");
+  }
+
+  CLI::App app_{
+      "Look into runlog journals, packs and stores. All but clean, pull and doctor only read."};
   CLI::App* plot_app_ = nullptr;
   std::vector<std::pair<CLI::App*, std::function<Command()>>> commands_;
   ListCommand list_;
@@ -328,6 +356,8 @@ class Grammar {
   std::string plot_path_;
   SalvageCommand salvage_;
   CleanCommand clean_;
+  PullCommand pull_;
+  DoctorCommand doctor_;
 };
 
 }  // namespace

@@ -13,7 +13,7 @@
 
 namespace runlog::tools {
 
-/// Exit codes, the same in both programs (4 and 130 only where something is shipped or cleaned).
+/// Exit codes, the same in both programs (4 and 130 only where something is moved).
 enum Exit : int {
   exit_whole = 0,
   exit_failed = 1,
@@ -97,8 +97,20 @@ struct CleanCommand {
   bool json = false;
 };
 
+struct PullCommand {
+  std::string url = {};
+  std::string directory = {};
+  std::vector<std::string> runs = {};  // globs
+  bool json = false;
+};
+
+struct DoctorCommand {
+  std::string url = {};
+  bool json = false;
+};
+
 using Command = std::variant<ListCommand, CatCommand, TailCommand, StatCommand, VerifyCommand,
-                             PlotCommand, SalvageCommand, CleanCommand>;
+                             PlotCommand, SalvageCommand, CleanCommand, PullCommand, DoctorCommand>;
 
 /// The command, or the exit code when there is nothing (more) to do: help and version have been
 /// printed, or an error has been explained on stderr.

@@ -107,7 +107,8 @@ class Collector {
 
 void say_skipped(const std::string& path, const Skipped& skipped) {
   const auto tell = [&](std::uint64_t count, const char* what) {
-    if (count > 0) say("runlog", path + ": left out " + counted(count, "value") + ", " + what);
+    if (count > 0)
+      say("runlog", shown_path(path) + ": left out " + counted(count, "value") + ", " + what);
   };
   tell(skipped.not_finite, "NaN or infinite");
   tell(skipped.not_positive, "not above 0; leave out --log-y to see them");
@@ -116,7 +117,7 @@ void say_skipped(const std::string& path, const Skipped& skipped) {
 
 int list_names(const std::string& path, const std::set<std::string>& names, Output& out) {
   for (const std::string& name : names) out.write(visible(name) + "\n");
-  if (names.empty()) say("runlog", path + ": no metrics in it");
+  if (names.empty()) say("runlog", shown_path(path) + ": no metrics in it");
   return exit_whole;
 }
 
@@ -182,19 +183,19 @@ int run(const PlotCommand& command, Output& out) {
                  .y_scale = command.log_y ? Scale::logarithmic : Scale::linear};
   say_skipped(command.path, collector.skipped());
   if (chart.series.empty()) {
-    say("runlog", command.path + ": nothing to draw; `runlog plot " + command.path +
-                      "` lists the metrics in it");
+    say("runlog", shown_path(command.path) + ": nothing to draw; `runlog plot " +
+                      shown_path(command.path) + "` lists the metrics in it");
     return exit_failed;
   }
   if (chart.series.size() > kSeries_max) {
-    say("runlog", command.path + ": drawing " + std::to_string(kSeries_max) + " of " +
+    say("runlog", shown_path(command.path) + ": drawing " + std::to_string(kSeries_max) + " of " +
                       std::to_string(chart.series.size()) +
                       " curves; choose with --run and --rank");
     chart.series.resize(kSeries_max);
   }
   std::set<std::string> runs;
   for (const JournalInfo& info : reader->journals()) runs.insert(info.run_id);
-  chart.title = runs.size() == 1 ? *runs.begin() : command.path;
+  chart.title = runs.size() == 1 ? *runs.begin() : shown_path(command.path);
 
   if (!command.svg.empty()) {
     const int drawn = draw_to_file(chart, command, out);

@@ -98,6 +98,9 @@ class Screen {
     }
     line("store", info.store_url.empty() ? "none: the records stay on this machine"
                                          : visible(info.store_url));
+    if (info.path.filename().native().starts_with("run_id=")) {
+      return line("packs", std::to_string(info.packs_shipped));
+    }
     std::string waiting;
     const auto add = [&waiting](std::uint64_t count, const char* noun) {
       if (count > 0) waiting += (waiting.empty() ? "" : " and ") + counted(count, noun);
@@ -192,7 +195,7 @@ int show_path(const std::string& path, bool all, Output& out, bool& is_first) {
     screen.show(info, digests[&info]);
   }
   out.flush();
-  if (reader->journals().empty()) say("runlog", path + ": no journals in it");
+  if (reader->journals().empty()) say("runlog", shown_path(path) + ": no journals in it");
   return warn_of_damage(path, reader->damage());
 }
 

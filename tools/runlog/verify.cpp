@@ -14,6 +14,7 @@
 #include "commands.hpp"
 #include "json.hpp"
 #include "records.hpp"
+#include "runlog/store.hpp"
 
 namespace runlog::tools {
 namespace {
@@ -30,6 +31,11 @@ bool is_series(Kind kind) {
     default:
       return false;
   }
+}
+
+// A journal may lack blobs, because they leave it once they are shipped; a store may not.
+bool is_in_store(const JournalInfo& journal) {
+  return journal.path.filename().native().starts_with("run_id=");
 }
 
 // What a gap record's reason did to one journal.
@@ -55,6 +61,10 @@ class Examination {
     if (record.kind == Kind::property && record.int_value == 1) {
       property(journal, record);
     }
+    const bool names_blob = record.kind == Kind::file || record.kind == Kind::image;
+    if (names_blob && record.text && is_in_store(journal)) {
+      named_[journal.run_id].emplace(*record.text, record.name);
+    }
     if (is_series(record.kind)) {
       kinds_[{journal.run_id, std::string(record.name)}].insert(record.kind);
     }
@@ -78,6 +88,30 @@ class Examination {
     return all;
   }
 
+  // What is wrong with blobs: their bytes, or that a store has not got one that a record names.
+  void compare(const std::vector<BlobCheck>& blobs, std::vector<Finding>& all) {
+    for (const BlobCheck& blob : blobs) {
+      ++blobs_;
+      const auto named = named_.find(blob.run_id);
+      if (blob.is_in_store && named != named_.end()) named->second.erase(blob.sha256);
+      if (blob.fault.empty()) continue;
+      all.push_back({.what = "blob",
+                     .path = blob.path,
+                     .run = blob.run_id,
+                     .message = blob.path + ": " + blob.fault});
+    }
+    for (const auto& [run, missing] : named_) {
+      for (const auto& [sha256, name] : missing) {
+        all.push_back(
+            {.what = "blob",
+             .run = run,
+             .name = name,
+             .message = run + ": the store has not got the content of " + name + ", " + sha256});
+      }
+    }
+  }
+
+  [[nodiscard]] std::uint64_t blobs() const { return blobs_; }
   [[nodiscard]] std::uint64_t records() const { return records_; }
 
  private:
@@ -144,6 +178,8 @@ class Examination {
   }
 
   std::uint64_t records_ = 0;
+  std::uint64_t blobs_ = 0;
+  std::map<std::string, std::map<std::string, std::string>> named_;  // run → blob → a name
   std::map<DropKey, Drops> drops_;
   std::map<NameKey, std::set<Kind>> kinds_;
   std::vector<Finding> properties_;
@@ -154,21 +190,22 @@ void show(const Finding& finding, bool json, Output& out) {
     out.write(finding_json(finding, out.is_terminal()) + "\n");
     return;
   }
-  const bool is_loss =
-      finding.what == "damage" || finding.what == "dropped" || finding.what == "unreadable";
+  const bool is_loss = finding.what == "damage" || finding.what == "dropped" ||
+                       finding.what == "unreadable" || finding.what == "blob";
   out.write(
       painted(is_loss ? "LOSS" : "note", is_loss ? Color::red : Color::yellow, out.has_color()) +
       "  " + visible(finding.message) + "\n");
 }
 
 int verify_path(const std::string& path, bool json, Output& out) {
-  auto reader = Reader::open(path);
+  auto reader = Reader::open(path, {.check_digests = true});
   if (!reader) {
     if (reader.error().code != Errc::corrupt) {
       say_error("runlog", path, reader.error());
       return exit_failed;
     }
-    show({.what = "unreadable", .path = path, .message = reader.error().message}, json, out);
+    show({.what = "unreadable", .path = shown_path(path), .message = reader.error().message}, json,
+         out);
     return exit_damaged;
   }
   Examination examination;
@@ -177,9 +214,19 @@ int verify_path(const std::string& path, bool json, Output& out) {
   std::uint64_t damaged = 0;
   std::uint64_t dropped = 0;
   std::size_t damages = 0;
-  for (const Finding& finding : examination.findings(*reader)) {
+  std::size_t blobs_bad = 0;
+  std::vector<Finding> findings = examination.findings(*reader);
+  if (auto blobs = check_blobs(path)) {
+    examination.compare(*blobs, findings);
+  } else {
+    say_error("runlog", path, blobs.error());
+    return exit_failed;
+  }
+  for (const Finding& finding : findings) {
     show(finding, json, out);
-    if (finding.what == "damage") {
+    if (finding.what == "blob") {
+      ++blobs_bad;
+    } else if (finding.what == "damage") {
       damaged += finding.records;
       ++damages;
     } else if (finding.what == "dropped") {
@@ -187,11 +234,13 @@ int verify_path(const std::string& path, bool json, Output& out) {
     }
   }
   out.flush();
-  const bool is_whole = damages == 0 && dropped == 0;
-  std::string words = path + ": " + (is_whole ? "whole" : "not whole") + ": " +
+  const bool is_whole = damages == 0 && dropped == 0 && blobs_bad == 0;
+  std::string words = shown_path(path) + ": " + (is_whole ? "whole" : "not whole") + ": " +
                       counted(examination.records(), "record") + " read in " +
                       counted(reader->journals().size(), "journal");
-  if (!is_whole) {
+  if (examination.blobs() > 0) words += ", " + counted(examination.blobs(), "file");
+  if (blobs_bad > 0) words += ", " + std::to_string(blobs_bad) + " of them damaged or missing";
+  if (damages != 0 || dropped != 0) {
     words += ", " + std::to_string(damaged) + " lost to damage in " + counted(damages, "place") +
              ", " + std::to_string(dropped) + " dropped";
   }

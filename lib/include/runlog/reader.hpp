@@ -1,7 +1,11 @@
 // Reader: what is inside a journal, live or dead, a pack, a segment, a run of many ranks, a root of
-// many runs, or a store directory: one API over all of them. It opens everything read-only, takes
-// no lock that a writer could wait for, and never trusts a length it reads. Damage and gaps are
-// values.
+// many runs, or a store: one API over all of them. It opens everything read-only, takes no lock
+// that a writer could wait for, and never trusts a length it reads. Damage and gaps are values.
+//
+// A path may be the URL of a store: s3://bucket/prefix, or more of it, as far as
+// …/project=p/run_id=r/rank=00007 or a single pack. It is taken as given. Credentials come from the
+// environment, as for shipping. Packs are read in ranges, so a store of any size is read in the
+// memory that a directory takes; naming a run, or choosing runs and ranks, saves requests.
 #pragma once
 
 #include <cstdint>
@@ -65,9 +69,11 @@ struct JournalInfo {
   std::uint64_t bytes_waiting = 0;     ///< size of those packs, and what those segments hold
 };
 
-/// The journals under `path` (a root, a run directory, a journal directory, a store directory or a
-/// single file), ordered by run, rank, start time. Reads meta.json and directories, not records.
-/// Errors: not_found; a journal whose meta.json is unreadable is listed with what its path tells.
+/// The journals under `path` (a root, a run directory, a journal directory, a store or a single
+/// file), ordered by run, rank, start time. Reads meta.json and directories, not records. From a
+/// store: one request for each 1000 objects, and two for each journal.
+/// Errors: not_found, unavailable, unsupported (a server that cannot list); a journal whose
+/// meta.json is unreadable is listed with what its path tells.
 RUNLOG_EXPORT Result<std::vector<JournalInfo>> list_journals(const std::filesystem::path& path);
 
 struct ReadOptions {
@@ -75,11 +81,15 @@ struct ReadOptions {
   std::vector<std::string> runs = {};              ///< globs over run ids (fnmatch); empty: all
   std::vector<std::int64_t> ranks = {};            ///< empty: all
   std::optional<std::int64_t> since_unix_ns = {};  ///< skip records before; whole packs too
+  /// Compare each pack of a store that is read to its end with the digest that the store keeps
+  /// beside it; a difference is damage. One request more for each pack.
+  bool check_digests = false;
 };
 
 /// Streams records merged by time across lanes, ranks and attempts; records with equal time keep
-/// the order (session, lane, seq). Memory: one row group per pack that overlaps the current time,
-/// and one segment (4 MiB) per lane. Not thread-safe; use one Reader per thread.
+/// the order (session, lane, seq). Memory: a few hundred bytes per pack; one row group (up to about
+/// 20 MiB) per pack that overlaps the current time, so of a run of many ranks one or two per rank;
+/// and of a live journal a segment (4 MiB) per lane. Not thread-safe; use one Reader per thread.
 class RUNLOG_EXPORT Reader {
  public:
   struct Entry {
@@ -103,16 +113,19 @@ class RUNLOG_EXPORT Reader {
   [[nodiscard]] const std::vector<Damage>& damage() const noexcept;
 
  private:
+  friend RUNLOG_EXPORT Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
+                                                                  std::vector<Damage>* damage);
   struct State;
   explicit Reader(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
-/// Fills the counts of each JournalInfo in `path` by reading every record once.
+/// Fills the counts of each JournalInfo in `path` by reading every record once, one journal after
+/// the other.
 RUNLOG_EXPORT Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
                                                          std::vector<Damage>* damage = nullptr);
 
-/// Yields what is new in a journal, run or root since the last poll.
+/// Yields what is new in a journal, run or root since the last poll. Not for the URL of a store.
 class RUNLOG_EXPORT Follower {
  public:
   static Result<Follower> open(const std::filesystem::path& path, ReadOptions options = {});

@@ -7,3 +7,4 @@
 #include "runlog/recover.hpp"
 #include "runlog/result.hpp"
 #include "runlog/run.hpp"
+#include "runlog/store.hpp"

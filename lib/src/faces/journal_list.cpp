@@ -25,6 +25,8 @@ JournalState state_from_text(std::string_view text) {
   return JournalState::unknown;
 }
 
+}  // namespace
+
 void take_meta(JournalInfo& info, const Meta& meta) {
   info.run_id = meta.run_id;
   info.project = meta.project;
@@ -43,15 +45,20 @@ void take_meta(JournalInfo& info, const Meta& meta) {
   info.created_unix_ns = meta.created_unix_ns;
 }
 
-bool take_end(JournalInfo& info, const std::filesystem::path& path) {
-  const auto json = read_file(path, kMeta_bytes_max);
-  if (!json) return false;
-  const auto end = parse_end(*json, path.native());
+bool take_end(JournalInfo& info, std::string_view json, std::string_view where) {
+  const auto end = parse_end(json, where);
   if (!end) return false;
   info.state = state_from_text(end->state);
   info.end_reason = end->reason;
   info.end_signal = end->signal;
   return true;
+}
+
+namespace {
+
+bool take_end(JournalInfo& info, const std::filesystem::path& path) {
+  const auto json = read_file(path, kMeta_bytes_max);
+  return json && take_end(info, *json, path.native());
 }
 
 // How far a segment is written, in whole blocks. Valid records form a prefix and the rest is zeros,
@@ -136,9 +143,12 @@ void add_store_run(const std::filesystem::path& run, std::vector<JournalFiles>& 
       if (parent.starts_with("project=")) info.project = parent.substr(8);
       const auto json = read_file(run / "_runlog" / (session + ".json"), kMeta_bytes_max);
       const auto meta = json ? parse_meta(*json, run.native()) : Error{};
-      if (meta) take_meta(info, *meta);
+      if (meta) {
+        take_meta(info, *meta);
+        at->second.evicts_unshipped = meta->evicts_unshipped;
+      }
       info.state = JournalState::unknown;
-      (void)take_end(info, run / "_runlog" / (session + ".end.json"));
+      at->second.is_finished_in_store = take_end(info, run / "_runlog" / (session + ".end.json"));
     }
     return at->second;
   };
@@ -207,6 +217,8 @@ Result<JournalFiles> single_file(const std::filesystem::path& path) {
   return files;
 }
 
+}  // namespace
+
 void number_attempts(std::vector<JournalFiles>& found) {
   std::sort(found.begin(), found.end(), [](const JournalFiles& a, const JournalFiles& b) {
     const auto key = [](const JournalInfo& info) {
@@ -228,16 +240,21 @@ void number_attempts(std::vector<JournalFiles>& found) {
   }
 }
 
-}  // namespace
-
-Result<std::vector<JournalFiles>> find_journal_files(const std::filesystem::path& given) {
+Result<std::vector<JournalFiles>> find_journal_files(const std::filesystem::path& given,
+                                                     const JournalSelection& selection) {
   std::filesystem::path path = given;
+  if (is_remote_store(given.native())) {
+    const StorePlace place = split_store_url(given.native());
+    auto store = open_store(place.store_url);
+    if (!store) return std::move(store).error();
+    auto reading = std::make_shared<StoreReading>();
+    reading->store = std::move(*store);
+    return find_journal_files(std::move(reading), place, selection);
+  }
   if (given.native().starts_with("file://")) {
     auto directory = directory_of_store(given.native());
     if (!directory) return std::move(directory).error();
     path = std::move(*directory);
-  } else if (given.native().find("://") != std::string::npos) {
-    return directory_of_store(given.native()).error();
   }
   auto info = stat_file(path);
   if (!info) return std::move(info).error();

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "platform/file_system.hpp"
+#include "ship/store_runs.hpp"
 
 namespace runlog {
 namespace {
@@ -21,43 +22,38 @@ std::uint64_t used_end(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-// A pack is opened (mapped, footer read) at once; its row groups are decoded as time reaches them.
-struct JournalSource::PackCursor {
-  MappedFile file;
-  std::optional<format::PackReader> reader;
-  std::size_t next_group = 0;
-  std::span<const Record> rows;
-  std::size_t row = 0;
-
-  [[nodiscard]] bool has_row() const noexcept { return row < rows.size(); }
-  [[nodiscard]] bool is_over() const noexcept {
-    return !has_row() && next_group >= reader->row_groups().size();
-  }
-  // A lower bound for the time of its next record.
-  [[nodiscard]] std::int64_t time() const noexcept {
-    return has_row() ? rows[row].time_ns : reader->row_groups()[next_group].time_min_ns;
-  }
-};
-
 JournalSource::~JournalSource() = default;
 
 Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& files,
-                                                           std::optional<std::int64_t> since_ns) {
+                                                           std::optional<std::int64_t> since_ns,
+                                                           bool checks_digests) {
   std::unique_ptr<JournalSource> source(new JournalSource);
+  source->pack_settings_ = {.since_ns = since_ns,
+                            .keeps_file = files.info.state == JournalState::live,
+                            .checks_digest = checks_digests};
   for (const auto& path : files.segments) {
     const auto name = parse_journal_name(path.parent_path().parent_path().filename().native());
     if (auto added = source->add_segment(path, name, false); !added)
       return std::move(added).error();
   }
-  for (const auto& path : files.packs) {
-    if (auto added = source->add_pack(path, since_ns); !added) {
-      source->damage_.push_back({path.native(), 0, 0, 1, false, added.error().message});
-    }
+  for (const auto& path : files.packs) source->add_pack_or_damage({.path = path});
+  for (const RemoteFile& pack : files.remote_packs) {
+    source->add_pack_or_damage({.path = url_of_object(files.reading->store->url(), pack.name),
+                                .reading = files.reading,
+                                .object = pack.name,
+                                .object_bytes = pack.bytes});
   }
   if (!files.directory.empty()) {
-    if (auto taken = source->snapshot(files, since_ns); !taken) return std::move(taken).error();
-    source->check_continuity(files);
+    if (auto taken = source->snapshot(files); !taken) return std::move(taken).error();
   }
+  source->check_continuity(files);
+  const bool has_said_end = files.info.state == JournalState::complete ||
+                            files.info.state == JournalState::failed ||
+                            files.info.state == JournalState::cancelled;
+  if (files.is_finished_in_store && has_said_end && !since_ns) {
+    source->path_without_end_ = files.info.path.native();
+  }
+  source->sort_packs();
   source->segment_count_ = source->inputs_.size();
   const FindName find_name = names_in(source->inputs_);
   source->segments_.emplace(source->inputs_, find_name);
@@ -66,8 +62,7 @@ Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& f
 
 // A live keeper turns segments into packs while we look. Lanes are read first, then the packs: a
 // segment that is gone from lanes/ by then is in a pack, and one that is in both counts once.
-Result<void> JournalSource::snapshot(const JournalFiles& files,
-                                     std::optional<std::int64_t> since_ns) {
+Result<void> JournalSource::snapshot(const JournalFiles& files) {
   const JournalDir directory(files.directory);
   const auto name = parse_journal_name(files.directory.filename().native());
   const bool is_live = files.info.state == JournalState::live;
@@ -92,7 +87,7 @@ Result<void> JournalSource::snapshot(const JournalFiles& files,
     packs_.clear();
     std::erase_if(damage_, [](const Damage& one) { return one.path.ends_with(kPack_suffix); });
     for (const auto& [number, path] : packs) {
-      auto added = add_pack(path, since_ns);
+      auto added = add_pack({.path = path});
       if (added) continue;
       if (added.error().code == Errc::not_found) {
         is_stable = false;  // moved to shipped/ between the listing and the open
@@ -104,7 +99,7 @@ Result<void> JournalSource::snapshot(const JournalFiles& files,
   }
   std::set<std::uint32_t> packed;
   for (const auto& pack : packs_) {
-    for (const auto& segment : pack->reader->info().segments) packed.insert(segment.number);
+    for (const auto& segment : pack->info().segments) packed.insert(segment.number);
   }
   std::erase_if(inputs_,
                 [&](const SegmentInput& input) { return packed.contains(input.header.number); });
@@ -168,38 +163,38 @@ Result<void> JournalSource::add_segment(const std::filesystem::path& path,
   return {};
 }
 
-Result<void> JournalSource::add_pack(const std::filesystem::path& path,
-                                     std::optional<std::int64_t> since_ns) {
-  auto file = MappedFile::open_read_only(path);
-  if (!file) return std::move(file).error();
-  auto cursor = std::make_unique<PackCursor>();
-  cursor->file = std::move(*file);
-  auto reader = format::PackReader::open(cursor->file.bytes());
-  if (!reader) {
-    Error error = std::move(reader).error();
-    error.message = path.native() + ": " + error.message;
-    return error;
-  }
-  cursor->reader.emplace(std::move(*reader));
-  for (const Damage& damage : cursor->reader->info().damage) damage_.push_back(damage);
-  if (since_ns) {
-    const auto& groups = cursor->reader->row_groups();
-    while (cursor->next_group < groups.size() &&
-           groups[cursor->next_group].time_max_ns < *since_ns) {
-      ++cursor->next_group;
-    }
-  }
-  packs_.push_back(std::move(cursor));
+Result<void> JournalSource::add_pack(PackCursor::Place place) {
+  auto cursor = PackCursor::open(std::move(place), pack_settings_);
+  if (!cursor) return std::move(cursor).error();
+  for (const Damage& damage : (*cursor)->info().damage) damage_.push_back(damage);
+  packs_.push_back(std::move(*cursor));
   return {};
 }
 
+void JournalSource::add_pack_or_damage(PackCursor::Place place) {
+  std::string path = place.path.native();
+  if (auto added = add_pack(std::move(place)); !added) {
+    damage_.push_back({std::move(path), 0, 0, 1, false, added.error().message});
+  }
+}
+
+// By the time of their first record, the earliest last; equal times keep the order they came in.
+void JournalSource::sort_packs() {
+  std::reverse(packs_.begin(), packs_.end());
+  std::stable_sort(packs_.begin(), packs_.end(),
+                   [](const auto& a, const auto& b) { return a->time() > b->time(); });
+}
+
 // Sequence numbers of a lane run on from 0 without holes, over packs and segments. A hole is a file
-// somebody removed, unless the journal ships: then the store has it.
+// somebody removed, unless the journal ships: then the store has it. In a store all are there once
+// the journal has ended there.
 void JournalSource::check_continuity(const JournalFiles& files) {
-  if (!files.info.store_url.empty() || files.evicts_unshipped) return;
+  const bool has_all =
+      files.is_finished_in_store || (!files.directory.empty() && files.info.store_url.empty());
+  if (!has_all || files.evicts_unshipped) return;
   std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::int64_t>>> lanes;
   for (const auto& pack : packs_) {
-    for (const auto& segment : pack->reader->info().segments) {
+    for (const auto& segment : pack->info().segments) {
       lanes[segment.lane].emplace_back(segment.first_seq, segment.first_seq + segment.records);
     }
   }
@@ -212,7 +207,7 @@ void JournalSource::check_continuity(const JournalFiles& files) {
     for (const auto& [begin, end] : ranges) {
       if (next >= 0 && begin > next) {
         damage_.push_back(
-            {files.directory.native(), 0, 0, static_cast<std::uint64_t>(begin - next), true,
+            {files.info.path.native(), 0, 0, static_cast<std::uint64_t>(begin - next), true,
              "records " + std::to_string(next) + " to " + std::to_string(begin - 1) + " of lane " +
                  std::to_string(lane) + " are in no segment or pack here: a file was removed"});
       }
@@ -221,24 +216,42 @@ void JournalSource::check_continuity(const JournalFiles& files) {
   }
 }
 
-JournalSource::PackCursor* JournalSource::first_pack() {
+std::int64_t JournalSource::time_bound() {
+  std::int64_t bound = packs_.empty() ? INT64_MAX : packs_.back()->time();
+  for (const auto& pack : open_) bound = std::min(bound, pack->time());
+  const Record* const segment = segments_->peek();
+  return segment == nullptr ? bound : std::min(bound, segment->time_ns);
+}
+
+// A writer that ended in order said so in its last pack. Where that is missing, no hole shows it.
+void JournalSource::check_end() {
+  if (path_without_end_.empty()) return;
+  damage_.push_back({std::move(path_without_end_), 0, 0, 1, false,
+                     "the records of its end are in no pack here: a file was removed"});
+  path_without_end_.clear();
+}
+
+PackCursor* JournalSource::first_pack() {
   for (;;) {
-    PackCursor* best = nullptr;
-    for (const auto& pack : packs_) {
-      if (pack->is_over()) continue;
-      if (best == nullptr || pack->time() < best->time()) best = pack.get();
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < open_.size(); ++i) {
+      if (open_[i]->time() < open_[best]->time()) best = i;
     }
-    if (best == nullptr || best->has_row()) return best;
-    const std::size_t index = best->next_group++;
-    auto rows = best->reader->load(index);
-    best->row = 0;
-    if (rows) {
-      best->rows = *rows;
+    const bool is_next_due =
+        !packs_.empty() && (open_.empty() || packs_.back()->time() <= open_[best]->time());
+    if (is_next_due && open_.size() < kOpen_packs_max) {
+      open_.push_back(std::move(packs_.back()));
+      packs_.pop_back();
+      continue;
+    }
+    if (open_.empty()) return nullptr;
+    PackCursor& pack = *open_[best];
+    if (pack.has_row()) return &pack;
+    if (pack.is_over()) {
+      pack.close(damage_);
+      open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(best));
     } else {
-      best->rows = {};
-      const auto& group = best->reader->row_groups()[index];
-      damage_.push_back({best->file.path().native(), group.begin, group.end, group.rows, true,
-                         rows.error().message});
+      pack.load_next(damage_);
     }
   }
 }
@@ -248,12 +261,13 @@ const Record* JournalSource::peek() {
   const Record* const segment = segments_->peek();
   if (pack == nullptr && segment == nullptr) {
     from_ = From::none;
+    check_end();
     return nullptr;
   }
   if (segment == nullptr || (pack != nullptr && pack->time() <= segment->time_ns)) {
     from_ = From::pack;
     current_pack_ = pack;
-    return &pack->rows[pack->row];
+    return &pack->row();
   }
   from_ = From::segments;
   return segment;
@@ -262,7 +276,9 @@ const Record* JournalSource::peek() {
 void JournalSource::pop() {
   if (from_ == From::none) (void)peek();
   if (from_ == From::pack) {
-    ++current_pack_->row;
+    const Record& record = current_pack_->row();
+    if (record.kind == Kind::status && record.name != "started") path_without_end_.clear();
+    current_pack_->pop();
   } else if (from_ == From::segments) {
     Record ignored;
     (void)segments_->next(ignored);

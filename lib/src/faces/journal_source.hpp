@@ -1,5 +1,8 @@
 // JournalSource: one journal as a stream of records by time, from its segments and packs together,
 // live or dead, or from the packs a store has of it. The Reader merges several of these.
+//
+// Memory: of the packs only those are open whose time has come, and at most kOpen_packs_max of
+// them, however many overlap.
 #pragma once
 
 #include <memory>
@@ -7,13 +10,19 @@
 #include <set>
 #include <vector>
 
-#include "format/pack.hpp"
+#include "faces/pack_cursor.hpp"
 #include "journal/journal_dir.hpp"
 #include "journal/segment_merge.hpp"
 #include "platform/mapped_file.hpp"
 #include "runlog/reader.hpp"
 
 namespace runlog {
+
+/// An object of a store.
+struct RemoteFile {
+  std::string name = {};  ///< relative to the store's prefix
+  std::uint64_t bytes = 0;
+};
 
 /// The files of one journal.
 struct JournalFiles {
@@ -23,14 +32,30 @@ struct JournalFiles {
   bool evicts_unshipped = false;  ///< missing packs are told by gap records, not damage
   std::vector<std::filesystem::path> packs = {};     ///< of a store, or named
   std::vector<std::filesystem::path> segments = {};  ///< named
+
+  // Where the store is not a directory:
+  std::shared_ptr<StoreReading> reading = {};
+  std::vector<RemoteFile> remote_packs = {};
+  /// All packs of a journal that has ended are here: a hole in the numbers is a loss.
+  bool is_finished_in_store = false;
 };
+
+/// More packs than these are not open at once. Packs of one journal overlap in time by one or two
+/// per lane; where more do (the clock was set back, or a file lies about its times) the order of
+/// the records suffers, not the memory.
+inline constexpr std::size_t kOpen_packs_max = 32;
 
 class JournalSource {
  public:
   /// Takes a snapshot: every record committed before the call is in it.
   static Result<std::unique_ptr<JournalSource>> open(const JournalFiles& files,
-                                                     std::optional<std::int64_t> since_ns);
+                                                     std::optional<std::int64_t> since_ns,
+                                                     bool checks_digests = false);
   ~JournalSource();
+
+  /// A lower bound for the time of the next record; INT64_MAX when there is none. Cheap: no pack is
+  /// opened for it.
+  [[nodiscard]] std::int64_t time_bound();
 
   /// The next record by time, or nullptr. Valid until pop().
   const Record* peek();
@@ -42,22 +67,27 @@ class JournalSource {
   [[nodiscard]] std::uint64_t segments() const noexcept { return segment_count_; }
 
  private:
-  struct PackCursor;
   JournalSource() = default;
-  Result<void> snapshot(const JournalFiles& files, std::optional<std::int64_t> since_ns);
+  Result<void> snapshot(const JournalFiles& files);
   Result<void> add_segment(const std::filesystem::path& path,
                            const std::optional<JournalName>& name, bool is_live);
-  Result<void> add_pack(const std::filesystem::path& path, std::optional<std::int64_t> since_ns);
+  Result<void> add_pack(PackCursor::Place place);
+  void add_pack_or_damage(PackCursor::Place place);
+  void sort_packs();
   void check_continuity(const JournalFiles& files);
+  void check_end();
   PackCursor* first_pack();
 
   std::vector<std::vector<std::byte>> copies_;  // segments of a live journal
   std::vector<MappedFile> maps_;                // segments of a dead one
   std::vector<SegmentInput> inputs_;
   std::optional<SegmentMerge> segments_;
-  std::vector<std::unique_ptr<PackCursor>> packs_;
+  PackCursor::Settings pack_settings_;
+  std::vector<std::unique_ptr<PackCursor>> packs_;  // not yet open, the next one last
+  std::vector<std::unique_ptr<PackCursor>> open_;   // in the order of packs_
   std::vector<Damage> damage_;
   std::uint64_t segment_count_ = 0;
+  std::string path_without_end_;  // the journal's, until the record of its end has been met
   enum class From : std::uint8_t { none, segments, pack } from_ = From::none;
   PackCursor* current_pack_ = nullptr;
 };

@@ -1,7 +1,5 @@
 #include "runlog/reader.hpp"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -39,26 +37,17 @@ class Rewinds {
   std::map<std::string, std::vector<std::pair<std::int64_t, std::int64_t>>> by_run_;
 };
 
-bool is_selected(const JournalInfo& info, const ReadOptions& options) {
-  const bool run_matches =
-      options.runs.empty() ||
-      std::any_of(options.runs.begin(), options.runs.end(), [&](const std::string& glob) {
-        return ::fnmatch(glob.c_str(), info.run_id.c_str(), 0) == 0;
-      });
-  const bool rank_matches =
-      options.ranks.empty() ||
-      std::find(options.ranks.begin(), options.ranks.end(), info.rank) != options.ranks.end();
-  return run_matches && rank_matches;
-}
-
 }  // namespace
 
 struct Reader::State {
   struct Stream {
     std::unique_ptr<JournalSource> source;
-    std::size_t journal;  // index into journals
-    const Record* head = nullptr;
+    std::size_t journal;           // index into journals
+    const Record* head = nullptr;  // nullptr: not looked at yet, its time is bound_ns or later
+    std::int64_t bound_ns = 0;
     bool is_over = false;
+
+    [[nodiscard]] std::int64_t time_ns() const { return head ? head->time_ns : bound_ns; }
   };
   ReadOptions options;
   std::vector<JournalInfo> journals;
@@ -67,12 +56,24 @@ struct Reader::State {
   Rewinds rewinds;
   Stream* last = nullptr;  // handed out by the previous next(): to be popped first
 
-  // A heap of streams by the time of their next record.
+  // A heap of streams by the time of their next record. A stream that has not been looked at goes
+  // first among equals, because its record may have to.
   static bool is_later(const Stream* a, const Stream* b) {
+    if (a->head == nullptr || b->head == nullptr) {
+      return std::pair(a->time_ns(), a->head != nullptr) >
+             std::pair(b->time_ns(), b->head != nullptr);
+    }
     return std::tie(a->head->time_ns, a->journal, a->head->lane, a->head->seq) >
            std::tie(b->head->time_ns, b->journal, b->head->lane, b->head->seq);
   }
   std::vector<Stream*> heap;
+
+  // A journal takes memory only from when its time comes: one may open a root of ten thousand.
+  void push_unread(Stream& stream) {
+    stream.bound_ns = stream.source->time_bound();
+    heap.push_back(&stream);
+    std::push_heap(heap.begin(), heap.end(), &is_later);
+  }
 
   void push(Stream& stream) {
     stream.head = stream.source->peek();
@@ -88,7 +89,7 @@ struct Reader::State {
     std::push_heap(heap.begin(), heap.end(), &is_later);
   }
 
-  void count(JournalInfo& journal, const Record& record) {
+  static void count(JournalInfo& journal, const Record& record) {
     ++journal.records;
     if (record.step && (!journal.last_step || *record.step > *journal.last_step)) {
       journal.last_step = record.step;
@@ -132,12 +133,14 @@ Result<Reader> Reader::open(const std::filesystem::path& path, ReadOptions optio
     }
     state->rewinds.finish();
   }
-  auto found = find_journal_files(path);
+  const JournalSelection selection{.runs = state->options.runs, .ranks = state->options.ranks};
+  auto found = find_journal_files(path, selection);
   if (!found) return std::move(found).error();
   for (JournalFiles& files : *found) {
-    if (!is_selected(files.info, state->options)) continue;
+    if (!selection.has_run(files.info.run_id) || !selection.has_rank(files.info.rank)) continue;
     const std::size_t index = state->journals.size();
-    auto source = JournalSource::open(files, state->options.since_unix_ns);
+    auto source =
+        JournalSource::open(files, state->options.since_unix_ns, state->options.check_digests);
     if (source) {
       state->streams.push_back({.source = std::move(*source), .journal = index});
     } else if (found->size() == 1) {
@@ -148,7 +151,7 @@ Result<Reader> Reader::open(const std::filesystem::path& path, ReadOptions optio
     }
     state->journals.push_back(std::move(files.info));
   }
-  for (State::Stream& stream : state->streams) state->push(stream);
+  for (State::Stream& stream : state->streams) state->push_unread(stream);
   return Reader(std::move(state));
 }
 
@@ -164,6 +167,10 @@ bool Reader::next(Entry& entry) {
     std::pop_heap(state.heap.begin(), state.heap.end(), &State::is_later);
     State::Stream* const stream = state.heap.back();
     state.heap.pop_back();
+    if (stream->head == nullptr) {
+      state.push(*stream);
+      continue;
+    }
     state.last = stream;
     JournalInfo& journal = state.journals[stream->journal];
     const Record& record = *stream->head;
@@ -185,13 +192,30 @@ const std::vector<Damage>& Reader::damage() const noexcept {
 
 Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
                                            std::vector<Damage>* damage) {
-  auto reader = Reader::open(path);
-  if (!reader) return std::move(reader).error();
-  Reader::Entry entry;
-  while (reader->next(entry)) {
+  auto found = find_journal_files(path);
+  if (!found) return std::move(found).error();
+  // One journal after the other: counting needs no merge, and so the memory of one only.
+  std::vector<JournalInfo> infos;
+  for (JournalFiles& files : *found) {
+    JournalInfo& info = infos.emplace_back(files.info);
+    std::vector<Damage> met;
+    if (auto source = JournalSource::open(files, {})) {
+      while (const Record* const record = (*source)->peek()) {
+        Reader::State::count(info, *record);
+        (*source)->pop();
+      }
+      met = (*source)->damage();
+    } else if (found->size() == 1) {
+      return std::move(source).error();
+    } else {
+      met.push_back({info.path.native(), 0, 0, 0, false, source.error().message});
+    }
+    for (Damage& one : met) {
+      info.records_lost += one.records_lost;
+      if (damage != nullptr) damage->push_back(std::move(one));
+    }
   }
-  if (damage != nullptr) *damage = reader->damage();
-  return reader->journals();
+  return infos;
 }
 
 struct Follower::State {
@@ -207,6 +231,13 @@ Follower::Follower(Follower&&) noexcept = default;
 Follower& Follower::operator=(Follower&&) noexcept = default;
 
 Result<Follower> Follower::open(const std::filesystem::path& path, ReadOptions options) {
+  if (is_remote_store(path.native())) {
+    // Each poll would list and ask again, at the store's prices, and no store tells who still
+    // lives.
+    return Error{Errc::unsupported, 0,
+                 "a store cannot be followed: records come to it pack by pack; follow the journal "
+                 "on the machine of the job, or read the store again from time to time"};
+  }
   auto found = find_journal_files(path);
   if (!found) return std::move(found).error();
   auto state = std::make_unique<State>();

@@ -56,6 +56,8 @@ Result<MappedFile> MappedFile::map(OpenFile file, std::filesystem::path path, st
     return os_error(ENOMEM, "cannot map", mapped.path_.native());
   }
   mapped.bytes_ = {static_cast<std::byte*>(mapped.region_->region.get_address()), bytes};
+  // A map needs no descriptor, and a reader may have thousands of maps.
+  if (!writable) mapped.file_.close();
   return mapped;
 }
 

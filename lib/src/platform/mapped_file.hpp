@@ -22,10 +22,11 @@ class MappedFile {
   /// Errors: already_exists, no_space, read_only, io.
   static Result<MappedFile> create(const std::filesystem::path& path, std::uint64_t bytes);
 
-  /// Maps an existing file whole. An empty file maps to no bytes.
+  /// Maps an existing file whole and keeps no descriptor of it. An empty file maps to no bytes.
   static Result<MappedFile> open_read_only(const std::filesystem::path& path);
 
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
+  /// Of a file that was created; -1 where it was opened read-only.
   [[nodiscard]] int fd() const noexcept { return file_.fd(); }
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   void set_path(std::filesystem::path path) { path_ = std::move(path); }

@@ -1,0 +1,83 @@
+// check_blobs: is each blob what its name says?
+#include "base/sha256.hpp"
+#include "faces/journal_list.hpp"
+#include "journal/blobs.hpp"
+#include "platform/file_system.hpp"
+#include "runlog/store.hpp"
+
+namespace runlog {
+namespace {
+
+void compare(BlobCheck& check, const Result<std::string>& digest) {
+  if (!digest) {
+    check.fault = "could not be read: " + digest.error().message;
+  } else if (*digest != check.sha256) {
+    check.fault = "its bytes have the SHA-256 " + *digest;
+  }
+}
+
+void check_journal(const JournalFiles& files, std::vector<BlobCheck>& checks) {
+  const JournalDir directory(files.directory);
+  for (const auto& place : {directory.blobs(), directory.shipped()}) {
+    for (const std::string& name : names_in_directory(place)) {
+      if (!is_sha256_hex(name)) continue;
+      BlobCheck& check = checks.emplace_back();
+      check.path = (place / name).native();
+      check.run_id = files.info.run_id;
+      check.sha256 = name;
+      if (const auto size = stat_file(place / name)) check.bytes = size->bytes;
+      auto digest = sha256_of_file(place / name);
+      if (!digest && digest.error().code == Errc::not_found) {
+        checks.pop_back();  // shipped or cleaned meanwhile
+        continue;
+      }
+      compare(check, digest);
+    }
+  }
+}
+
+Result<void> check_run(ObjectStore& store, const StoreRun& run, std::vector<BlobCheck>& checks) {
+  auto objects = list_run(store, run, {});
+  if (!objects) return std::move(objects).error();
+  for (const StoreObject& object : *objects) {
+    if (object.parsed.what != format::RunObject::What::blob) continue;
+    BlobCheck& check = checks.emplace_back();
+    check.path = url_of_object(store.url(), object.name);
+    check.run_id = run.run_id;
+    check.sha256 = object.id;
+    check.bytes = object.bytes;
+    check.is_in_store = true;
+    compare(check, store.sha256(object.name));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<BlobCheck>> check_blobs(const std::filesystem::path& path) {
+  std::vector<BlobCheck> checks;
+  std::string url = path.native();
+  if (!is_remote_store(url)) {
+    auto directory = directory_of_store(url);
+    if (!directory) return std::move(directory).error();
+    const auto info = stat_file(*directory);
+    if (!info) return info.error();
+    if (!info->is_directory) return checks;
+    auto found = find_journal_files(*directory);
+    if (!found) return std::move(found).error();
+    for (const JournalFiles& files : *found) {
+      if (!files.directory.empty()) check_journal(files, checks);
+    }
+    url = directory->lexically_normal().native();
+  }
+  const StorePlace place = split_store_url(url);
+  if (!place.object.empty()) return checks;
+  auto store = open_store(place.store_url);
+  if (!store) return std::move(store).error();
+  auto visited = visit_runs(**store, place, {},
+                            [&](const StoreRun& run) { return check_run(**store, run, checks); });
+  if (!visited) return std::move(visited).error();
+  return checks;
+}
+
+}  // namespace runlog
