@@ -16,6 +16,8 @@ done
 export HOME=$TMPDIR/home AWS_EC2_METADATA_DISABLED=true
 mkdir -p "$HOME"
 victim=$RUNLOG_VICTIMS/writer
+trainer=$RUNLOG_VICTIMS/trainer
+here=$(basename "$0" .sh)-$$  # the prefix of what this test stores
 trap 'end_of_test' EXIT
 own_servers=()
 
@@ -78,13 +80,15 @@ as_other() { export AWS_ACCESS_KEY_ID=$s3_other_key AWS_SECRET_ACCESS_KEY=$s3_ot
 # s3_store ENDPOINT PREFIX [BUCKET]: prints a store URL.
 s3_store() { echo "s3://${3:-$s3_bucket}/$2?endpoint=$1"; }
 
-# dead_journal RUN_ID [STEPS]: under ./runs, of a writer that was killed once it had logged so many
-# steps; some packs' worth when there are thousands. The steps it has acknowledged into `steps`.
+# dead_journal RUN_ID STEPS [PACKS]: under ./runs, of a writer that was killed once it had logged so many
+# steps and made so many packs. The number of steps it has acknowledged into `steps`.
 dead_journal() {
   local log=$TMPDIR/$1.log
-  RUNLOG_RUN_ID=$1 RUNLOG_SEGMENT_BYTES=64KiB RUNLOG_PACK_BYTES=64KiB "$victim" forever runs 1 >"$log" &
+  RUNLOG_RUN_ID=$1 RUNLOG_SEGMENT_BYTES=64KiB RUNLOG_SHIP_INTERVAL=100ms RUNLOG_SYNC_INTERVAL=50ms \
+    "$trainer" runs 5000 0 >"$log" &
   local pid=$!
-  until (($(tail -c 32 "$log" | tail -n 2 | sed -n 's/^logged \([0-9]*\)$/\1/p' | tail -n 1) >= ${2:-1000})); do :; done 2>/dev/null
+  wait_for "$log" "logged $2"
+  until (($(find "runs/$1" -name '*.parquet' | wc -l) >= ${3:-0})); do sleep 0.02; done
   kill -KILL $pid
   wait $pid 2>/dev/null || true
   steps=$(($(acknowledged "$log") + 1))
@@ -103,7 +107,7 @@ s3_download() {
 
 # s3_names DIR PREFIX: the objects there, sorted.
 s3_names() {
-  s3_request "$1" GET "$s3_bucket?list-type=2&max-keys=1000&prefix=$2" | grep -o '<Key>[^<]*' | sed 's/<Key>//' | sort
+  s3_request "$1" GET "$s3_bucket?list-type=2&max-keys=1000&prefix=${2//\//%2F}" | grep -o '<Key>[^<]*' | sed 's/<Key>//' | sort
 }
 
 # has_exactly DIR RUN_ID STEPS: the packs in DIR hold the steps 0 to STEPS-1 of the writer, each once;
@@ -115,7 +119,7 @@ has_exactly() {
     SELECT count(*) - $3 AS more, count(*) - count(DISTINCT step) AS twice, max(step) + 1 - count(*) AS holes
     FROM packs WHERE run_id = '$2' AND name = 'train/loss'")
   [[ $found == '["0","0","0"]' || $found == '["1","0","0"]' ]] || fail "$2: more, twice, holes are $found"
-  run 0 "$runlog" verify -q "$1"
-  equal "$("$runlog" cat "$1" --run "$2" --name train/loss --format csv | tail -n +2 | sort -u | wc -l)" \
+  run 0 "$runlog" verify "$1"
+  equal "$("$runlog" cat "$1" --run "$2" --name train/loss --csv | tail -n +2 | sort -u | wc -l)" \
     "$(($3 + $(cut -d '"' -f 2 <<<"$found")))" "as our reader counts $2"
 }
