@@ -57,7 +57,7 @@ fault() {
   rm -rf "$dir"
   mkdir -p "$dir"
   guard "$dir" $$
-  launch "$dir" fault_proxy "$RUNLOG_FAULT_PROXY" "$dir" "$@" && wait_for "$dir/port" || fail "no fault_proxy"
+  launch "$dir" fault_proxy "$RUNLOG_FAULTS" "$dir" "$@" && wait_for "$dir/port" || fail "no fault_proxy"
   url=http://127.0.0.1:$(<"$dir/port")
 }
 
@@ -68,10 +68,18 @@ answer() {
   for header in "${@:3}"; do printf '%s\r\n' "$header"; done
   printf '\r\n%s' "${2:-}"
 }
-s3_error() { answer "$1" "<?xml version=\"1.0\"?><Error><Code>$2</Code><Message>made up by the test</Message></Error>" "${@:3}"; }
 
-# wait_for FILE [TEXT]: until it is there, and has a line with TEXT. CTest bounds the wait.
-wait_for() { until [[ -s $1 ]] && grep -qsF -- "${2:-}" "$1"; do sleep 0.02; done; }
+# s3_error STATUS CODE MESSAGE [HEADER…]: the same, as S3 words it.
+s3_error() { answer "$1" "<?xml version=\"1.0\"?><Error><Code>$2</Code><Message>$3</Message></Error>" "${@:4}"; }
+
+# wait_for FILE [TEXT [PID]]: until it is there, and has a line with TEXT; in vain when PID is gone.
+# CTest bounds the wait.
+wait_for() {
+  until [[ -s $1 ]] && grep -qsF -- "${2:-}" "$1"; do
+    [[ -z ${3:-} ]] || kill -0 "$3" 2>/dev/null || fail "no '$2' in $1: $(tail -n 3 "$1")"
+    sleep 0.02
+  done
+}
 
 # as_owner / as_other: whose keys runlog finds.
 as_owner() { export AWS_ACCESS_KEY_ID=$s3_key AWS_SECRET_ACCESS_KEY=$s3_secret AWS_REGION=us-east-1; }
@@ -87,7 +95,7 @@ dead_journal() {
   RUNLOG_RUN_ID=$1 RUNLOG_SEGMENT_BYTES=64KiB RUNLOG_SHIP_INTERVAL=100ms RUNLOG_SYNC_INTERVAL=50ms \
     "$trainer" runs 5000 0 >"$log" &
   local pid=$!
-  wait_for "$log" "logged $2"
+  wait_for "$log" "logged $2" $pid
   until (($(find "runs/$1" -name '*.parquet' | wc -l) >= ${3:-0})); do sleep 0.02; done
   kill -KILL $pid
   wait $pid 2>/dev/null || true

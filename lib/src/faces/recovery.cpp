@@ -117,6 +117,7 @@ class Recovery {
     RecoverOutcome outcome = {};
     std::string store = {};
     bool was_packed = false;
+    bool has_meta = false;  // a store that lets through little is not asked twice
   };
   struct StoreState {
     Clock::time_point due = {};
@@ -138,8 +139,10 @@ class Recovery {
     // same.
     const bool asks = Clock::now() >= store.due;
     adopt_.upload.deadline = asks ? deadline_ : Clock::time_point::min();
+    adopt_.upload.has_meta = job.has_meta;
     UploadOutcome upload;
     RecoverOutcome now = adopt_journal(job.outcome.journal.path, adopt_, &upload);
+    job.has_meta = job.has_meta || upload.has_meta;
     const std::uint64_t packs = job.outcome.packs_shipped + now.packs_shipped;
     const std::uint64_t bytes = job.outcome.bytes_shipped + now.bytes_shipped;
     if (job.was_packed) {
