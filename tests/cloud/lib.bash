@@ -131,3 +131,12 @@ has_exactly() {
   equal "$("$runlog" cat "$1" --run "$2" --name train/loss --csv | tail -n +2 | sort -u | wc -l)" \
     "$(($3 + $(cut -d '"' -f 2 <<<"$found")))" "as our reader counts $2"
 }
+
+# azure_download DIR PREFIX TARGET: by rclone.
+azure_download() {
+  need_program rclone rclone
+  rm -rf "$3"
+  rclone --config /dev/null copy -q ${CURL_CA_BUNDLE:+--ca-cert "$CURL_CA_BUNDLE"} \
+    --azureblob-sas-url "$(<"$1/url")/$azure_container?$(azure_sas rl)" ":azureblob:$azure_container/$2" "$3" ||
+    fail "rclone cannot read $2"
+}

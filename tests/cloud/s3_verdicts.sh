@@ -101,6 +101,7 @@ rm -rf runs
 cp -r template runs
 run 4 "$recover" runs --store "$(s3_store "$(<"$s3/url")" "$here/taken")"
 has "$err" 'exists with other bytes' 'nothing was overwritten'
+lacks "$err" 'trying again'
 s3_download "$s3" "$here/taken" got
 equal "$(<"got/$pack")" "somebody else's"
 cmp plain/"$pack" runs/dead/*/packs/"$(basename "$pack" | sed 's/.*-//')" || fail "the pack is gone"
