@@ -4,6 +4,9 @@
 build_packages=(g++ cmake ninja-build pkg-config libboost-dev liblz4-dev libssl-dev libcurl4-openssl-dev
   libfmt-dev libcli11-dev nlohmann-json3-dev)
 test_packages=(catch2 clang-14 libclang-rt-14-dev mandoc)
+# The servers that the tests ship to, on this machine's loopback address, and an independent client.
+server_packages=(radosgw ceph-mon ceph-osd ceph-common nginx-light libnginx-mod-http-dav-ext
+  curl openssl rclone faketime)
 
 say() { printf '==> %s\n' "$*"; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
@@ -26,6 +29,7 @@ need_packages() {
   fi
   say "apt: install ${missing[*]}"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+  # RUNLEVEL=1: a server that a package brings is not started by its installation.
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }

@@ -1,0 +1,142 @@
+# shellcheck shell=bash disable=SC2034
+# Helpers for the tests against real servers. Not a test. Sourced with
+#   source "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
+# What tests/cli/lib.bash and tests/servers/lib.bash have is here too.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../cli/lib.bash"
+source "$(dirname "${BASH_SOURCE[0]}")/../servers/lib.bash"
+
+# Nothing of the machine's owner: no keys, no proxies, no other clouds.
+for name in $(compgen -e); do
+  case $name in
+    AWS_* | AZURE_* | RUNLOG_CA_BUNDLE | RUNLOG_HTTP_* | RUNLOG_GCS_* | NETRC | SSL_CERT_FILE | CURL_CA_BUNDLE | RCLONE_* | \
+      *_proxy | *_PROXY | IDENTITY_* | MSI_*) unset "$name" ;;
+  esac
+done
+export HOME=$TMPDIR/home AWS_EC2_METADATA_DISABLED=true
+mkdir -p "$HOME"
+victim=$RUNLOG_VICTIMS/writer
+trainer=$RUNLOG_VICTIMS/trainer
+here=$(basename "$0" .sh)-$$  # the prefix of what this test stores
+trap 'end_of_test' EXIT
+own_servers=()
+
+# A failed or interrupted test ends its own servers and jobs too.
+end_of_test() {
+  local code=$?
+  local jobs_left
+  jobs_left=$(jobs -p)
+  # shellcheck disable=SC2086  # one pid per word
+  [[ -z $jobs_left ]] || kill -KILL $jobs_left 2>/dev/null || true
+  [[ ${#own_servers[@]} -eq 0 ]] || stop_server "${own_servers[@]}"
+  return "$code"
+}
+
+# server NAME: the state directory of a server that CTest has started for the test, into `dir`.
+server() {
+  dir=$RUNLOG_SERVERS_DIR/$1
+  [[ -s $dir/url || -s $dir/dav || -s $dir/server.pem ]] || skip "there is no $1 server"
+}
+
+# own_server NAME COMMAND…: a server for this test alone; its state directory into `dir`.
+own_server() {
+  dir=$TMPDIR/$1
+  shift
+  own_servers+=("$dir")
+  local code=0
+  RUNLOG_SERVERS_OWNER=$$ "$servers/$1" "$dir" "${@:2}" >/dev/null || code=$?
+  [[ $code != 77 ]] || exit 77
+  [[ $code == 0 ]] || fail "$1 did not start"
+}
+
+# fault PORT METHOD COUNT FAULT [ARGUMENT]: a proxy as fault_proxy.cpp has them, before the server at
+# PORT; its URL into `url`, its state directory into `dir`.
+fault() {
+  dir=$TMPDIR/fault-${#own_servers[@]}
+  own_servers+=("$dir")
+  rm -rf "$dir"
+  mkdir -p "$dir"
+  guard "$dir" $$
+  launch "$dir" fault_proxy "$RUNLOG_FAULTS" "$dir" "$@" && wait_for "$dir/port" || fail "no fault_proxy"
+  url=http://127.0.0.1:$(<"$dir/port")
+}
+
+# answer STATUS [BODY [HEADER…]]: prints an answer for the fault of that name.
+answer() {
+  printf 'HTTP/1.1 %s\r\nContent-Length: %s\r\nConnection: close\r\n' "$1" "${#2}"
+  local header
+  for header in "${@:3}"; do printf '%s\r\n' "$header"; done
+  printf '\r\n%s' "${2:-}"
+}
+
+# s3_error STATUS CODE MESSAGE [HEADER…]: the same, as S3 words it.
+s3_error() { answer "$1" "<?xml version=\"1.0\"?><Error><Code>$2</Code><Message>$3</Message></Error>" "${@:4}"; }
+
+# wait_for FILE [TEXT [PID]]: until it is there, and has a line with TEXT; in vain when PID is gone.
+# CTest bounds the wait.
+wait_for() {
+  until [[ -s $1 ]] && grep -qsF -- "${2:-}" "$1"; do
+    [[ -z ${3:-} ]] || kill -0 "$3" 2>/dev/null || fail "no '$2' in $1: $(tail -n 3 "$1")"
+    sleep 0.02
+  done
+}
+
+# as_owner / as_other: whose keys runlog finds.
+as_owner() { export AWS_ACCESS_KEY_ID=$s3_key AWS_SECRET_ACCESS_KEY=$s3_secret AWS_REGION=us-east-1; }
+as_other() { export AWS_ACCESS_KEY_ID=$s3_other_key AWS_SECRET_ACCESS_KEY=$s3_other_secret AWS_REGION=us-east-1; }
+
+# s3_store ENDPOINT PREFIX [BUCKET]: prints a store URL.
+s3_store() { echo "s3://${3:-$s3_bucket}/$2?endpoint=$1"; }
+
+# dead_journal RUN_ID STEPS [PACKS]: under ./runs, of a writer that was killed once it had logged so many
+# steps and made so many packs. The number of steps it has acknowledged into `steps`.
+dead_journal() {
+  local log=$TMPDIR/$1.log
+  RUNLOG_RUN_ID=$1 RUNLOG_SEGMENT_BYTES=64KiB RUNLOG_SHIP_INTERVAL=100ms RUNLOG_SYNC_INTERVAL=50ms \
+    "$trainer" runs 5000 0 >"$log" &
+  local pid=$!
+  wait_for "$log" "logged $2" $pid
+  until (($(find "runs/$1" -name '*.parquet' | wc -l) >= ${3:-0})); do sleep 0.02; done
+  kill -KILL $pid
+  wait $pid 2>/dev/null || true
+  steps=$(($(acknowledged "$log") + 1))
+}
+
+# acknowledged LOG: the last whole line "logged N".
+acknowledged() { sed -n 's/^logged \([0-9]*\)$/\1/p' "$1" | tail -n 1; }
+
+# s3_download DIR PREFIX TARGET: by rclone, which shares no code with us.
+s3_download() {
+  need_program rclone rclone
+  rm -rf "$3"
+  rclone --config /dev/null copy -q --s3-provider Ceph --s3-endpoint "$(<"$1/url")" --s3-access-key-id $s3_key \
+    --s3-secret-access-key "$s3_secret" --s3-region us-east-1 ":s3:$s3_bucket/$2" "$3" || fail "rclone cannot read $2"
+}
+
+# s3_names DIR PREFIX: the objects there, sorted.
+s3_names() {
+  s3_request "$1" GET "$s3_bucket?list-type=2&max-keys=1000&prefix=${2//\//%2F}" | grep -o '<Key>[^<]*' | sed 's/<Key>//' | sort
+}
+
+# has_exactly DIR RUN_ID STEPS: the packs in DIR hold the steps 0 to STEPS-1 of the writer, each once;
+# one more if the last call had returned but could not say so. DuckDB reads them, and our own reader.
+has_exactly() {
+  [[ -n ${RUNLOG_JUDGE:-} ]] || skip "RUNLOG_JUDGE is not set: no DuckDB here"
+  local found
+  found=$(node "$RUNLOG_SOURCE/tests/judge/judge.mjs" "$1" "
+    SELECT count(*) - $3 AS more, count(*) - count(DISTINCT step) AS twice, max(step) + 1 - count(*) AS holes
+    FROM packs WHERE run_id = '$2' AND name = 'train/loss'")
+  [[ $found == '["0","0","0"]' || $found == '["1","0","0"]' ]] || fail "$2: more, twice, holes are $found"
+  run 0 "$runlog" verify "$1"
+  equal "$("$runlog" cat "$1" --run "$2" --name train/loss --csv | tail -n +2 | sort -u | wc -l)" \
+    "$(($3 + $(cut -d '"' -f 2 <<<"$found")))" "as our reader counts $2"
+}
+
+# azure_download DIR PREFIX TARGET: by rclone.
+azure_download() {
+  need_program rclone rclone
+  rm -rf "$3"
+  rclone --config /dev/null copy -q ${CURL_CA_BUNDLE:+--ca-cert "$CURL_CA_BUNDLE"} \
+    --azureblob-sas-url "$(<"$1/url")/$azure_container?$(azure_sas rl)" ":azureblob:$azure_container/$2" "$3" ||
+    fail "rclone cannot read $2"
+}
