@@ -553,6 +553,10 @@ void HttpClient::interrupt() noexcept {
   if (state_->multi != nullptr && state_->owner == ::getpid()) ::curl_multi_wakeup(state_->multi);
 }
 
+bool HttpClient::is_interrupted() const noexcept {
+  return state_->is_interrupted.load(std::memory_order_acquire);
+}
+
 bool may_carry_secrets(std::string_view url) noexcept {
   return url.starts_with("https://") || (url.starts_with("http://") && is_loopback(url));
 }
