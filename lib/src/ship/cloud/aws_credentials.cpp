@@ -1,186 +1,206 @@
-// The AWS chain: where keys come from, in the order of the AWS tools.
-#include "base/bytes.hpp"
-#include "platform/process.hpp"
+#include "ship/cloud/credentials.hpp"
+
+#include "ship/cloud/aws_places.hpp"
 #include "ship/cloud/aws_profile.hpp"
-#include "ship/cloud/cached_credentials.hpp"
-#include "ship/cloud/credential_endpoint.hpp"
-#include "ship/cloud/encoding.hpp"
-#include "ship/cloud/xml.hpp"
+#include "ship/cloud/credential_chain.hpp"
 
 namespace runlog {
 namespace {
 
-using Answer = Result<std::optional<AccessKey>>;
+constexpr const char* kRemedy =
+    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure`";
 
-constexpr std::string_view kNone_found =
-    "no AWS credentials: looked at AWS_ACCESS_KEY_ID, AWS_WEB_IDENTITY_TOKEN_FILE, the profile in "
-    "~/.aws/credentials and ~/.aws/config, AWS_CONTAINER_CREDENTIALS_FULL_URI and _RELATIVE_URI, "
-    "and "
-    "EC2 metadata; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE";
-
-Error invalid(const std::string& message) {
-  return Error{Errc::invalid_argument, 0, message};
+Error broken(std::string words) {
+  return Error{Errc::invalid_argument, 0, std::move(words)};
 }
 
-Answer ask_environment() {
-  const auto id = environment("AWS_ACCESS_KEY_ID");
-  if (!id) return std::optional<AccessKey>();
-  const auto secret = environment("AWS_SECRET_ACCESS_KEY");
-  if (!secret) return invalid("AWS_ACCESS_KEY_ID is set but AWS_SECRET_ACCESS_KEY is not");
-  AccessKey key;
-  key.id = *id;
-  key.secret = Secret(*secret);
-  key.session_token = Secret(environment("AWS_SESSION_TOKEN").value_or(""));
-  key.from = "environment";
-  return std::optional(std::move(key));
-}
+// The settings a source works with, as they were when the store was opened.
+class AwsKeys {
+ public:
+  AwsKeys(std::string profile, std::string region, HttpClient& client)
+      : environment_(std::make_shared<EnvironmentCopy>()),
+        profile_(std::move(profile)),
+        region_(std::move(region)),
+        client_(client) {}
 
-std::string sts_url(const std::string& region) {
-  if (auto url = environment("AWS_ENDPOINT_URL_STS")) return *url;
-  if (region.empty()) return "https://sts.amazonaws.com/";
-  return "https://sts." + region + ".amazonaws.com" + (region.starts_with("cn-") ? ".cn/" : "/");
-}
+  Result<AccessKey> fetch() {
+    Places<AccessKey> places;
+    // A profile in the store's URL is the most explicit there is: keys that happen to lie in the
+    // environment do not stand in for it. The AWS command line treats --profile so, too.
+    if (profile_.empty()) {
+      places.emplace_back([this] { return from_environment(); });
+      places.emplace_back([this] { return from_web_identity(); });
+    }
+    places.emplace_back([this] { return from_profile(); });
+    if (profile_.empty()) {
+      places.emplace_back([this] { return ask_container_endpoint(*environment_, client_); });
+      places.emplace_back(
+          [this] { return ask_instance_metadata(*environment_, client_, imds_has_answered_); });
+    }
+    return ask_in_order(places, "AWS credentials", kRemedy);
+  }
 
-// AssumeRoleWithWebIdentity: the token of a Kubernetes service account for temporary keys (IRSA).
-Answer ask_web_identity(HttpClient& client, const std::string& region) {
-  const auto file = environment("AWS_WEB_IDENTITY_TOKEN_FILE");
-  if (!file) return std::optional<AccessKey>();
-  const auto role = environment("AWS_ROLE_ARN");
-  if (!role) return invalid("AWS_WEB_IDENTITY_TOKEN_FILE is set but AWS_ROLE_ARN is not");
-  auto token = read_token_file(*file, "AWS_WEB_IDENTITY_TOKEN_FILE");
-  if (!token) return std::move(token).error();
-  HttpRequest request;
-  request.method = "POST";
-  request.url = sts_url(region);
-  if (!may_carry_secrets(request.url)) {
-    return invalid(
-        "AWS_ENDPOINT_URL_STS must be https: a token would cross the network unencrypted");
+ private:
+  Result<AccessKey> from_environment() const {
+    auto id = environment_->get_printable("AWS_ACCESS_KEY_ID");
+    if (!id) return std::move(id).error();
+    auto secret = environment_->get_printable("AWS_SECRET_ACCESS_KEY");
+    if (!secret) return std::move(secret).error();
+    auto token = environment_->get_printable("AWS_SESSION_TOKEN");
+    if (!token) return std::move(token).error();
+    if (id->empty() && secret->empty()) {
+      return Error{Errc::not_found, 0, "AWS_ACCESS_KEY_ID is not set"};
+    }
+    if (id->empty()) return broken("AWS_SECRET_ACCESS_KEY is set but not AWS_ACCESS_KEY_ID");
+    if (secret->empty()) return broken("AWS_ACCESS_KEY_ID is set but not AWS_SECRET_ACCESS_KEY");
+    AccessKey key{.id = std::move(*id),
+                  .secret = Secret(std::move(*secret)),
+                  .session_token = Secret(std::move(*token)),
+                  .from = "environment"};
+    return key;
   }
-  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
-  const std::string session = environment("AWS_ROLE_SESSION_NAME").value_or("runlog");
-  Secret body("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=" +
-              percent_encode(*role, false) + "&RoleSessionName=" + percent_encode(session, false) +
-              "&WebIdentityToken=" + percent_encode(token->reveal(), false));
-  request.body = as_bytes(body.reveal());
-  const std::string what = "STS at " + request.url;
-  auto answer = ask_endpoint(client, request, what);
-  if (!answer) return std::move(answer).error();
-  AccessKey key;
-  key.id = xml_text(answer->body, "AccessKeyId");
-  key.secret = Secret(xml_text(answer->body, "SecretAccessKey"));
-  key.session_token = Secret(xml_text(answer->body, "SessionToken"));
-  key.expires = parse_iso_time(xml_text(answer->body, "Expiration"));
-  wipe(answer->body);
-  if (key.id.empty() || key.secret.empty() || key.session_token.empty() || !key.expires) {
-    return invalid(what + " answered without complete credentials");
-  }
-  key.from = "web identity of " + *role;
-  return std::optional(std::move(key));
-}
 
-// ECS tasks and EKS Pod Identity.
-Answer ask_container(HttpClient& client) {
-  std::string url;
-  if (const auto relative = environment("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")) {
-    url = "http://169.254.170.2" + *relative;
-  } else if (const auto full = environment("AWS_CONTAINER_CREDENTIALS_FULL_URI")) {
-    url = *full;
-  } else {
-    return std::optional<AccessKey>();
+  Result<AccessKey> from_web_identity() const {
+    const auto token_file = environment_->get("AWS_WEB_IDENTITY_TOKEN_FILE");
+    if (!token_file) return Error{Errc::not_found, 0, "AWS_WEB_IDENTITY_TOKEN_FILE is not set"};
+    const auto role = environment_->get("AWS_ROLE_ARN");
+    if (!role) return broken("AWS_WEB_IDENTITY_TOKEN_FILE is set but not AWS_ROLE_ARN");
+    return exchange({.token_file = *token_file,
+                     .named_by = "AWS_WEB_IDENTITY_TOKEN_FILE",
+                     .role_arn = *role,
+                     .session_name = environment_->get("AWS_ROLE_SESSION_NAME").value_or("")});
   }
-  const std::string what = "container credentials at " + url.substr(0, url.find('?'));
-  if (!may_ask_locally(url)) {
-    return invalid(what + " are refused: neither https nor an address of this machine or link");
+
+  Result<AccessKey> exchange(const WebIdentity& identity) const {
+    StsPlace sts{.region = region_};
+    for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
+      if (sts.region.empty()) sts.region = environment_->get(name).value_or("");
+    }
+    for (const char* name : {"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"}) {
+      if (sts.endpoint.empty()) sts.endpoint = environment_->get(name).value_or("");
+    }
+    return ask_sts(identity, sts, client_);
   }
-  HttpRequest request = local_request(url);
-  Secret token;
-  // The file goes first and is read each time: EKS replaces it while the job runs.
-  if (const auto file = environment("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")) {
-    auto read = read_token_file(*file, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+
+  Result<AccessKey> from_profile() const {
+    auto read = read_aws_profile(*environment_, profile_);
     if (!read) return std::move(read).error();
-    token = std::move(*read);
-  } else {
-    token = Secret(environment("AWS_CONTAINER_AUTHORIZATION_TOKEN").value_or(""));
+    const AwsProfile& profile = *read;
+    if (!profile.is_there) {
+      return Error{Errc::not_found, 0,
+                   "no profile default in " + profile.credentials_path.native() + " or " +
+                       profile.config_path.native()};
+    }
+    if (!profile.get("role_arn").empty()) return from_role(profile);
+    if (has_key(profile.credentials)) return key_of(profile, profile.credentials, false);
+    if (!profile.get("sso_session").empty() || !profile.get("sso_start_url").empty()) {
+      return not_ours(profile, "AWS single sign-on");
+    }
+    if (const std::string& command = profile.get("credential_process"); !command.empty()) {
+      const bool in_config = value_of(profile.credentials, "credential_process").empty();
+      return run_credential_process(command, "credential_process of " + profile.shown(in_config),
+                                    *environment_, client_);
+    }
+    if (has_key(profile.config)) return key_of(profile, profile.config, true);
+    if (!profile_.empty()) return broken("profile " + profile.name + " has no credentials");
+    return Error{Errc::not_found, 0, "profile " + profile.name + " has no credentials"};
   }
-  if (!token.empty()) request.headers = {{"Authorization", token.reveal()}};
-  auto answer = ask_endpoint(client, request, what);
-  if (!answer) return std::move(answer).error();
-  auto key = access_key_from_json(answer->body, what);
-  wipe(answer->body);
-  if (!key) return std::move(key).error();
-  key->from = what;
-  return std::optional(std::move(*key));
-}
 
-std::string metadata_base() {
-  if (auto url = environment("AWS_EC2_METADATA_SERVICE_ENDPOINT")) {
-    while (url->ends_with('/')) url->pop_back();
-    return *url;
+  Result<AccessKey> from_role(const AwsProfile& profile) const {
+    const std::string& token_file = profile.get("web_identity_token_file");
+    if (token_file.empty()) return not_ours(profile, "a role taken from other credentials");
+    return exchange({.token_file = token_file,
+                     .named_by = profile.shown(true),
+                     .role_arn = profile.get("role_arn"),
+                     .session_name = profile.get("role_session_name")});
   }
-  const bool is_v6 = environment("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE").value_or("") == "IPv6";
-  return is_v6 ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
-}
 
-// EC2 metadata, version 2 only: version 1 needs no token and can be tricked into answering others.
-// A machine that is not on EC2 has nobody there, and that is no error: it is the last source.
-Answer ask_ec2(HttpClient& client) {
-  if (environment("AWS_EC2_METADATA_DISABLED").value_or("") == "true") {
-    return std::optional<AccessKey>();
+  // What needs the AWS command line's own caches and calls is left to the AWS command line.
+  static Error not_ours(const AwsProfile& profile, const std::string& what) {
+    return Error{Errc::unsupported, 0,
+                 profile.shown(true) + " uses " + what +
+                     ", which runlog leaves to the AWS command line: in " +
+                     profile.config_path.native() +
+                     " add [profile runlog] with `credential_process = aws configure "
+                     "export-credentials --profile " +
+                     profile.name + " --format process` and set AWS_PROFILE=runlog"};
   }
-  const std::string base = metadata_base();
-  const std::string what = "EC2 metadata at " + base;
-  if (!may_ask_locally(base)) {
-    return invalid(what + " is refused: neither https nor an address of this machine or link");
+
+  static bool has_key(const IniSection& section) {
+    return !value_of(section, "aws_access_key_id").empty() ||
+           !value_of(section, "aws_secret_access_key").empty();
   }
-  HttpRequest request = local_request(base + "/latest/api/token");
-  request.method = "PUT";
-  request.headers = {{"X-aws-ec2-metadata-token-ttl-seconds", "21600"}};
-  auto token_answer = ask_endpoint(client, request, what);
-  // Nobody there, or another cloud's metadata service, which knows no such path.
-  if (!token_answer) return std::optional<AccessKey>();
-  const Secret token(std::move(token_answer->body));
-  const auto get = [&](const std::string& path) {
-    HttpRequest next = local_request(base + path);
-    next.headers = {{"X-aws-ec2-metadata-token", token.reveal()}};
-    return ask_endpoint(client, next, what);
-  };
-  const std::string path = "/latest/meta-data/iam/security-credentials/";
-  auto roles = get(path);
-  if (!roles) return std::move(roles).error();
-  const std::string role = roles->body.substr(0, roles->body.find_first_of("\r\n"));
-  if (role.empty()) return std::optional<AccessKey>();  // the instance has no role
-  auto answer = get(path + percent_encode(role, false));
-  if (!answer) return std::move(answer).error();
-  auto key = access_key_from_json(answer->body, what);
-  wipe(answer->body);
-  if (!key) return std::move(key).error();
-  key->from = "EC2 role " + role;
-  return std::optional(std::move(*key));
-}
+
+  static Result<AccessKey> key_of(const AwsProfile& profile, const IniSection& section,
+                                  bool in_config) {
+    AccessKey key{.from = profile.shown(in_config)};
+    key.id = value_of(section, "aws_access_key_id");
+    key.secret = Secret(std::string(value_of(section, "aws_secret_access_key")));
+    key.session_token = Secret(std::string(value_of(section, "aws_session_token")));
+    if (key.id.empty()) return broken(key.from + " has no aws_access_key_id");
+    if (key.secret.empty()) return broken(key.from + " has no aws_secret_access_key");
+    if (!is_printable(key)) return broken(key.from + " has a key with a control character in it");
+    return key;
+  }
+
+  const SharedEnvironment environment_;
+  const std::string profile_;
+  const std::string region_;
+  HttpClient& client_;
+  bool imds_has_answered_ = false;
+};
 
 }  // namespace
+
+Result<AccessKey> read_key_json(std::string_view json, KeyNames names, const std::string& from) {
+  const auto members = read_json_members(json);
+  if (!members) return broken(from + " did not give a JSON object");
+  AccessKey key{.from = from};
+  key.id = member(*members, "AccessKeyId");
+  key.secret = Secret(std::string(member(*members, "SecretAccessKey")));
+  key.session_token = Secret(std::string(member(*members, names.token)));
+  for (const char* name : {"AccessKeyId", "SecretAccessKey"}) {
+    if (member(*members, name).empty()) return broken(from + " gave no " + name);
+  }
+  if (!is_printable(key)) return broken(from + " gave a key with a line break in it");
+  const std::string& expiration = member(*members, "Expiration");
+  if (!expiration.empty()) {
+    key.expires = parse_iso_time(expiration);
+    if (!key.expires) return broken(from + " gave an Expiration that is not a time");
+  }
+  return key;
+}
+
+Result<AwsSettings> find_aws_settings(const std::string& profile_name) {
+  const EnvironmentCopy environment;
+  auto profile = read_aws_profile(environment, profile_name);
+  if (!profile) return std::move(profile).error();
+  AwsSettings settings;
+  const auto first_of = [](std::string& target, const std::string& value) {
+    if (target.empty()) target = value;
+  };
+  // With a profile in the store's URL its settings go before the environment's, as its keys do.
+  const auto from_profile = [&] {
+    first_of(settings.region, profile->get("region"));
+    first_of(settings.endpoint_url, value_of(profile->services, "s3.endpoint_url"));
+    first_of(settings.endpoint_url, profile->get("endpoint_url"));
+  };
+  if (!profile_name.empty()) from_profile();
+  for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
+    first_of(settings.region, environment.get(name).value_or(""));
+  }
+  for (const char* name : {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}) {
+    first_of(settings.endpoint_url, environment.get(name).value_or(""));
+  }
+  from_profile();
+  return settings;
+}
 
 std::unique_ptr<CredentialSource<AccessKey>> aws_credentials(const std::string& profile,
                                                              const std::string& region,
                                                              HttpClient& client) {
-  CachedCredentials<AccessKey>::Settings settings;
-  if (!profile.empty()) {
-    // Named in the URL: the user means this one, whatever the environment has.
-    settings.sources = {[profile]() { return ask_aws_profile(profile); }};
-    settings.none_found =
-        "AWS profile " + profile + " has neither keys nor a credential_process; add one of them";
-  } else {
-    settings.sources = {
-        [] { return ask_environment(); },
-        [&client, region] { return ask_web_identity(client, region); },
-        [] { return ask_aws_profile(""); },
-        [&client] { return ask_container(client); },
-        [&client] { return ask_ec2(client); },
-    };
-    settings.none_found = kNone_found;
-  }
-  settings.expires = [](const AccessKey& key) { return key.expires; };
-  return std::make_unique<CachedCredentials<AccessKey>>(std::move(settings));
+  auto keys = std::make_shared<AwsKeys>(profile, region, client);
+  return std::make_unique<Refreshing<AccessKey>>([keys] { return keys->fetch(); });
 }
 
 }  // namespace runlog

@@ -1,36 +1,35 @@
-// AwsProfile: one profile of the files the AWS tools share, ~/.aws/credentials and ~/.aws/config.
+// AwsProfile: one profile of ~/.aws/credentials and ~/.aws/config, read as the AWS command line
+// reads it. What a profile means for keys is aws_credentials.cpp's business.
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string>
+#include <string_view>
 
 #include "runlog/result.hpp"
-#include "ship/cloud/credentials.hpp"
+#include "ship/cloud/environment_copy.hpp"
+#include "ship/cloud/ini_file.hpp"
 
 namespace runlog {
 
 struct AwsProfile {
   std::string name = {};
-  bool is_named = false;  ///< asked for by URL or AWS_PROFILE, not just the default
-  bool exists = false;    ///< in one of the files
-  AccessKey key = {};     ///< id empty: none
-  std::string credential_process = {};
-  std::string region = {};
-  std::string endpoint_url = {};
-  /// A setting that hands out credentials and that only the AWS tools can follow: role_arn,
-  /// sso_session, sso_start_url, source_profile; empty: none.
-  std::string beyond_us = {};
-  std::filesystem::path credentials_file = {};
-  std::filesystem::path config_file = {};
+  bool is_there = false;        ///< in one of the files
+  IniSection credentials = {};  ///< [name] of the credentials file
+  IniSection config = {};       ///< [profile name] of the config file
+  IniSection services = {};     ///< [services x], where the profile says "services = x"
+  std::filesystem::path credentials_path = {};
+  std::filesystem::path config_path = {};
+
+  /// The credentials file's value, else the config file's; empty when neither has the key.
+  [[nodiscard]] const std::string& get(std::string_view key) const;
+  /// "profile x in /home/u/.aws/credentials".
+  [[nodiscard]] std::string shown(bool in_config) const;
 };
 
-/// `name` empty: AWS_PROFILE, else "default". AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE name
-/// other files. A file that does not exist is an empty one. Errors: a file that cannot be read.
-[[nodiscard]] Result<AwsProfile> read_aws_profile(const std::string& name);
-
-/// The profile's own keys, or what its credential_process prints. Nothing when it has neither.
-/// Errors: invalid_argument, naming profile, file and what to do.
-[[nodiscard]] Result<std::optional<AccessKey>> ask_aws_profile(const std::string& name);
+/// Profile `name`; empty: AWS_PROFILE, AWS_DEFAULT_PROFILE, else "default". A profile that was
+/// asked for by name and is in neither file is an error; an absent default is empty. Errors:
+/// invalid_argument.
+Result<AwsProfile> read_aws_profile(const EnvironmentCopy& environment, const std::string& name);
 
 }  // namespace runlog

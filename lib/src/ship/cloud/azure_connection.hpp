@@ -1,4 +1,4 @@
-// AzureConnection: the connection string, as the portal shows it.
+// AzureConnection: a connection string as the Azure portal shows it, taken apart.
 #pragma once
 
 #include <string>
@@ -10,15 +10,13 @@
 namespace runlog {
 
 struct AzureConnection {
-  std::string account = {};
+  std::string account = {};   ///< empty where neither the string nor its endpoint names one
+  std::string endpoint = {};  ///< of the blob service; empty: the public cloud's
   Secret key = {};
   Secret sas = {};
-  std::string blob_endpoint = {};  ///< without a '/' at its end; empty: the account's usual one
 };
 
-/// Key=Value;… with AccountName, AccountKey, SharedAccessSignature, BlobEndpoint, EndpointSuffix,
-/// DefaultEndpointsProtocol, or UseDevelopmentStorage=true. Errors: invalid_argument, without the
-/// text.
-[[nodiscard]] Result<AzureConnection> parse_azure_connection(std::string_view text);
+/// Errors: invalid_argument, in which `named_by` stands for the text.
+Result<AzureConnection> parse_azure_connection(std::string_view text, const std::string& named_by);
 
 }  // namespace runlog

@@ -1,157 +1,141 @@
 #include "ship/cloud/credential_endpoint.hpp"
 
-#include <cstdio>
-#include <ctime>
+#include <arpa/inet.h>
 
-#include "base/utf8.hpp"
-#include "platform/file_system.hpp"
+#include <algorithm>
+#include <array>
+
+#include "base/bytes.hpp"
 #include "ship/cloud/encoding.hpp"
 
 namespace runlog {
 namespace {
 
 constexpr int kTries = 3;
-constexpr std::size_t kQuoted_bytes_max = 200;
-constexpr std::size_t kToken_file_bytes_max = 64u << 10;
-constexpr std::size_t kJson_bytes_max = 64u << 10;
+constexpr std::chrono::milliseconds kMetadata_connect{1'000};
+/// An endpoint that accepts and does not answer: a container behind IMDS's hop limit sees that.
+constexpr std::chrono::milliseconds kMetadata_timeout{3'000};
+constexpr std::chrono::milliseconds kService_connect{5'000};
+constexpr std::chrono::milliseconds kService_timeout{20'000};
 
-// What an endpoint says of itself, fit for one line of a message.
-std::string in_one_line(std::string_view body) {
-  std::string text = mend_utf8(body.substr(0, kQuoted_bytes_max));
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
-  }
-  return text;
-}
-
+// "host" or "host:port" or "[v6]:port" of an http URL; empty for others.
 std::string_view host_of(std::string_view url) noexcept {
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return {};
-  url.remove_prefix(scheme + 3);
-  const std::string_view authority = url.substr(0, url.find_first_of("/?#"));
-  if (authority.find('@') != std::string_view::npos) return {};
-  if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
-  return authority.substr(0, authority.find(':'));
+  constexpr std::string_view kHttp = "http://";
+  if (!url.starts_with(kHttp)) return {};
+  url.remove_prefix(kHttp.size());
+  std::string_view host = url.substr(0, std::min(url.find_first_of("/?#"), url.size()));
+  if (host.starts_with('[')) return host.substr(0, std::min(host.find(']'), host.size()));
+  return host.substr(0, std::min(host.find(':'), host.size()));
 }
 
-// Four numbers: a name like 169.254.example.com is not an address.
+// The address in network order, compared as such: fd00:ec2:0:0::23 is fd00:ec2::23.
+bool is_ipv6(std::string_view host, const char* wanted) noexcept {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (!host.starts_with('[') || host.size() > text.size()) return false;
+  std::copy(host.begin() + 1, host.end(), text.begin());
+  in6_addr address{};
+  in6_addr other{};
+  return ::inet_pton(AF_INET6, text.data(), &address) == 1 &&
+         ::inet_pton(AF_INET6, wanted, &other) == 1 && IN6_ARE_ADDR_EQUAL(&address, &other);
+}
+
 bool is_link_local(std::string_view host) noexcept {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  int used = 0;
-  const std::string text(host);
-  return std::sscanf(text.c_str(), "%3u.%3u.%3u.%3u%n", &a, &b, &c, &d, &used) == 4 &&
-         static_cast<std::size_t>(used) == text.size() && a == 169 && b == 254 && c < 256 &&
-         d < 256;
+  std::array<char, INET_ADDRSTRLEN> text{};
+  if (host.size() >= text.size()) return false;
+  std::copy(host.begin(), host.end(), text.begin());
+  in_addr address{};
+  return ::inet_pton(AF_INET, text.data(), &address) == 1 &&
+         (ntohl(address.s_addr) >> 16) == 0xA9FE;
+}
+
+Error no_answer(const HttpFailure& failure, const std::string& what) {
+  Error error{Errc::unavailable, 0, what + ": " + failure.error.message};
+  switch (failure.kind) {
+    case HttpFailure::Kind::not_sent:
+      error.code = Errc::timeout;
+      break;
+    case HttpFailure::Kind::untrusted:
+      error.code = Errc::invalid_argument;
+      error.message += "; if its CA is a private one, name the PEM file in RUNLOG_CA_BUNDLE";
+      break;
+    case HttpFailure::Kind::local:
+      error.code = Errc::invalid_argument;
+      break;
+    case HttpFailure::Kind::ambiguous:
+    case HttpFailure::Kind::interrupted:
+    case HttpFailure::Kind::too_large:
+    case HttpFailure::Kind::sink:
+      break;
+  }
+  return error;
 }
 
 }  // namespace
 
-Result<HttpResponse> ask_endpoint(HttpClient& client, const HttpRequest& request,
-                                  std::string_view what) {
-  Error last;
-  for (int attempt = 0; attempt < kTries; ++attempt) {
-    HttpAnswer answer = client.send(request);
+Result<EndpointAnswer> ask_endpoint(HttpClient& client, HttpRequest request, EndpointKind kind,
+                                    const std::string& what) {
+  const bool is_metadata = kind == EndpointKind::metadata;
+  request.use_proxy = !is_metadata;
+  request.connect_timeout = is_metadata ? kMetadata_connect : kService_connect;
+  request.timeout = is_metadata ? kMetadata_timeout : kService_timeout;
+  std::string body;
+  body.reserve(request.answer_bytes_max);  // growing would leave pieces of it in freed memory
+  // Through a sink, so that no copy stays behind in the answer.
+  request.sink = [&body](const HttpResponse&, std::span<const std::byte> bytes) {
+    body += as_text(bytes);
+    return Result<void>();
+  };
+  Result<EndpointAnswer> result = Error{};
+  for (int tries = is_metadata ? kTries : 1; tries > 0; --tries) {
+    wipe(body);
+    auto answer = client.send(request);
     if (!answer) {
-      last = Error{Errc::unavailable, 0,
-                   std::string(what) + " does not answer: " + answer.failure().error.message};
-      const auto kind = answer.failure().kind;
-      if (kind == HttpFailure::Kind::interrupted || kind == HttpFailure::Kind::untrusted ||
-          kind == HttpFailure::Kind::local) {
-        break;
-      }
+      result = no_answer(answer.failure(), what);
+      // A service's answer may have been lost with the token used up: the caller's next turn.
+      const bool may_help = answer.failure().kind == HttpFailure::Kind::not_sent ||
+                            answer.failure().kind == HttpFailure::Kind::ambiguous;
+      if (may_help) continue;
+      break;
+    }
+    const int status = answer->status;
+    if (status == 429 || status >= 500) {
+      result = Error{Errc::unavailable, 0, what + " answered " + std::to_string(status)};
       continue;
     }
-    if (answer->status / 100 == 2) return std::move(*answer);
-    last = Error{
-        answer->status >= 500 || answer->status == 429 ? Errc::unavailable : Errc::invalid_argument,
-        0,
-        std::string(what) + " answered " + std::to_string(answer->status) + ": " +
-            in_one_line(answer->body)};
-    if (last.code == Errc::invalid_argument) break;
-  }
-  return last;
-}
-
-HttpRequest local_request(std::string url) {
-  HttpRequest request;
-  request.url = std::move(url);
-  request.use_proxy = false;
-  request.connect_timeout = std::chrono::seconds(1);
-  request.timeout = std::chrono::seconds(5);
-  return request;
-}
-
-bool may_ask_locally(std::string_view url) noexcept {
-  if (may_carry_secrets(url)) return true;
-  if (!url.starts_with("http://")) return false;
-  const std::string_view host = host_of(url);
-  return host == "[fd00:ec2::23]" || host == "[fd00:ec2::254]" || is_link_local(host);
-}
-
-Result<Secret> read_token_file(const std::string& path, std::string_view variable) {
-  auto text = read_file(path, kToken_file_bytes_max);
-  if (!text) {
-    Error error = std::move(text).error();
-    error.message = std::string(variable) + ": " + error.message;
-    return error;
-  }
-  const std::size_t begin = text->find_first_not_of(" \t\r\n");
-  const std::size_t end = text->find_last_not_of(" \t\r\n");
-  Secret token(begin == std::string::npos ? "" : text->substr(begin, end - begin + 1));
-  wipe(*text);
-  if (token.empty() || token.reveal().find_first_of("\r\n") != std::string::npos) {
-    return Error{Errc::invalid_argument, 0,
-                 std::string(variable) + ": " + path + " does not hold one line with a token"};
-  }
-  return token;
-}
-
-std::optional<WallClock::time_point> parse_iso_time(std::string_view text) {
-  std::tm parts{};
-  int used = 0;
-  const std::string copy(text.substr(0, 40));
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &parts.tm_year, &parts.tm_mon,
-                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &used) != 6) {
-    return {};
-  }
-  std::string_view rest = std::string_view(copy).substr(static_cast<std::size_t>(used));
-  if (rest.starts_with('.')) {
-    rest.remove_prefix(std::min(rest.find_first_not_of("0123456789", 1), rest.size()));
-  }
-  if (rest != "Z" && rest != "+00:00" && rest != "+0000") return {};
-  if (parts.tm_year < 1970 || parts.tm_mon < 1 || parts.tm_mon > 12 || parts.tm_mday < 1 ||
-      parts.tm_mday > 31 || parts.tm_hour < 0 || parts.tm_hour > 23 || parts.tm_min < 0 ||
-      parts.tm_min > 59 || parts.tm_sec < 0 || parts.tm_sec > 60) {
-    return {};
-  }
-  parts.tm_year -= 1900;
-  parts.tm_mon -= 1;
-  return WallClock::from_time_t(::timegm(&parts));
-}
-
-Result<AccessKey> access_key_from_json(std::string_view json, std::string_view what) {
-  auto document = JsonText::parse(json, std::string(what) + ": the answer", kJson_bytes_max);
-  if (!document) {
-    return Error{Errc::invalid_argument, 0, std::move(document).error().message};
-  }
-  AccessKey key;
-  key.id = document->text("AccessKeyId");
-  key.secret = Secret(document->text("SecretAccessKey"));
-  key.session_token = Secret(document->text("Token"));
-  if (key.session_token.empty()) key.session_token = Secret(document->text("SessionToken"));
-  if (key.id.empty() || key.secret.empty()) {
-    return Error{Errc::invalid_argument, 0,
-                 std::string(what) + ": the answer has no AccessKeyId and SecretAccessKey"};
-  }
-  const std::string expires = document->text("Expiration");
-  if (!expires.empty()) {
-    key.expires = parse_iso_time(expires);
-    if (!key.expires) {
-      return Error{Errc::invalid_argument, 0,
-                   std::string(what) + ": the answer's Expiration is no time: " + in_one_line(expires)};
+    EndpointAnswer good{.status = status};
+    if (status >= 200 && status < 300) {
+      good.body = Secret(std::move(body));
+    } else {
+      good.refusal = Secret(std::string(answer->body));
     }
+    result = std::move(good);
+    break;
   }
-  return key;
+  wipe(body);
+  for (auto& [name, value] : request.headers) wipe(value);
+  return result;
+}
+
+bool may_ask_for_credentials(std::string_view url, bool is_aws) noexcept {
+  const std::string_view authority = url.substr(0, url.find_first_of("/?#", url.find("://") + 3));
+  if (authority.find('@') != std::string_view::npos) return false;
+  if (may_carry_secrets(url)) return true;
+  const std::string_view host = host_of(url);
+  if (!is_aws) return is_link_local(host);
+  return host == "169.254.170.2" || host == "169.254.170.23" || host == "169.254.169.254" ||
+         is_ipv6(host, "fd00:ec2::23") || is_ipv6(host, "fd00:ec2::254");
+}
+
+Error refused_endpoint(const std::string& variable) {
+  return Error{Errc::invalid_argument, 0,
+               variable +
+                   " must be an https:// URL, or http:// to this machine or to its cloud's "
+                   "metadata address: anyone on the way could read the credentials"};
+}
+
+std::string without_slash(std::string url) {
+  while (url.ends_with('/')) url.pop_back();
+  return url;
 }
 
 }  // namespace runlog

@@ -1,38 +1,43 @@
-// Asking an endpoint that hands out credentials: bounded tries, no proxy for local ones, JSON out.
+// CredentialEndpoint: one question to a server that hands out credentials. It decides where such a
+// question may go at all, and what the ways of not answering mean.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/json_read.hpp"
+#include "runlog/result.hpp"
 #include "ship/cloud/credentials.hpp"
 #include "ship/cloud/http_client.hpp"
 
 namespace runlog {
 
-/// Sends `request` up to three times while no answer or a 5xx comes. `what` begins every error:
-/// "EC2 metadata (http://169.254.169.254)". Errors: unavailable; invalid_argument when the endpoint
-/// refuses (4xx), with what it says, cut and without our request.
-[[nodiscard]] Result<HttpResponse> ask_endpoint(HttpClient& client, const HttpRequest& request,
-                                                std::string_view what);
+enum class EndpointKind : std::uint8_t {
+  metadata,  ///< on this machine or its link: no proxy, 1 s to connect, three tries
+  service,   ///< STS, Entra ID: on the internet, by a proxy where there is one
+};
 
-/// A request to a metadata endpoint on this machine or link: no proxy, 1 s to connect.
-[[nodiscard]] HttpRequest local_request(std::string url);
+struct EndpointAnswer {
+  int status = 0;
+  Secret body = {};     ///< of a 2xx answer
+  Secret refusal = {};  ///< of any other: take codes out of it, never sentences
+};
 
-/// Whether a metadata endpoint may be asked there: https, loopback, or an address that never leaves
-/// the link (169.254.0.0/16 and the fd00:ec2:: ones of AWS).
-[[nodiscard]] bool may_ask_locally(std::string_view url) noexcept;
+/// Sends `request`, whose header values and body are wiped afterwards. Answers of 2xx and 4xx are
+/// for the caller. Errors: unavailable (no answer, or 429 and 5xx, at the last try), timeout in
+/// place of it where nothing was reached at all, invalid_argument (a certificate, an unusable URL).
+/// `what` begins the message: "the credentials endpoint of the container".
+Result<EndpointAnswer> ask_endpoint(HttpClient& client, HttpRequest request, EndpointKind kind,
+                                    const std::string& what);
 
-/// The content of a token file, read each time it is needed and without white space around it.
-/// Errors name `variable` and the file.
-[[nodiscard]] Result<Secret> read_token_file(const std::string& path, std::string_view variable);
+/// Whether credentials may be asked for there: https, loopback, and over http the addresses at
+/// which clouds put their metadata services (`is_aws`: 169.254.170.2, 169.254.170.23,
+/// 169.254.169.254, fd00:ec2::23 and fd00:ec2::254; else all of 169.254.0.0/16).
+[[nodiscard]] bool may_ask_for_credentials(std::string_view url, bool is_aws) noexcept;
 
-/// "2026-11-22T21:40:00Z", with or without fractions, or with "+00:00".
-[[nodiscard]] std::optional<WallClock::time_point> parse_iso_time(std::string_view text);
+/// The error for a URL that fails that test, or has user information in it.
+[[nodiscard]] Error refused_endpoint(const std::string& variable);
 
-/// AccessKeyId, SecretAccessKey, Token or SessionToken, Expiration: what the container endpoint,
-/// EC2 and credential_process answer with. Errors: invalid_argument.
-[[nodiscard]] Result<AccessKey> access_key_from_json(std::string_view json, std::string_view what);
+/// `url` without the '/' at its end.
+[[nodiscard]] std::string without_slash(std::string url);
 
 }  // namespace runlog

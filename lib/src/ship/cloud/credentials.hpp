@@ -2,12 +2,16 @@
 // everything that is written down. Each source is asked by the one thread that ships (or reads), so
 // a refresh is single-flight by construction; while a refresh fails the old credentials are used
 // until they expire.
+//
+// The factories below copy the environment: later changes of it are not seen, and the thread that
+// ships never reads it while the user's threads may be changing it, which setenv(3) forbids.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "runlog/result.hpp"
@@ -20,10 +24,11 @@ class HttpClient;
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string text) : text_(std::move(text)) {}
+  /// Takes `text` over and leaves nothing behind in it.
+  explicit Secret(std::string&& text) noexcept;
   ~Secret() { wipe(); }
   Secret(const Secret& other) = default;
-  Secret(Secret&& other) noexcept { text_.swap(other.text_); }
+  Secret(Secret&& other) noexcept;
   Secret& operator=(const Secret& other);
   Secret& operator=(Secret&& other) noexcept;
 

@@ -1,55 +1,69 @@
-// GCS: an HMAC key, from the environment or from where gsutil keeps it.
-#include "platform/process.hpp"
-#include "ship/cloud/cached_credentials.hpp"
-#include "ship/cloud/ini_text.hpp"
+#include "ship/cloud/credential_chain.hpp"
+#include "ship/cloud/credential_text.hpp"
+#include "ship/cloud/credentials.hpp"
+#include "ship/cloud/environment_copy.hpp"
+#include "ship/cloud/ini_file.hpp"
 
 namespace runlog {
 namespace {
 
-Result<std::optional<AccessKey>> ask_environment() {
-  AccessKey key;
-  key.id = environment("RUNLOG_GCS_ACCESS_KEY_ID").value_or("");
-  if (key.id.empty()) return std::optional<AccessKey>();
-  key.secret = Secret(environment("RUNLOG_GCS_SECRET_ACCESS_KEY").value_or(""));
-  if (key.secret.empty()) {
-    return Error{Errc::invalid_argument, 0,
-                 "RUNLOG_GCS_ACCESS_KEY_ID is set but RUNLOG_GCS_SECRET_ACCESS_KEY is not"};
-  }
-  key.from = "environment";
-  return std::optional(std::move(key));
+constexpr const char* kRemedy =
+    "make an HMAC key (`gcloud storage hmac create SERVICE_ACCOUNT`) and set "
+    "RUNLOG_GCS_ACCESS_KEY_ID and RUNLOG_GCS_SECRET_ACCESS_KEY";
+
+Error broken(std::string words) {
+  return Error{Errc::invalid_argument, 0, std::move(words)};
 }
 
-Result<std::optional<AccessKey>> ask_boto() {
-  std::filesystem::path path = environment("BOTO_CONFIG").value_or("");
-  const auto home = environment("HOME");
-  if (path.empty() && home) path = std::filesystem::path(*home) / ".boto";
-  if (path.empty()) return std::optional<AccessKey>();
-  auto ini = IniText::read(path);
-  if (!ini) {
-    if (ini.error().code == Errc::not_found) return std::optional<AccessKey>();
-    return std::move(ini).error();
+Result<AccessKey> from_variables(const EnvironmentCopy& environment, const std::string& id_name,
+                                 const std::string& secret_name) {
+  auto id = environment.get_printable(id_name);
+  if (!id) return std::move(id).error();
+  auto secret = environment.get_printable(secret_name);
+  if (!secret) return std::move(secret).error();
+  if (id->empty() && secret->empty()) return Error{Errc::not_found, 0, id_name + " is not set"};
+  if (id->empty()) return broken(secret_name + " is set but not " + id_name);
+  if (secret->empty()) return broken(id_name + " is set but not " + secret_name);
+  return AccessKey{
+      .id = std::move(*id), .secret = Secret(std::move(*secret)), .from = "environment"};
+}
+
+// gsutil's file.
+Result<AccessKey> from_boto(const EnvironmentCopy& environment) {
+  const std::filesystem::path path = environment.file("BOTO_CONFIG", ".boto");
+  auto file = read_ini(path, [](std::string_view section) { return section == "Credentials"; });
+  if (!file) return std::move(file).error();
+  const auto section = file->find("Credentials");
+  AccessKey key{.from = path.native()};
+  if (section != file->end()) {
+    key.id = value_of(section->second, "gs_access_key_id");
+    key.secret = Secret(std::string(value_of(section->second, "gs_secret_access_key")));
   }
-  const IniText::Section* const section = ini->section("Credentials");
-  AccessKey key;
-  key.id = value_of(section, "gs_access_key_id");
-  key.secret = Secret(value_of(section, "gs_secret_access_key"));
-  if (key.id.empty() || key.secret.empty()) return std::optional<AccessKey>();
-  key.from = path.native();
-  return std::optional(std::move(key));
+  if (key.id.empty() && key.secret.empty()) {
+    return Error{Errc::not_found, 0, "no gs_access_key_id in " + path.native()};
+  }
+  if (key.id.empty()) return broken(key.from + " has no gs_access_key_id");
+  if (key.secret.empty()) return broken(key.from + " has no gs_secret_access_key");
+  if (!is_printable(key)) return broken(key.from + " has a key with a control character in it");
+  return key;
 }
 
 }  // namespace
 
+// Not AWS's variables: who has both clouds would send the one's key id to the other.
 std::unique_ptr<CredentialSource<AccessKey>> gcs_credentials() {
-  CachedCredentials<AccessKey>::Settings settings;
-  settings.sources = {[] { return ask_environment(); }, [] { return ask_boto(); }};
-  settings.expires = [](const AccessKey&) { return std::optional<WallClock::time_point>(); };
-  settings.none_found =
-      "no GCS credentials: looked at RUNLOG_GCS_ACCESS_KEY_ID and at gs_access_key_id in ~/.boto; "
-      "make "
-      "an HMAC key of a service account and set RUNLOG_GCS_ACCESS_KEY_ID and "
-      "RUNLOG_GCS_SECRET_ACCESS_KEY";
-  return std::make_unique<CachedCredentials<AccessKey>>(std::move(settings));
+  const SharedEnvironment environment = std::make_shared<EnvironmentCopy>();
+  const Places<AccessKey> places = {
+      [environment] {
+        return from_variables(*environment, "RUNLOG_GCS_ACCESS_KEY_ID",
+                              "RUNLOG_GCS_SECRET_ACCESS_KEY");
+      },
+      [environment] {
+        return from_variables(*environment, "GS_ACCESS_KEY_ID", "GS_SECRET_ACCESS_KEY");
+      },
+      [environment] { return from_boto(*environment); }};
+  return std::make_unique<Refreshing<AccessKey>>(
+      [places] { return ask_in_order(places, "HMAC key for Google Cloud Storage", kRemedy); });
 }
 
 }  // namespace runlog

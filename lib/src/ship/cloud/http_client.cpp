@@ -478,4 +478,8 @@ void HttpClient::interrupt() noexcept {
   if (state_->multi != nullptr && state_->owner == ::getpid()) ::curl_multi_wakeup(state_->multi);
 }
 
+bool HttpClient::is_interrupted() const noexcept {
+  return state_->is_interrupted.load(std::memory_order_acquire);
+}
+
 }  // namespace runlog

@@ -113,6 +113,8 @@ class HttpClient {
 
   /// The request in progress returns within about a second with `interrupted`, later ones at once.
   void interrupt() noexcept;
+  /// For what else its user waits for between requests. Any thread.
+  [[nodiscard]] bool is_interrupted() const noexcept;
 
  private:
   struct State;

@@ -1,67 +1,81 @@
-// WebDAV and plain HTTP: a name and a password, a bearer token, or nothing.
-#include "platform/file_system.hpp"
-#include "platform/process.hpp"
+#include <sys/stat.h>
+
+#include "ship/cloud/credential_chain.hpp"
+#include "ship/cloud/credential_text.hpp"
 #include "ship/cloud/credentials.hpp"
-#include "ship/cloud/encoding.hpp"
+#include "ship/cloud/environment_copy.hpp"
 #include "ship/cloud/netrc.hpp"
 
 namespace runlog {
 namespace {
 
-constexpr std::uint64_t kNetrc_bytes_max = 1u << 20;
+Error broken(std::string words) {
+  return Error{Errc::invalid_argument, 0, std::move(words)};
+}
 
-class HttpSource final : public CredentialSource<HttpCredentials> {
- public:
-  explicit HttpSource(std::string host) : host_(std::move(host)) {}
-
-  // Asked again each time it is refused: the file may have been mended meanwhile.
-  Result<HttpCredentials> get(bool refused) override {
-    if (cached_ && !refused) return *cached_;
-    auto found = find();
-    if (found) cached_ = *found;
-    return found;
+Result<HttpCredentials> from_environment(const EnvironmentCopy& environment) {
+  auto bearer = environment.get_printable("RUNLOG_HTTP_BEARER");
+  if (!bearer) return std::move(bearer).error();
+  auto user = environment.get_printable("RUNLOG_HTTP_USER");
+  if (!user) return std::move(user).error();
+  auto password = environment.get_printable("RUNLOG_HTTP_PASSWORD");
+  if (!password) return std::move(password).error();
+  HttpCredentials found{.user = std::move(*user),
+                        .password = Secret(std::move(*password)),
+                        .bearer = Secret(std::move(*bearer)),
+                        .from = "environment"};
+  if (!found.bearer.empty()) return found;
+  if (found.user.empty() && found.password.empty()) {
+    return Error{Errc::not_found, 0, "RUNLOG_HTTP_USER is not set"};
   }
-
- private:
-  Result<HttpCredentials> find() const {
-    HttpCredentials found;
-    found.from = "environment";
-    if (auto bearer = environment("RUNLOG_HTTP_BEARER")) {
-      found.bearer = Secret(std::move(*bearer));
-      return found;
-    }
-    if (auto user = environment("RUNLOG_HTTP_USER")) {
-      found.user = std::move(*user);
-      found.password = Secret(environment("RUNLOG_HTTP_PASSWORD").value_or(""));
-      return found;
-    }
-    const auto named = environment("NETRC");
-    const auto home = environment("HOME");
-    if (!named && !home) return HttpCredentials{};
-    const std::filesystem::path path =
-        named ? std::filesystem::path(*named) : std::filesystem::path(*home) / ".netrc";
-    auto text = read_file(path, kNetrc_bytes_max);
-    if (!text) {
-      if (text.error().code == Errc::not_found && !named) return HttpCredentials{};
-      Error error = std::move(text).error();
-      error.message = "netrc: " + error.message;
-      return error;
-    }
-    auto entry = find_in_netrc(*text, host_);
-    wipe(*text);
-    if (!entry) return HttpCredentials{};
-    entry->from = path.native();
-    return std::move(*entry);
+  if (found.user.empty()) return broken("RUNLOG_HTTP_PASSWORD is set but not RUNLOG_HTTP_USER");
+  if (found.password.empty()) {
+    return broken("RUNLOG_HTTP_USER is set but not RUNLOG_HTTP_PASSWORD");
   }
+  // It would end the name and begin the password.
+  if (found.user.find(':') != std::string::npos) return broken("RUNLOG_HTTP_USER has a ':' in it");
+  return found;
+}
 
-  std::string host_;
-  std::optional<HttpCredentials> cached_ = {};
-};
+Result<HttpCredentials> from_netrc(const EnvironmentCopy& environment, const std::string& host) {
+  const std::filesystem::path path = environment.file("NETRC", ".netrc");
+  struct stat info {};
+  const bool is_there = ::stat(path.c_str(), &info) == 0;
+  if (!is_there && environment.get("NETRC")) {
+    return broken(path.native() + " (named by NETRC) is not there");
+  }
+  auto text = read_optional_file(path);
+  if (!text) return std::move(text).error();
+  const Secret content(std::move(*text));
+  auto entry = find_in_netrc(content.reveal(), host);
+  if (!entry) return broken(path.native() + ": " + entry.error().message);
+  if (!*entry) return Error{Errc::not_found, 0, "no entry for " + host + " in " + path.native()};
+  HttpCredentials found{.user = std::move((*entry)->user),
+                        .password = std::move((*entry)->password),
+                        .from = path.native()};
+  if (found.user.empty() || found.user.find(':') != std::string::npos ||
+      has_control_character(found.user)) {
+    return broken(found.from + ": the entry for " + host + " has no usable login");
+  }
+  // Used all the same, see decision 0027; whoever reads a message learns it.
+  if (is_there && (info.st_mode & (S_IRGRP | S_IROTH)) != 0) {
+    found.from += ", which others may read: chmod 600 it";
+  }
+  return found;
+}
 
 }  // namespace
 
 std::unique_ptr<CredentialSource<HttpCredentials>> http_credentials(const std::string& host) {
-  return std::make_unique<HttpSource>(host);
+  const SharedEnvironment environment = std::make_shared<EnvironmentCopy>();
+  return std::make_unique<Refreshing<HttpCredentials>>([environment, host] {
+    const Places<HttpCredentials> places = {
+        [&] { return from_environment(*environment); },
+        [&] { return from_netrc(*environment, host); },
+        // A server may take what comes without asking who sends it.
+        [] { return Result<HttpCredentials>(HttpCredentials{}); }};
+    return ask_in_order(places, "user and password", "");
+  });
 }
 
 }  // namespace runlog

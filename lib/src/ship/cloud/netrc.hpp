@@ -1,17 +1,23 @@
-// netrc: names and passwords by host, as curl, git and ftp read them.
+// Netrc: user and password for a host, from the file curl, git and ftp read.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "runlog/result.hpp"
 #include "ship/cloud/credentials.hpp"
 
 namespace runlog {
 
-/// The entry of `host` in a netrc file's text, else its `default` entry, which may only come last.
-/// Values may be quoted. Macros are skipped. Takes any text.
-[[nodiscard]] std::optional<HttpCredentials> find_in_netrc(std::string_view text,
-                                                           std::string_view host);
+struct NetrcEntry {
+  std::string user = {};
+  Secret password = {};
+};
+
+/// The entry of `host`, else that of `default`; nothing when there is neither. Words may be in
+/// double quotes, with \" \\ \n \r \t in them. Errors: invalid_argument, with the line, never with
+/// its text.
+Result<std::optional<NetrcEntry>> find_in_netrc(std::string_view text, std::string_view host);
 
 }  // namespace runlog

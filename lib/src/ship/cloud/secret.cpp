@@ -1,12 +1,33 @@
+#include <openssl/crypto.h>
+
 #include "ship/cloud/credentials.hpp"
-#include "ship/cloud/encoding.hpp"
 
 namespace runlog {
+namespace {
+
+// All of the buffer: a string that was shortened or moved from keeps old bytes behind its end.
+void cleanse(std::string& text) noexcept {
+  text.resize(text.capacity());  // within the capacity: allocates nothing
+  ::OPENSSL_cleanse(text.data(), text.size());
+  text.clear();
+}
+
+}  // namespace
+
+Secret::Secret(std::string&& text) noexcept : text_(std::move(text)) {
+  cleanse(text);
+}
+
+Secret::Secret(Secret&& other) noexcept : text_(std::move(other.text_)) {
+  other.wipe();
+}
 
 Secret& Secret::operator=(const Secret& other) {
   if (this != &other) {
+    std::string copy = other.text_;
     wipe();
-    text_ = other.text_;
+    text_ = std::move(copy);
+    cleanse(copy);
   }
   return *this;
 }
@@ -14,14 +35,14 @@ Secret& Secret::operator=(const Secret& other) {
 Secret& Secret::operator=(Secret&& other) noexcept {
   if (this != &other) {
     wipe();
-    text_.swap(other.text_);
+    text_ = std::move(other.text_);
+    other.wipe();
   }
   return *this;
 }
 
 void Secret::wipe() noexcept {
-  runlog::wipe(text_);
-  text_.clear();
+  cleanse(text_);
 }
 
 }  // namespace runlog

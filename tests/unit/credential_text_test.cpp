@@ -1,0 +1,94 @@
+#include "ship/cloud/credential_text.hpp"
+
+#include <random>
+
+#include "platform/child_output.hpp"
+#include "ship/cloud/azure_connection.hpp"
+#include "ship/cloud/ini_file.hpp"
+#include "ship/cloud/netrc.hpp"
+#include "support/catch.hpp"
+#include "support/clean_environment.hpp"
+
+using namespace runlog;
+
+TEST_CASE("times of expiry are read in the forms servers give, and no others", "[credentials]") {
+  const auto seconds = [](std::string_view text) {
+    const auto time = parse_iso_time(text);
+    return time ? WallClock::to_time_t(*time) : -1;
+  };
+  CHECK(seconds("2026-11-22T10:00:00Z") == 1'795'341'600);
+  CHECK(seconds("2026-11-22T10:00:00.123456789Z") == 1'795'341'600);
+  CHECK(seconds("2026-11-22T10:00:00+00:00") == 1'795'341'600);
+  CHECK(seconds("2026-11-22T12:30:00+0230") == 1'795'341'600);
+  CHECK(seconds("2026-11-22T05:00:00-05:00") == 1'795'341'600);
+  for (const char* text : {"", "soon", "2026-11-22", "2026-11-22T10:00:00", "2026-02-30T10:00:00Z",
+                           "2026-11-22T24:00:00Z", "2026-11-22T10:00:00Zx", "2026-11-22T10:00:00.Z",
+                           "-026-11-22T10:00:00Z", "2026-11-22T10:00:00+1"}) {
+    INFO(text);
+    CHECK(seconds(text) == -1);
+  }
+}
+
+TEST_CASE("JSON members: strings and numbers of the object itself", "[credentials]") {
+  const auto members =
+      read_json_members(R"( {"a": "x\n\"\u00e9\ud83d\ude00", "b": -1.5e3, "c": null, "d": true,)"
+                        R"( "e": {"a": "no", "f": ["}", 1]}, "a2": ""} )");
+  REQUIRE(members);
+  CHECK(member(*members, "a") == "x\n\"\xC3\xA9\xF0\x9F\x98\x80");
+  CHECK(member(*members, "b") == "-1.5e3");
+  CHECK(member(*members, "c").empty());
+  CHECK(member(*members, "d").empty());
+  CHECK(member(*members, "e").empty());
+  CHECK(member(*members, "f").empty());
+  CHECK(members->count("a2") == 1);
+  CHECK(read_json_members("{}"));
+  CHECK_FALSE(read_json_members(R"({"a": "x",})"));
+  CHECK_FALSE(read_json_members(R"({"a" "x"})"));
+  CHECK_FALSE(read_json_members("{\"a\": \"line\nbreak\"}"));
+}
+
+TEST_CASE("codes of a server are cut at what is no code", "[credentials]") {
+  CHECK(clean_code("AADSTS70021: No matching token=secret") == "AADSTS70021");
+  CHECK(clean_code("Expired Token") == "Expired");
+  CHECK(clean_code(std::string(1000, 'x')).size() == 64);
+}
+
+TEST_CASE("any bytes may stand where credentials are looked for", "[credentials]") {
+  test::CleanEnvironment environment;
+  constexpr unsigned kSeed = 27;
+  INFO("seed " << kSeed);
+  std::mt19937 random(kSeed);
+  const std::vector<std::string> pieces = {"{",        "}",
+                                           "\"",       ":",
+                                           ",",        "[",
+                                           "]",        "\\",
+                                           "\\u",      "d83d",
+                                           "machine ", "login ",
+                                           "default ", "password ",
+                                           "macdef ",  "\n",
+                                           "\n\n",     "  ",
+                                           "=",        ";",
+                                           "#",        "[x]",
+                                           "[profile", "AccountKey=",
+                                           "'",        "\xEF\xBB\xBF",
+                                           "Z",        std::string(1, '\0'),
+                                           "\xFF",     "a",
+                                           "host",     "9",
+                                           "-",        "T",
+                                           "?sig="};
+  std::size_t sound = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::string text;
+    for (auto count = random() % 24; count > 0; --count) text += pieces[random() % pieces.size()];
+    sound += read_json_members(text).has_value();
+    sound += find_in_netrc(text, "host").has_value();
+    sound += split_command_line(text).has_value();
+    sound += parse_azure_connection(text, "X").has_value();
+    sound += parse_iso_time(text).has_value();
+    if (round % 10 == 0) {
+      const std::string path = environment.write("ini", text);
+      sound += read_ini(path, [](std::string_view) { return true; }).has_value();
+    }
+  }
+  CHECK(sound > 0);
+}
