@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <mutex>
+#include <set>
 #include <system_error>
 
 #include <curl/curl.h>
@@ -74,6 +75,7 @@ struct HttpClient::State {
   std::mutex mutex;                  // guards `multi` and `owner` against interrupt()
   CURLM* multi = nullptr;            // keeps the connections
   pid_t owner = -1;                  // the process `multi` was made in
+  std::set<curl_socket_t> sockets;   // open ones of `multi`; the sending thread only
   std::atomic<bool> is_interrupted;  // release: pairs with the acquire in Transfer::run
 
   // Handles that came through a fork share sockets and TLS state with the parent: using them mixes
@@ -82,6 +84,7 @@ struct HttpClient::State {
   CURLM* own_multi() {
     const std::lock_guard lock(mutex);
     if (multi == nullptr || owner != ::getpid()) {
+      sockets.clear();
       multi = ::curl_multi_init();
       owner = ::getpid();
       if (multi != nullptr) ::curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kConnections_max);
@@ -95,8 +98,9 @@ namespace {
 // One request. Its callbacks are called by libcurl from curl_multi_perform, in our thread.
 class Transfer {
  public:
-  Transfer(const HttpRequest& request, const std::string& ca_bundle)
-      : request_(request), ca_bundle_(ca_bundle), easy_(::curl_easy_init()) {}
+  Transfer(const HttpRequest& request, const std::string& ca_bundle,
+           std::set<curl_socket_t>& sockets)
+      : request_(request), ca_bundle_(ca_bundle), sockets_(sockets), easy_(::curl_easy_init()) {}
   ~Transfer() { ::curl_easy_cleanup(easy_); }
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
@@ -152,6 +156,11 @@ class Transfer {
     // A proxy has no business with metadata endpoints, nor with this machine's own services: what
     // may go to loopback in the clear must not leave the machine.
     if (!request_.use_proxy || is_loopback(request_.url)) set(CURLOPT_PROXY, "");
+    // A connection outlives the request that opened it, so these get what outlives both.
+    set(CURLOPT_SOCKOPTFUNCTION, &Transfer::on_open);
+    set(CURLOPT_SOCKOPTDATA, &sockets_);
+    set(CURLOPT_CLOSESOCKETFUNCTION, &Transfer::on_close);
+    set(CURLOPT_CLOSESOCKETDATA, &sockets_);
     set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
     set(CURLOPT_HEADERDATA, this);
     set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
@@ -240,14 +249,13 @@ class Transfer {
     curl_off_t received = 0;
     ::curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent);
     ::curl_easy_getinfo(easy_, CURLINFO_SIZE_DOWNLOAD_T, &received);
-    // The kernel takes megabytes at once; on a slow link they then need minutes.
-    curl_socket_t socket = CURL_SOCKET_BAD;
-    int queued = 0;
-    if (::curl_easy_getinfo(easy_, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK &&
-        socket != CURL_SOCKET_BAD && ::ioctl(socket, SIOCOUTQ, &queued) != 0) {
-      queued = 0;
+    // The kernel takes megabytes at once; on a slow link they then need minutes. Of all sockets,
+    // because libcurl tells which is in use only afterwards; the others have nothing queued.
+    std::int64_t moved = sent + received;
+    for (const curl_socket_t socket : sockets_) {
+      int queued = 0;
+      if (::ioctl(socket, SIOCOUTQ, &queued) == 0) moved -= queued;
     }
-    const std::int64_t moved = sent + received - queued;
     const auto due =
         static_cast<std::int64_t>(kBytes_per_second_min) * request_.timeout.count() / 1000;
     if (moved >= checked_bytes_ + std::max<std::int64_t>(due, 1)) {
@@ -332,6 +340,20 @@ class Transfer {
 
   [[nodiscard]] HttpFailure failure(HttpFailure::Kind kind, Errc code, std::string why) const {
     return {kind, Error{code, 0, request_.method + " " + without_query(request_.url) + ": " + why}};
+  }
+
+  static int on_open(void* sockets, curl_socket_t socket, curlsocktype /*purpose*/) {
+    try {
+      static_cast<std::set<curl_socket_t>*>(sockets)->insert(socket);
+      return CURL_SOCKOPT_OK;
+    } catch (const std::bad_alloc&) {
+      return CURL_SOCKOPT_ERROR;
+    }
+  }
+
+  static int on_close(void* sockets, curl_socket_t socket) {
+    static_cast<std::set<curl_socket_t>*>(sockets)->erase(socket);
+    return ::close(socket);
   }
 
   static std::size_t on_read(char* target, std::size_t size, std::size_t count, void* self) {
@@ -437,6 +459,7 @@ class Transfer {
 
   const HttpRequest& request_;
   const std::string& ca_bundle_;
+  std::set<curl_socket_t>& sockets_;
   CURL* const easy_;
   HeaderLines lines_;
   CURLcode setup_ = CURLE_OK;
@@ -468,8 +491,9 @@ HttpAnswer HttpClient::send(const HttpRequest& request) {
   // With CURLOPT_NOSIGNAL libcurl leaves SIGPIPE alone, and its manual promises no more than an
   // effort not to raise it.
   const NoSigpipe no_sigpipe;
-  Transfer transfer(request, state_->ca_bundle);
-  return transfer.run(state_->own_multi(), state_->is_interrupted);
+  CURLM* const multi = state_->own_multi();
+  Transfer transfer(request, state_->ca_bundle, state_->sockets);
+  return transfer.run(multi, state_->is_interrupted);
 }
 
 void HttpClient::interrupt() noexcept {
