@@ -7,8 +7,8 @@
 
 #include "runlog/runlog.hpp"
 #include "support/catch.hpp"
-#include "support/endpoint.hpp"
 #include "support/process.hpp"
+#include "support/scoped_environment.hpp"
 #include "support/scripted_server.hpp"
 
 using namespace std::chrono_literals;

@@ -5,8 +5,8 @@
 #include "ship/cloud/cloud_store.hpp"
 #include "ship/cloud/encoding.hpp"
 #include "support/catch.hpp"
-#include "support/endpoint.hpp"
 #include "support/process.hpp"
+#include "support/scoped_environment.hpp"
 #include "support/scripted_server.hpp"
 
 using namespace runlog;

@@ -15,8 +15,8 @@
 
 #include "base/bytes.hpp"
 #include "support/catch.hpp"
-#include "support/endpoint.hpp"
 #include "support/process.hpp"
+#include "support/scoped_environment.hpp"
 #include "support/scripted_server.hpp"
 
 using namespace runlog;
