@@ -177,7 +177,7 @@ class Recovery {
     store.trouble = upload.error.message;
     store.due = Clock::now() + upload.not_before + backoff(++store.failures);
     if (upload.needs_owner || upload.rejected || !can_wait_for(url) || !options_.on_wait) return;
-    if (told_.insert(store.trouble).second) options_.on_wait(store.trouble);
+    if (told_.insert(url).second) options_.on_wait(store.trouble);
   }
 
   void deliver(Job& job) {
