@@ -74,6 +74,23 @@ struct Row : Base {
   }
 };
 
+struct StepScope : Base {
+  std::array<runlog::Metric, kRow_metrics> metrics;
+  void open(const std::filesystem::path& directory) {
+    Base::open(directory);
+    for (std::size_t i = 0; i < metrics.size(); ++i) {
+      metrics[i] = run.metric("train/metric-" + std::to_string(i));
+    }
+  }
+  void metric(std::int64_t, double) {}
+  void row(std::int64_t step) {
+    auto now = run.step(step);
+    for (std::int64_t i = 0; i < kRow_metrics; ++i) {
+      now.log(metrics[static_cast<std::size_t>(i)], value_of(step + i));
+    }
+  }
+};
+
 std::int64_t count_runlog(const std::filesystem::path& directory) {
   auto reader = runlog::Reader::open(directory / "journal");
   if (!reader) return -1;
@@ -109,6 +126,7 @@ void add_runlog(std::vector<Peer>& peers) {
   add("runlog", make_writer<Handle>, true, false);
   add("runlog-name", make_writer<ByName>, false, false);
   add("runlog-row", make_writer<Row>, false, true);
+  add("runlog-step", make_writer<StepScope>, false, true);
 }
 
 }  // namespace bench
