@@ -46,6 +46,12 @@ double cpu_ns(clockid_t clock) {
   return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
+rusage thread_usage() {
+  rusage usage{};
+  ::getrusage(RUSAGE_THREAD, &usage);
+  return usage;
+}
+
 // The caller keeps one core; what a library runs in the background has the others, as it is in a
 // training job. Called after open(), so that threads started there are not pinned.
 void pin(int index) {
@@ -99,12 +105,18 @@ json paced(Writer& writer, const Peer& peer, double scale) {
   for (auto& pause : pauses) pause = static_cast<std::uint32_t>(to_ticks(pause_ns(random)));
   std::vector<std::uint32_t> ignored(calls / 10);
   writer.singles(Shape::metric, std::span(pauses).first(calls / 10), ignored);
+  const rusage before = thread_usage();
   writer.singles(Shape::metric, pauses, taken);
+  const rusage after = thread_usage();
   std::vector<double> samples;
   for (const std::uint32_t ticks : taken) {
     samples.push_back(ticks / ticks_per_ns() / (peer.is_row ? kRow_metrics : 1));
   }
-  return quantiles(std::move(samples));
+  json result = quantiles(std::move(samples));
+  // What else took time: page faults of ours, and others that had this core meanwhile.
+  result["faults"] = after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt;
+  result["preempted"] = after.ru_nivcsw - before.ru_nivcsw;
+  return result;
 }
 
 // Every thread logs its records as fast as it can.
