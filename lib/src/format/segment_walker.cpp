@@ -124,11 +124,13 @@ void SegmentWalker::take_head() noexcept {
 
 // The metrics from here to the next record of another kind, which is most of most segments. They
 // pass the checks of check(); whatever does not is left to next(), which knows what to make of it.
-void SegmentWalker::take_metrics(std::vector<Record>& batch) {
-  if (!has_mark_ || is_block_start(at_)) return;
+// False: there was none.
+bool SegmentWalker::take_metrics(std::vector<Record>& batch) {
+  if (!has_mark_ || is_block_start(at_)) return false;
   const std::uint64_t end = std::min<std::uint64_t>(align_up(at_ + 1, kBlock_bytes), bytes_.size());
   const std::byte* const base = bytes_.data();
-  std::uint64_t at = at_;
+  const std::uint64_t begin = at_;
+  std::uint64_t at = begin;
   for (; at + kMetric_bytes <= end; at += kMetric_bytes) {
     const std::uint64_t word = load_commit(base + at);
     if (!is_metric(commit_tag(word)) || crc_of(bytes_, at, word, group_seed_) != commit_crc(word)) {
@@ -137,8 +139,10 @@ void SegmentWalker::take_metrics(std::vector<Record>& batch) {
     at_ = at;  // resolve_name tells it
     take_metric(word, batch);
   }
-  if (at != at_) behind_head_ = false;
+  if (at == begin) return false;
+  behind_head_ = false;
   at_ = at;
+  return true;
 }
 
 bool SegmentWalker::next(std::vector<Record>& batch) {
@@ -155,7 +159,7 @@ bool SegmentWalker::next(std::vector<Record>& batch) {
       done_ = true;
       break;
     }
-    take_metrics(batch);
+    if (take_metrics(batch)) continue;
     Check verdict = check(at_, !behind_head_);
     if (verdict == Check::valid && is_block_start(at_) && !is_head(at_)) verdict = Check::invalid;
     if (verdict != Check::valid) {
