@@ -22,8 +22,8 @@ struct BoostLog {
   logging::sources::logger_mt logger;
 
   void open(const std::filesystem::path& directory) {
-    auto backend = boost::make_shared<logging::sinks::text_file_backend>(
-        logging::keywords::file_name = (directory / "log").native());
+    auto backend = boost::make_shared<logging::sinks::text_file_backend>();
+    backend->set_file_name_pattern(directory / "log.txt");
     sink = boost::make_shared<Sink>(backend);
     sink->set_formatter(logging::expressions::stream
                         << logging::expressions::attr<boost::posix_time::ptime>("TimeStamp") << ' '
