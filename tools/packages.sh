@@ -3,10 +3,13 @@
 
 build_packages=(g++ cmake ninja-build pkg-config libboost-dev liblz4-dev libssl-dev libcurl4-openssl-dev
   libfmt-dev libcli11-dev nlohmann-json3-dev)
-test_packages=(catch2 clang-14 libclang-rt-14-dev mandoc)
+test_packages=(catch2 clang-14 libclang-rt-14-dev mandoc valgrind)
 # The servers that the tests ship to, on this machine's loopback address, and an independent client.
 server_packages=(radosgw ceph-mon ceph-osd ceph-common nginx-light libnginx-mod-http-dav-ext
   curl openssl rclone faketime)
+# What tests/bench compares runlog with; each is left out where it is missing. Not installed by check.
+bench_packages=(libbenchmark-dev libspdlog-dev libgoogle-glog-dev libboost-log-dev liblttng-ust-dev
+  lttng-tools babeltrace2 libleveldb-dev librocksdb-dev libsqlite3-dev)
 
 say() { printf '==> %s\n' "$*"; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }

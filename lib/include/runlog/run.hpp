@@ -35,6 +35,8 @@
 
 namespace runlog {
 
+class Journal;
+class Lane;
 class RunCore;
 
 /// A metric's value: any arithmetic type. Floating values are kept as double, bit for bit (NaN and
@@ -121,10 +123,31 @@ class RUNLOG_EXPORT Metric {
 
  private:
   friend class Run;
+  friend class Step;
   Metric(std::shared_ptr<RunCore> core, std::uint32_t series) noexcept
       : core_(std::move(core)), series_(series) {}
   std::shared_ptr<RunCore> core_;
   std::uint32_t series_ = 0;
+};
+
+/// One step of training: everything logged with it has this step and the time of its making, so
+/// that the clock is read once and not once per metric. For one turn of a loop: it belongs to the
+/// thread that made it and must not outlive the Run it came from. A metric of another run is
+/// dropped and counted.
+class RUNLOG_EXPORT Step {
+ public:
+  void log(const Metric& metric, Number value) noexcept;
+  void log(std::string_view name, Number value) noexcept;
+
+ private:
+  friend class Run;
+  Step(RunCore* core, std::int64_t step) noexcept;
+  void log_slowly(std::uint64_t bits, std::uint32_t series, bool is_real) noexcept;
+  RunCore* core_;
+  Journal* journal_;
+  Lane* lane_;  // of this thread; nullptr while it logs rarely
+  std::int64_t step_;
+  std::int64_t time_ns_;
 };
 
 /// One cell of a row or table.
@@ -162,6 +185,8 @@ class RUNLOG_EXPORT Run {
   void log(std::int64_t step, std::initializer_list<NamedNumber> row) noexcept;
   void log(std::int64_t step, std::span<const NamedNumber> row) noexcept;
   [[nodiscard]] Metric metric(std::string_view name) noexcept;
+  /// For many metrics of one step: `auto now = run.step(i); now.log(loss, 0.3); now.log(lr, 1e-4);`
+  [[nodiscard]] Step step(std::int64_t step) noexcept;
 
   // Structured values. They are kept as JSON text, so that engines can query them; numbers in the
   // shortest form that reads back exactly, NaN and infinities as strings.

@@ -8,12 +8,53 @@
 
 namespace runlog {
 
-/// Feeds the eight bytes of `word`, lowest first.
-[[nodiscard]] std::uint32_t crc32c_word(std::uint32_t state, std::uint64_t word) noexcept;
+/// The table implementation: for CPUs without the instruction, and for tests that compare the two.
+[[nodiscard]] std::uint32_t crc32c_bytes_table(std::uint32_t state,
+                                               std::span<const std::byte> bytes) noexcept;
+[[nodiscard]] std::uint32_t crc32c_word_table(std::uint32_t state, std::uint64_t word) noexcept;
 
-/// Feeds three words: a metric record in one call.
-[[nodiscard]] std::uint32_t crc32c_words3(std::uint32_t state, std::uint64_t first,
-                                          std::uint64_t second, std::uint64_t third) noexcept;
+namespace detail {
+/// Set before main(); until then the table is used, which gives the same numbers.
+extern const bool crc32c_hardware;
+
+#if defined(__x86_64__)
+// As assembly, because the intrinsic may only be inlined into functions that are compiled for SSE
+// 4.2, and the whole library is not. Never reached on a CPU without it.
+[[nodiscard]] inline std::uint64_t crc32c_step(std::uint64_t state, std::uint64_t word) noexcept {
+  __asm__("crc32q %1, %0" : "+r"(state) : "rm"(word));
+  return state;
+}
+#else
+[[nodiscard]] inline std::uint64_t crc32c_step(std::uint64_t state, std::uint64_t) noexcept {
+  return state;
+}
+#endif
+}  // namespace detail
+
+/// Feeds the eight bytes of `word`, lowest first.
+[[nodiscard]] inline std::uint32_t crc32c_word(std::uint32_t state, std::uint64_t word) noexcept {
+  if (detail::crc32c_hardware) [[likely]] {
+    return static_cast<std::uint32_t>(detail::crc32c_step(state, word));
+  }
+  return crc32c_word_table(state, word);
+}
+
+/// Feeds three words: a metric record. For callers that know crc32c_is_hardware().
+[[nodiscard]] inline std::uint32_t crc32c_words3_hardware(std::uint32_t state, std::uint64_t first,
+                                                          std::uint64_t second,
+                                                          std::uint64_t third) noexcept {
+  std::uint64_t wide = detail::crc32c_step(state, first);
+  wide = detail::crc32c_step(wide, second);
+  return static_cast<std::uint32_t>(detail::crc32c_step(wide, third));
+}
+/// The same for everybody.
+[[nodiscard]] inline std::uint32_t crc32c_words3(std::uint32_t state, std::uint64_t first,
+                                                 std::uint64_t second,
+                                                 std::uint64_t third) noexcept {
+  if (detail::crc32c_hardware) [[likely]]
+    return crc32c_words3_hardware(state, first, second, third);
+  return crc32c_word_table(crc32c_word_table(crc32c_word_table(state, first), second), third);
+}
 
 /// Feeds `bytes`.
 [[nodiscard]] std::uint32_t crc32c_bytes(std::uint32_t state,
@@ -24,9 +65,5 @@ namespace runlog {
 
 /// Whether the instruction is used; the table otherwise.
 [[nodiscard]] bool crc32c_is_hardware() noexcept;
-
-/// The table implementation, for tests that compare the two.
-[[nodiscard]] std::uint32_t crc32c_bytes_table(std::uint32_t state,
-                                               std::span<const std::byte> bytes) noexcept;
 
 }  // namespace runlog

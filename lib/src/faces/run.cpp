@@ -1,5 +1,7 @@
 #include "runlog/run.hpp"
 
+#include <array>
+#include <bit>
 #include <cstdio>
 #include <exception>
 #include <mutex>
@@ -13,29 +15,31 @@
 namespace runlog {
 namespace {
 
-void append_metric(Journal& journal, std::uint32_t series, Number value, bool has_step,
-                   std::int64_t step, std::int64_t time_ns) noexcept {
+Scalar make_scalar(std::uint32_t series, Number value) noexcept {
   if (value.is_real()) {
-    std::uint64_t bits = 0;
-    const double real = value.real();
-    std::memcpy(&bits, &real, sizeof bits);
-    journal.metric(format::Tag::metric_real, series, bits, has_step, step, time_ns);
-  } else {
-    journal.metric(format::Tag::metric_int, series, static_cast<std::uint64_t>(value.integer()),
-                   has_step, step, time_ns);
+    return {std::bit_cast<std::uint64_t>(value.real()), series, format::Tag::metric_real};
   }
+  return {static_cast<std::uint64_t>(value.integer()), series, format::Tag::metric_int};
 }
 
-void append_named(RunCore* core, std::string_view name, Number value, bool has_step,
-                  std::int64_t step) noexcept {
+[[gnu::always_inline]] inline void append_scalar(RunCore* core, std::uint32_t series, Number value,
+                                                 bool has_step, std::int64_t step) noexcept {
   if (core == nullptr) return;
   Journal* const journal = core->journal();
-  const auto series = journal != nullptr ? core->series(*journal, name) : std::nullopt;
-  if (!series) {
-    core->count_drop();
-    return;
-  }
-  append_metric(*journal, *series, value, has_step, step, journal->now_ns());
+  if (journal == nullptr) [[unlikely]]
+    return core->count_drop();
+  journal->metric(make_scalar(series, value), has_step, step, journal->now_ns());
+}
+
+[[gnu::always_inline]] inline void append_named(RunCore* core, const std::string_view& name,
+                                                Number value, bool has_step,
+                                                std::int64_t step) noexcept {
+  if (core == nullptr) return;
+  Journal* const journal = core->journal();
+  if (journal == nullptr) [[unlikely]]
+    return core->count_drop();
+  const std::uint32_t series = core->series(*journal, name);
+  journal->metric(make_scalar(series, value), has_step, step, journal->now_ns());
 }
 
 }  // namespace
@@ -68,17 +72,45 @@ struct Run::Handle {
 };
 
 void Metric::log(Number value) noexcept {
-  if (core_ == nullptr) return;
-  Journal* const journal = core_->journal();
-  if (journal == nullptr || series_ >= SeriesTable::kSeries_max) return core_->count_drop();
-  append_metric(*journal, series_, value, false, 0, journal->now_ns());
+  append_scalar(core_.get(), series_, value, false, 0);
 }
 
 void Metric::log(Number value, std::int64_t step) noexcept {
+  append_scalar(core_.get(), series_, value, true, step);
+}
+
+Step::Step(RunCore* core, std::int64_t step) noexcept
+    : core_(core),
+      journal_(core != nullptr ? core->journal() : nullptr),
+      lane_(journal_ != nullptr ? journal_->cached_own_lane() : nullptr),
+      step_(step),
+      time_ns_(journal_ != nullptr ? journal_->now_ns() : 0) {}
+
+void Step::log(const Metric& metric, Number value) noexcept {
+  if (core_ == nullptr) return;
+  // The journal is another one, or none, when the run has ended or the process has forked.
+  const bool is_quick = lane_ != nullptr && core_->has_journal(journal_);
+  if (metric.core_.get() != core_) [[unlikely]]
+    return core_->count_drop();
+  const Scalar scalar = make_scalar(metric.series_, value);
+  if (!is_quick || !lane_->try_append_metric(scalar.tag, scalar.series, scalar.bits, true, step_,
+                                             time_ns_)) [[unlikely]] {
+    log_slowly(scalar.bits, scalar.series, value.is_real());
+  }
+}
+
+void Step::log(std::string_view name, Number value) noexcept {
   if (core_ == nullptr) return;
   Journal* const journal = core_->journal();
-  if (journal == nullptr || series_ >= SeriesTable::kSeries_max) return core_->count_drop();
-  append_metric(*journal, series_, value, true, step, journal->now_ns());
+  if (journal == nullptr) return core_->count_drop();
+  journal->metric(make_scalar(core_->series(*journal, name), value), true, step_, time_ns_);
+}
+
+void Step::log_slowly(std::uint64_t bits, std::uint32_t series, bool is_real) noexcept {
+  Journal* const journal = core_->journal();
+  if (journal == nullptr) return core_->count_drop();
+  const auto tag = is_real ? format::Tag::metric_real : format::Tag::metric_int;
+  journal->metric({bits, series, tag}, true, step_, time_ns_);
 }
 
 Run::Run() noexcept = default;
@@ -169,20 +201,27 @@ void Run::log(std::int64_t step, std::span<const NamedNumber> row) noexcept {
   Journal* const journal = core_->journal();
   if (journal == nullptr) return core_->count_drop(row.size());
   const std::int64_t time_ns = journal->now_ns();
+  std::array<Scalar, kScalars_max> scalars;
+  std::size_t count = 0;
   for (const auto& [name, value] : row) {
-    if (const auto series = core_->series(*journal, name)) {
-      append_metric(*journal, *series, value, true, step, time_ns);
-    } else {
-      core_->count_drop();
+    scalars[count++] = make_scalar(core_->series(*journal, name), value);
+    if (count == scalars.size()) {
+      journal->metrics(scalars, true, step, time_ns);
+      count = 0;
     }
   }
+  if (count > 0) journal->metrics(std::span(scalars).first(count), true, step, time_ns);
+}
+
+Step Run::step(std::int64_t step) noexcept {
+  return {core_, step};
 }
 
 Metric Run::metric(std::string_view name) noexcept {
   if (core_ == nullptr) return {};
   Journal* const journal = core_->journal();
-  const auto series = journal != nullptr ? core_->series(*journal, name) : std::nullopt;
-  return {handle_->core, series.value_or(SeriesTable::kSeries_max)};
+  return {handle_->core,
+          journal != nullptr ? core_->series(*journal, name) : SeriesTable::kNo_series};
 }
 
 void Run::param(std::string_view name, const Value& value) noexcept {

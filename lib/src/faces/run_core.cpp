@@ -203,11 +203,9 @@ std::string_view RunCore::mend_name(std::string_view name, std::string& storage)
   }
 }
 
-std::optional<std::uint32_t> RunCore::series(Journal& journal, std::string_view name) noexcept {
-  if (const auto known = journal.series().find(name)) [[likely]]
-    return known;
+std::uint32_t RunCore::add_series(Journal& journal, const std::string_view& name) noexcept {
   std::string storage;
-  return journal.series().find_or_add(mend_name(name, storage));
+  return journal.series().find_or_add(mend_name(name, storage)).value_or(SeriesTable::kNo_series);
 }
 
 bool RunCore::event(format::Event event) noexcept {

@@ -59,14 +59,22 @@ class RunCore {
       return journal;
     return find_journal();
   }
+  [[nodiscard]] bool has_journal(const Journal* journal) const noexcept {
+    return journal_.load(std::memory_order_acquire) == journal;
+  }
   void count_drop(std::uint64_t records = 1) noexcept {
     dropped_.fetch_add(records, std::memory_order_relaxed);
   }
 
   /// Appends an event with name and text mended, spilled when too large. Any thread.
   bool event(format::Event event) noexcept;
-  /// The series of a metric name, mended if it must be. Nothing: the table is full.
-  std::optional<std::uint32_t> series(Journal& journal, std::string_view name) noexcept;
+  /// The series of a metric name, mended if it must be. SeriesTable::kNo_series: the table is full.
+  std::uint32_t series(Journal& journal, const std::string_view& name) noexcept {
+    const std::uint32_t known = journal.find_series(name);
+    if (known != SeriesTable::kNo_series) [[likely]]
+      return known;
+    return add_series(journal, name);
+  }
   bool set_property(std::string_view name, std::string_view value) noexcept;
   Result<void> add_blob(Kind kind, std::string_view name, std::optional<std::int64_t> step,
                         const Result<Blob>& blob) noexcept;
@@ -92,6 +100,8 @@ class RunCore {
   [[nodiscard]] Meta make_meta(const Session& session, std::string parent_session) const;
   [[nodiscard]] Journal::Settings journal_settings(const Session& session, Meta meta) const;
   Journal* find_journal() noexcept;
+  [[gnu::noinline, gnu::cold]] std::uint32_t add_series(Journal& journal,
+                                                        const std::string_view& name) noexcept;
   Wait sync_child() noexcept;
   void append_end(const format::Event& end,
                   std::chrono::steady_clock::time_point deadline) noexcept;

@@ -99,10 +99,7 @@ void for_each_page(const Levels& levels, std::size_t values, OnPage&& on_page) {
        page.row_begin = page.row_end, page.value_begin = page.value_end) {
     page.row_end = std::min(rows, page.row_begin + kPage_rows_max);
     const std::size_t page_rows = page.row_end - page.row_begin;
-    page.value_end += levels.empty()
-                          ? page_rows
-                          : static_cast<std::size_t>(std::ranges::count(
-                                std::span(levels).subspan(page.row_begin, page_rows), 1));
+    page.value_end += levels.empty() ? page_rows : levels.values(page.row_begin, page_rows);
     on_page(page);
   }
 }
@@ -116,7 +113,7 @@ void for_each_page(const Levels& levels, std::size_t values, ValueBytes&& value_
        page.row_begin = page.row_end, page.value_begin = page.value_end) {
     std::size_t bytes = 0;
     while (page.row_end < rows && page.row_end - page.row_begin < kPage_rows_max) {
-      if (levels.empty() || levels[page.row_end] != 0) {
+      if (levels.empty() || levels.has_value(page.row_end)) {
         const std::size_t more = value_bytes(page.value_end);
         if (bytes > 0 && bytes + more > kPage_bytes_target) break;
         bytes += more;
@@ -132,7 +129,7 @@ void put_levels(const Levels& levels, const PageRange& page, Bytes& out) {
   if (levels.empty()) return;
   const std::size_t begin = out.size();
   out.resize(begin + sizeof(std::uint32_t));
-  encode_hybrid(std::span(levels).subspan(page.row_begin, page.row_end - page.row_begin), 1, out);
+  levels.encode(page.row_begin, page.row_end - page.row_begin, out);
   store(out.data() + begin, static_cast<std::uint32_t>(out.size() - begin - sizeof(std::uint32_t)));
 }
 
@@ -202,17 +199,37 @@ Encoding choose_encoding(std::span<const std::int64_t> values, ChunkScratch& scr
 
 }  // namespace
 
+std::size_t Levels::values(std::size_t begin, std::size_t count) const {
+  if (bytes_.empty()) return first_ != 0 ? count : 0;
+  return static_cast<std::size_t>(std::ranges::count(std::span(bytes_).subspan(begin, count), 1));
+}
+
+void Levels::encode(std::size_t begin, std::size_t count, Bytes& out) const {
+  if (bytes_.empty()) {
+    encode_hybrid_run(count, first_, 1, out);
+  } else {
+    encode_hybrid(std::span(bytes_).subspan(begin, count), 1, out);
+  }
+}
+
+void Levels::add_bytes(std::uint8_t level) {
+  if (bytes_.empty()) {
+    bytes_.reserve(kRow_group_rows_max);
+    bytes_.assign(rows_, first_);
+  }
+  bytes_.push_back(level);
+  ++rows_;
+}
+
 // Room for a whole row group is reserved at once: growing by doubling would fault in twice the
 // pages, which is a third of what packing a row costs. What stays unused is never touched.
 NumberColumn::NumberColumn(const Column& column) : column_(column) {
   values_.reserve(kRow_group_rows_max);
-  if (is_optional()) levels_.reserve(kRow_group_rows_max);
 }
 
 StringColumn::StringColumn(const Column& column)
     : column_(column), has_dictionary_(column.has_dictionary) {
   entry_of_.reserve(kRow_group_rows_max);
-  if (is_optional()) levels_.reserve(kRow_group_rows_max);
 }
 
 void NumberColumn::clear() {
@@ -278,13 +295,15 @@ ChunkMeta NumberColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch&
   return meta;
 }
 
-std::uint32_t StringColumn::add(std::string_view value) {
+std::uint32_t StringColumn::add_and_note(std::string_view value) {
   const auto next = static_cast<std::uint32_t>(ends_.size() - 1);
+  guess_of(value) = next;
   if (has_dictionary_) {
     const std::uint32_t found =
         table_.find_or_note(std::hash<std::string_view>{}(value), next,
                             [&](std::uint32_t index) { return entry(index) == value; });
     if (found != IndexTable::kNone) {
+      guess_of(value) = found;
       add_again(found);
       return found;
     }

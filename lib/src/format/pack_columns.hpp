@@ -2,6 +2,7 @@
 // the bytes of a column chunk, choosing its encoding. Knows pages; knows nothing of records.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -14,8 +15,39 @@
 namespace runlog::format {
 
 /// Which rows of an optional column have a value: one byte each, 1 or 0. Parquet calls them
-/// definition levels.
-using Levels = std::vector<std::uint8_t>;
+/// definition levels. Most columns are all one or all the other, so the bytes are only made when
+/// the first row differs from those before it.
+class Levels {
+ public:
+  void add(bool has_value) {
+    const std::uint8_t level = has_value ? 1 : 0;
+    if (bytes_.empty() && (rows_ == 0 || level == first_)) [[likely]] {
+      first_ = level;
+      ++rows_;
+      return;
+    }
+    add_bytes(level);
+  }
+  void clear() noexcept {
+    bytes_.clear();
+    rows_ = 0;
+  }
+  [[nodiscard]] bool empty() const noexcept { return rows_ == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return rows_; }
+  [[nodiscard]] bool has_value(std::size_t row) const noexcept {
+    return (bytes_.empty() ? first_ : bytes_[row]) != 0;
+  }
+  /// Rows with a value among `count` from `begin`.
+  [[nodiscard]] std::size_t values(std::size_t begin, std::size_t count) const;
+  /// The same rows as Parquet's hybrid of runs and packed bits.
+  void encode(std::size_t begin, std::size_t count, Bytes& out) const;
+
+ private:
+  void add_bytes(std::uint8_t level);
+  std::size_t rows_ = 0;
+  std::uint8_t first_ = 0;
+  std::vector<std::uint8_t> bytes_;  // of all rows, once they differ
+};
 
 /// Buffers that one chunk after the other uses, so that they are allocated once.
 struct ChunkScratch {
@@ -30,9 +62,9 @@ class NumberColumn {
 
   void add(std::int64_t value) {
     values_.push_back(value);
-    if (is_optional()) levels_.push_back(1);
+    if (is_optional()) levels_.add(true);
   }
-  void add_null() { levels_.push_back(0); }
+  void add_null() { levels_.add(false); }
   void clear();
 
   /// Appends the chunk to `out`, which will be written at `out_offset` of the file.
@@ -54,14 +86,25 @@ class StringColumn {
   explicit StringColumn(const Column& column);
 
   /// Copies `value`. Returns the index of its entry, for add_again.
-  std::uint32_t add(std::string_view value);
+  std::uint32_t add(const std::string_view& value) {
+    // A name comes again and again from the same place in memory. The bytes are compared, so a
+    // place that has got other bytes meanwhile does no harm.
+    if (has_dictionary_) [[likely]] {
+      const std::uint32_t guess = guess_of(value);
+      if (guess < ends_.size() - 1 && entry(guess) == value) [[likely]] {
+        add_again(guess);
+        return guess;
+      }
+    }
+    return add_and_note(value);
+  }
   /// Adds the value of `entry` once more.
   void add_again(std::uint32_t entry) {
     entry_of_.push_back(entry);
     plain_bytes_ += length_bytes(entry);
-    if (is_optional()) levels_.push_back(1);
+    if (is_optional()) levels_.add(true);
   }
-  void add_null() { levels_.push_back(0); }
+  void add_null() { levels_.add(false); }
   void clear();
 
   /// What its values would take without a dictionary.
@@ -76,6 +119,11 @@ class StringColumn {
   [[nodiscard]] std::string_view entry(std::uint32_t index) const noexcept {
     return std::string_view(bytes_).substr(ends_[index], ends_[index + 1] - ends_[index]);
   }
+  [[nodiscard]] std::uint32_t& guess_of(const std::string_view& value) noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(value.data());
+    return guesses_[(address * 0x9E3779B97F4A7C15u) >> (64 - kGuesses_log2)];
+  }
+  std::uint32_t add_and_note(std::string_view value);
   [[nodiscard]] std::size_t length_bytes(std::uint32_t entry) const noexcept {
     return sizeof(std::uint32_t) + (ends_[entry + 1] - ends_[entry]);
   }
@@ -87,6 +135,8 @@ class StringColumn {
   std::vector<std::size_t> ends_{0};     // entry i is bytes_[ends_[i], ends_[i + 1])
   std::vector<std::uint32_t> entry_of_;  // per value, nulls left out
   IndexTable table_;
+  static constexpr unsigned kGuesses_log2 = 8;
+  std::array<std::uint32_t, std::size_t{1} << kGuesses_log2> guesses_ = {};
   std::size_t plain_bytes_ = 0;  // of all values when written PLAIN
   Levels levels_;
 };

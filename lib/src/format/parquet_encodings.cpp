@@ -119,6 +119,13 @@ unsigned hybrid_width(std::uint32_t number_max) noexcept {
   return std::max(1u, static_cast<unsigned>(std::bit_width(number_max)));
 }
 
+void encode_hybrid_run(std::size_t count, std::uint32_t value, unsigned width,
+                       std::vector<std::byte>& out) {
+  if (count == 0) return;
+  put_varint(count << 1, out);
+  put_bytes(&value, (width + 7) / 8, out);
+}
+
 template <typename T>
 void encode_hybrid(std::span<const T> values, unsigned width, std::vector<std::byte>& out) {
   const auto run_at = [&](std::size_t begin, std::size_t values_max) {

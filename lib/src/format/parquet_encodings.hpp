@@ -21,6 +21,9 @@ namespace runlog::format {
 /// RLE/bit-packing hybrid without a length in front. `width` is 1 to 32 bits.
 template <typename T>  // std::uint8_t or std::uint32_t
 void encode_hybrid(std::span<const T> values, unsigned width, std::vector<std::byte>& out);
+/// `count` times the same value.
+void encode_hybrid_run(std::size_t count, std::uint32_t value, unsigned width,
+                       std::vector<std::byte>& out);
 template <typename T>
 [[nodiscard]] bool decode_hybrid(std::span<const std::byte> in, unsigned width,
                                  std::span<T> values);

@@ -24,6 +24,11 @@ std::uint64_t load_commit(const std::byte* at) noexcept {
 std::uint32_t crc_of(std::span<const std::byte> bytes, std::uint64_t at, std::uint64_t word,
                      std::uint32_t seed) noexcept {
   const std::uint64_t upper = word >> 32;
+  if (is_metric(commit_tag(word))) [[likely]] {
+    const std::byte* const payload = bytes.data() + at + kCommit_bytes;
+    return crc32c_words3(seed, at << 32 | upper, load<std::uint64_t>(payload),
+                         load<std::uint64_t>(payload + 8));
+  }
   const std::size_t payload = record_bytes(word) - kCommit_bytes;
   const std::uint32_t state = crc32c_word(seed, at << 32 | upper);
   return crc32c_bytes(state, bytes.subspan(at + kCommit_bytes, payload));
@@ -117,6 +122,29 @@ void SegmentWalker::take_head() noexcept {
   at_ += kBlock_head_bytes;
 }
 
+// The metrics from here to the next record of another kind, which is most of most segments. They
+// pass the checks of check(); whatever does not is left to next(), which knows what to make of it.
+// False: there was none.
+bool SegmentWalker::take_metrics(std::vector<Record>& batch) {
+  if (!has_mark_ || is_block_start(at_)) return false;
+  const std::uint64_t end = std::min<std::uint64_t>(align_up(at_ + 1, kBlock_bytes), bytes_.size());
+  const std::byte* const base = bytes_.data();
+  const std::uint64_t begin = at_;
+  std::uint64_t at = begin;
+  for (; at + kMetric_bytes <= end; at += kMetric_bytes) {
+    const std::uint64_t word = load_commit(base + at);
+    if (!is_metric(commit_tag(word)) || crc_of(bytes_, at, word, group_seed_) != commit_crc(word)) {
+      break;
+    }
+    at_ = at;  // resolve_name tells it
+    take_metric(word, batch);
+  }
+  if (at == begin) return false;
+  behind_head_ = false;
+  at_ = at;
+  return true;
+}
+
 bool SegmentWalker::next(std::vector<Record>& batch) {
   batch.clear();
   while (!done_) {
@@ -131,6 +159,7 @@ bool SegmentWalker::next(std::vector<Record>& batch) {
       done_ = true;
       break;
     }
+    if (take_metrics(batch)) continue;
     Check verdict = check(at_, !behind_head_);
     if (verdict == Check::valid && is_block_start(at_) && !is_head(at_)) verdict = Check::invalid;
     if (verdict != Check::valid) {
@@ -350,25 +379,29 @@ void SegmentWalker::settle(std::vector<Record>& batch, std::optional<std::int64_
   base_seq_ = is_exact ? std::max(*anchor_seq, base_seq_ + have) : base_seq_ + have + lost;
 }
 
+void SegmentWalker::take_metric(std::uint64_t word, std::vector<Record>& batch) {
+  const std::byte* const payload = bytes_.data() + at_ + kCommit_bytes;
+  Record& record = batch.emplace_back();
+  record.lane = header_.lane;
+  record.kind = Kind::metric;
+  record.time_ns = mark_time_ns_ + load<std::uint32_t>(payload + 4);
+  record.name = names_only_ ? std::string_view{} : resolve_name(load<std::uint32_t>(payload));
+  if (const std::uint32_t code = commit_argument(word); code != 0) {
+    record.step =
+        static_cast<std::int64_t>(static_cast<std::uint64_t>(mark_step_) + code - kStep_bias);
+  }
+  if (commit_tag(word) == static_cast<std::uint8_t>(Tag::metric_real)) {
+    record.value = load<double>(payload + 8);
+  } else {
+    record.int_value = load<std::int64_t>(payload + 8);
+  }
+}
+
 void SegmentWalker::take_record(std::uint64_t word, std::vector<Record>& batch) {
   const std::uint8_t tag = commit_tag(word);
   const std::byte* const payload = bytes_.data() + at_ + kCommit_bytes;
   if (is_metric(tag)) {
-    Record record;
-    record.lane = header_.lane;
-    record.kind = Kind::metric;
-    record.time_ns = mark_time_ns_ + load<std::uint32_t>(payload + 4);
-    record.name = names_only_ ? std::string_view{} : resolve_name(load<std::uint32_t>(payload));
-    if (const std::uint32_t code = commit_argument(word); code != 0) {
-      record.step =
-          static_cast<std::int64_t>(static_cast<std::uint64_t>(mark_step_) + code - kStep_bias);
-    }
-    if (tag == static_cast<std::uint8_t>(Tag::metric_real)) {
-      record.value = load<double>(payload + 8);
-    } else {
-      record.int_value = load<std::int64_t>(payload + 8);
-    }
-    batch.push_back(record);
+    take_metric(word, batch);
   } else if (is_event(tag)) {
     take_event(word, batch);
   } else if (tag == static_cast<std::uint8_t>(Tag::series) && commit_argument(word) > 4) {

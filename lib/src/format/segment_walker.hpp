@@ -77,6 +77,8 @@ class SegmentWalker {
 
   [[nodiscard]] Check check(std::uint64_t at, bool in_block) const noexcept;
   [[nodiscard]] bool is_head(std::uint64_t at) const noexcept;
+  bool take_metrics(std::vector<Record>& batch);
+  void take_metric(std::uint64_t word, std::vector<Record>& batch);
   void take_record(std::uint64_t word, std::vector<Record>& batch);
   void take_event(std::uint64_t word, std::vector<Record>& batch);
   void take_head() noexcept;

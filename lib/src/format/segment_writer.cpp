@@ -19,6 +19,8 @@ bool Declarations::set_declared(std::uint32_t series) noexcept {
     return false;
   }
   stretch_of_[series] = stretch_;
+  stretches_ = stretch_of_.data();
+  series_end_ = static_cast<std::uint32_t>(stretch_of_.size());
   return true;
 }
 

@@ -41,7 +41,7 @@ struct Event {
 class Declarations {
  public:
   [[nodiscard]] bool is_declared(std::uint32_t series) const noexcept {
-    return series < stretch_of_.size() && stretch_of_[series] == stretch_;
+    return series < series_end_ && stretches_[series] == stretch_;
   }
   /// May allocate: called off the hot path. False when out of memory.
   bool set_declared(std::uint32_t series) noexcept;
@@ -49,7 +49,29 @@ class Declarations {
 
  private:
   std::vector<std::uint32_t> stretch_of_;
+  // Of the vector, so that a look is one compare and one load.
+  const std::uint32_t* stretches_ = nullptr;
+  std::uint32_t series_end_ = 0;
   std::uint32_t stretch_ = 1;
+};
+
+/// A number that one thread writes and others may look at, without order: plain moves on x86.
+class Position {
+ public:
+  Position() = default;
+  Position(const Position& other) noexcept : value_(other) {}
+  Position& operator=(const Position& other) noexcept { return *this = std::uint64_t{other}; }
+  Position& operator=(std::uint64_t value) noexcept {
+    value_.store(value, std::memory_order_relaxed);
+    return *this;
+  }
+  Position& operator+=(std::uint64_t more) noexcept { return *this = *this + more; }
+  operator std::uint64_t() const noexcept {  // NOLINT(google-explicit-constructor): a number
+    return value_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<std::uint64_t> value_ = 0;
 };
 
 class SegmentWriter {
@@ -61,31 +83,49 @@ class SegmentWriter {
   void begin(std::span<std::byte> memory, const SegmentHeader& header,
              std::int64_t time_ns) noexcept;
 
-  /// Appends a metric; `bits` is the value's representation. False: the segment is full (nothing
-  /// was written). The series must be declared (see Declarations).
-  bool append_metric(Tag tag, std::uint32_t series, std::uint64_t bits, bool has_step,
-                     std::int64_t step, std::int64_t time_ns) noexcept {
+  /// Appends a metric if that needs nothing but the room at hand; false: it needs a mark or a
+  /// block, and nothing was written. `bits` is the value's representation; the series must be
+  /// declared (see Declarations). The hot path: no call, no loop. `kKnown_hardware`: the caller has
+  /// checked crc32c_is_hardware().
+  template <bool kKnown_hardware>
+  [[gnu::always_inline]] bool try_append_metric(Tag tag, std::uint32_t series, std::uint64_t bits,
+                                                bool has_step, std::int64_t step,
+                                                std::int64_t time_ns) noexcept {
     // Unsigned, because steps may be any two numbers; a reader adds modulo 2^64, too.
-    const std::int64_t delta_ns = difference(time_ns, mark_time_ns_);
+    const auto delta_ns = static_cast<std::uint64_t>(difference(time_ns, mark_time_ns_));
     const std::int64_t delta_step = has_step ? difference(step, mark_step_) : 0;
-    if (static_cast<std::uint64_t>(delta_ns) > UINT32_MAX || delta_step > kStep_delta_max ||
-        delta_step < -kStep_delta_max || at_ + kMetric_bytes > block_end_) [[unlikely]] {
-      if (!make_room(kMetric_bytes, true, has_step ? step : mark_step_, time_ns)) return false;
-      return append_metric(tag, series, bits, has_step, step, time_ns);
+    const std::uint64_t at = at_;
+    // One compare for both ends: 1 is the smallest code of a step, 0xFFFFFF the largest.
+    const std::uint64_t code = static_cast<std::uint64_t>(delta_step) + kStep_bias;
+    if (delta_ns > UINT32_MAX || code - 1 >= 2 * kStep_delta_max + 1 ||
+        at + kMetric_bytes > block_end_) [[unlikely]] {
+      return false;
     }
-    const auto argument =
-        has_step ? static_cast<std::uint32_t>(delta_step + static_cast<std::int64_t>(kStep_bias))
-                 : 0;
+    const auto argument = has_step ? static_cast<std::uint32_t>(code) : 0;
     const std::uint64_t upper = commit_upper(static_cast<std::uint8_t>(tag), argument);
-    const std::uint64_t who = series | static_cast<std::uint64_t>(delta_ns) << 32;
-    std::byte* const record = base_ + at_;
+    const std::uint64_t who = series | delta_ns << 32;
+    std::byte* const record = base_ + at;
     store(record + 8, who);
     store(record + 16, bits);
-    const std::uint32_t crc = crc32c_words3(group_seed_, at_ << 32 | upper, who, bits);
+    const std::uint64_t first = at << 32 | upper;
+    std::uint32_t crc = 0;
+    if constexpr (kKnown_hardware) {
+      crc = crc32c_words3_hardware(group_seed_, first, who, bits);
+    } else {
+      crc = crc32c_words3(group_seed_, first, who, bits);
+    }
     commit(record, upper << 32 | crc);
-    at_ += kMetric_bytes;
+    at_ = at + kMetric_bytes;
     ++next_seq_;
     return true;
+  }
+
+  /// Appends a metric, behind a mark or in a new block if it must be. False: the segment is full.
+  bool append_metric(Tag tag, std::uint32_t series, std::uint64_t bits, bool has_step,
+                     std::int64_t step, std::int64_t time_ns) noexcept {
+    if (try_append_metric<false>(tag, series, bits, has_step, step, time_ns)) return true;
+    return make_room(kMetric_bytes, true, has_step ? step : mark_step_, time_ns) &&
+           try_append_metric<false>(tag, series, bits, has_step, step, time_ns);
   }
 
   /// Declares `series` as `name` for this stretch. False: full.
@@ -104,9 +144,11 @@ class SegmentWriter {
   [[nodiscard]] static bool fits(std::size_t payload_bytes, std::size_t segment_bytes) noexcept;
 
   [[nodiscard]] std::int64_t next_seq() const noexcept { return next_seq_; }
+  /// Where the next record goes. Any thread may ask; others than the writer get an old answer.
   [[nodiscard]] std::uint64_t at() const noexcept { return at_; }
-  /// True once per 64 KiB: the caller then begins a new stretch of declarations.
-  [[nodiscard]] bool stretch_is_over() const noexcept { return at_ >= stretch_end_; }
+  /// True once per 64 KiB: the caller then begins a new stretch of declarations. It is enough to
+  /// ask once per block: the answer is about the end of the block that begins next.
+  [[nodiscard]] bool stretch_is_over() const noexcept { return at_ + kBlock_bytes > stretch_end_; }
   void begin_stretch() noexcept { stretch_end_ = at_ + kDeclare_again_bytes; }
 
  private:
@@ -125,7 +167,7 @@ class SegmentWriter {
   void begin_block_here(std::int64_t step, std::int64_t time_ns) noexcept;
 
   std::byte* base_ = nullptr;
-  std::uint64_t at_ = 0;         // offset of the next record
+  Position at_;                  // offset of the next record
   std::uint64_t block_end_ = 0;  // records must end here or before
   std::uint64_t end_ = 0;        // of the segment, less room for the seal record
   std::int64_t mark_time_ns_ = 0;

@@ -10,17 +10,9 @@ namespace {
 
 std::atomic<std::uint64_t> next_journal_id = 1;
 
-// The lane this thread used last: the whole cost of finding it again is one compare.
-struct CachedLane {
-  std::uint64_t journal_id;
-  Lane* lane;
-};
-#if defined(__GNUC__)
-__attribute__((tls_model("initial-exec")))
-#endif
-constinit thread_local CachedLane cached = {0, nullptr};
-
 }  // namespace
+
+constinit thread_local CachedLane cached_lane = {0, nullptr};
 
 // Which lanes a thread holds, of all journals; returns them when the thread ends.
 struct Journal::ThreadLanes {
@@ -33,7 +25,7 @@ struct Journal::ThreadLanes {
   std::vector<Entry> entries;
 
   ~ThreadLanes() {
-    cached = {0, nullptr};
+    cached_lane = {0, nullptr};
     for (Entry& entry : entries) {
       if (entry.lane == nullptr) continue;
       if (const auto journal = entry.journal.lock()) journal->give_back(entry.lane);
@@ -109,12 +101,6 @@ Result<std::shared_ptr<Journal>> Journal::create(Settings settings) {
   return journal;
 }
 
-Lane* Journal::own_lane() noexcept {
-  if (cached.journal_id == id_) [[likely]]
-    return cached.lane;
-  return find_own_lane();
-}
-
 Lane* Journal::find_own_lane() noexcept {
   try {
     static thread_local ThreadLanes mine;
@@ -139,7 +125,7 @@ Lane* Journal::find_own_lane() noexcept {
         entry->rare_records = 0;  // all taken: ask again later, a thread may have ended
       }
     }
-    if (entry->lane != nullptr) cached = {id_, entry->lane};
+    if (entry->lane != nullptr) cached_lane = {id_, entry->lane};
     return entry->lane;
   } catch (const std::bad_alloc&) {
     return nullptr;  // the shared lane needs no memory
@@ -155,22 +141,27 @@ void Journal::give_back(Lane* lane) noexcept {
   }
 }
 
-template <typename Append>
-auto Journal::with_lane(Append&& append) noexcept {
-  if (Lane* const lane = own_lane()) [[likely]]
-    return append(*lane);
-  const std::lock_guard lock(rare_mutex_);
-  return append(rare_lane_);
+void Journal::metric_slowly(format::Tag tag, std::uint32_t series, std::uint64_t bits,
+                            bool has_step, std::int64_t step, std::int64_t time_ns) noexcept {
+  const Scalar scalar{bits, series, tag};
+  if (Lane* const lane = own_lane()) {
+    lane->append_metrics_slowly({&scalar, 1}, has_step, step, time_ns);
+  } else {
+    rare_metrics({&scalar, 1}, has_step, step, time_ns);
+  }
 }
 
-void Journal::metric(format::Tag tag, std::uint32_t series, std::uint64_t bits, bool has_step,
-                     std::int64_t step, std::int64_t time_ns) noexcept {
-  with_lane(
-      [&](Lane& lane) { return lane.append_metric(tag, series, bits, has_step, step, time_ns); });
+void Journal::rare_metrics(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
+                           std::int64_t time_ns) noexcept {
+  const std::lock_guard lock(rare_mutex_);
+  rare_lane_.append_metrics(scalars, has_step, step, time_ns);
 }
 
 bool Journal::event(const format::Event& event) noexcept {
-  return with_lane([&](Lane& lane) { return lane.append_event(event); });
+  if (Lane* const lane = own_lane()) [[likely]]
+    return lane->append_event(event);
+  const std::lock_guard lock(rare_mutex_);
+  return rare_lane_.append_event(event);
 }
 
 std::uint64_t Journal::sum(std::uint64_t (Lane::*count)() const noexcept) const noexcept {

@@ -23,6 +23,15 @@
 
 namespace runlog {
 
+/// The lane this thread used last: the whole cost of finding it again is one compare.
+struct CachedLane {
+  std::uint64_t journal_id;
+  Lane* lane;
+};
+// initial-exec: no call to find it, also from a shared library. 16 bytes of the room that the
+// loader keeps for libraries that are loaded later.
+extern constinit thread_local CachedLane cached_lane __attribute__((tls_model("initial-exec")));
+
 class Journal : public std::enable_shared_from_this<Journal> {
  public:
   struct Settings {
@@ -46,8 +55,33 @@ class Journal : public std::enable_shared_from_this<Journal> {
   ~Journal();
 
   /// Appends; any thread. Names are used as given (the caller has mended them).
-  void metric(format::Tag tag, std::uint32_t series, std::uint64_t bits, bool has_step,
-              std::int64_t step, std::int64_t time_ns) noexcept;
+  [[gnu::always_inline]] void metric(const Scalar& scalar, bool has_step, std::int64_t step,
+                                     std::int64_t time_ns) noexcept {
+    const bool is_mine = cached_lane.journal_id == id_;
+    if (!is_mine || !cached_lane.lane->try_append_metric(scalar.tag, scalar.series, scalar.bits,
+                                                         has_step, step, time_ns)) [[unlikely]] {
+      metric_slowly(scalar.tag, scalar.series, scalar.bits, has_step, step, time_ns);
+    }
+  }
+  /// A row: at most kScalars_max scalars with one step and one time stamp.
+  void metrics(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
+               std::int64_t time_ns) noexcept {
+    if (Lane* const lane = own_lane()) [[likely]] {
+      lane->append_metrics(scalars, has_step, step, time_ns);
+    } else {
+      rare_metrics(scalars, has_step, step, time_ns);
+    }
+  }
+  /// The lane this thread has had for a while, or nullptr.
+  [[nodiscard]] Lane* cached_own_lane() const noexcept {
+    return cached_lane.journal_id == id_ ? cached_lane.lane : nullptr;
+  }
+  /// The number of a name that has one, else kNo_series.
+  [[nodiscard]] std::uint32_t find_series(const std::string_view& name) noexcept {
+    if (cached_lane.journal_id == id_) [[likely]]
+      return cached_lane.lane->names().find(series_, name);
+    return series_.find(name).value_or(SeriesTable::kNo_series);
+  }
   bool event(const format::Event& event) noexcept;
   /// For the keeper's thread alone: through a lane of its own, so that no logger waits for a thread
   /// of the lowest priority that holds the shared lane.
@@ -82,12 +116,20 @@ class Journal : public std::enable_shared_from_this<Journal> {
  private:
   explicit Journal(Settings settings);
   struct ThreadLanes;
-  Lane* own_lane() noexcept;
+  Lane* own_lane() noexcept {
+    if (cached_lane.journal_id == id_) [[likely]]
+      return cached_lane.lane;
+    return find_own_lane();
+  }
+  // Its arguments by value, so that the caller needs no memory for them.
+  [[gnu::noinline, gnu::cold]] void metric_slowly(format::Tag tag, std::uint32_t series,
+                                                  std::uint64_t bits, bool has_step,
+                                                  std::int64_t step, std::int64_t time_ns) noexcept;
+  void rare_metrics(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
+                    std::int64_t time_ns) noexcept;
   Lane* find_own_lane() noexcept;
   void give_back(Lane* lane) noexcept;
   [[nodiscard]] std::uint64_t sum(std::uint64_t (Lane::*count)() const noexcept) const noexcept;
-  template <typename Append>
-  auto with_lane(Append&& append) noexcept;
 
   Settings settings_;
   const std::uint64_t

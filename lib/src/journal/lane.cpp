@@ -7,6 +7,8 @@ namespace runlog {
 namespace {
 
 constexpr std::int64_t kRetry_prepare_ns = 100'000'000;
+// An append needs at most a few rounds: a segment found closed, one that is full, a fresh one.
+constexpr int kAppend_rounds_max = 8;
 
 }  // namespace
 
@@ -14,13 +16,74 @@ Lane::~Lane() {
   if (segment_ != nullptr) segment_->release();
 }
 
+template <typename Put>
+bool Lane::append(std::int64_t time_ns, Put&& put) noexcept {
+  for (int round = 0; round < kAppend_rounds_max; ++round) {
+    OpenSegment* const segment = segment_;
+    if (segment == nullptr) [[unlikely]] {
+      if (!open_segment(time_ns)) break;
+      continue;
+    }
+    if (const std::uint32_t requests = segment->gate.enter(shared_.asymmetric_gate)) [[unlikely]] {
+      if ((requests & Gate::kClose) != 0) {
+        let_go();
+        continue;
+      }
+      segment->gate.done(Gate::kMove_on);
+      (void)segment->writer.begin_block(
+          time_ns);  // when it does not fit, the append will not either
+    }
+    if (segment->writer.stretch_is_over()) [[unlikely]] {
+      segment->writer.begin_stretch();
+      declarations_.begin_stretch();
+    }
+    const bool is_in = put(segment->writer);
+    count_records(*segment);  // of a row that does not fit, what did
+    if (is_in) {
+      if (shared_.sync_each_record) sync_record();
+      segment->gate.leave();
+      return true;
+    }
+    segment->gate.request(Gate::kClose);  // full
+    let_go();
+    if (shared_.wake) shared_.wake();
+  }
+  return false;
+}
+
+void Lane::append_metrics_slowly(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
+                                 std::int64_t time_ns) noexcept {
+  // Of a segment that fills up in the middle, the rest goes into another.
+  std::size_t next = 0;
+  std::size_t unknown = 0;
+  (void)append(time_ns, [&](format::SegmentWriter& writer) {
+    for (; next < scalars.size(); ++next) {
+      const Scalar& scalar = scalars[next];
+      if (!declarations_.is_declared(scalar.series)) {
+        if (scalar.series >= shared_.series.size()) {  // a handle that got no series
+          ++unknown;
+          continue;
+        }
+        if (!declare(writer, scalar.series, time_ns)) return false;
+      }
+      if (!writer.append_metric(scalar.tag, scalar.series, scalar.bits, has_step, step, time_ns)) {
+        return false;
+      }
+    }
+    return true;
+  });
+  if (const std::size_t lost = scalars.size() - next + unknown; lost != 0) count(dropped_, lost);
+}
+
 bool Lane::append_event(const format::Event& event) noexcept {
   if (!format::SegmentWriter::fits(event.payload_bytes(), shared_.pool.limits().segment_bytes)) {
-    count_drop();
+    count(dropped_, 1);
     return false;
   }
-  return append(event.time_ns,
-                [&](format::SegmentWriter& writer) { return writer.append_event(event); });
+  const bool is_in = append(
+      event.time_ns, [&](format::SegmentWriter& writer) { return writer.append_event(event); });
+  if (!is_in) count(dropped_, 1);
+  return is_in;
 }
 
 bool Lane::declare(format::SegmentWriter& writer, std::uint32_t series,
@@ -36,10 +99,6 @@ void Lane::let_go() noexcept {
   segment_->gate.leave();
   segment_->release();
   segment_ = nullptr;
-}
-
-void Lane::count_drop() noexcept {
-  dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 bool Lane::open_segment(std::int64_t time_ns) noexcept {
@@ -79,11 +138,10 @@ bool Lane::open_segment(std::int64_t time_ns) noexcept {
                             .int_value = static_cast<std::int64_t>(pending),
                             .text = "no space for a segment (disk full, quota or disk budget)"};
     if (segment->writer.append_event(gap)) {
-      gapped_.store(gapped() + pending, std::memory_order_relaxed);
-      records_.store(records_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+      count(gapped_, pending);
+      count_records(*segment);
     }
   }
-  segment->written_at.store(segment->writer.at(), std::memory_order_relaxed);
   segment_ = segment;
   segment->retain();  // the keeper's
   OpenSegment* head = shared_.opened.load(std::memory_order_relaxed);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <span>
 
 #include "base/ids.hpp"
 #include "format/segment_writer.hpp"
@@ -34,23 +35,72 @@ struct LaneShared {
   std::function<void(const Error&)> report = {};
 };
 
+/// One metric of a row: what differs from the others of the row.
+struct Scalar {          // without initialisers: a row's worth of them is made on every call
+  std::uint64_t bits;    ///< the value's representation
+  std::uint32_t series;  ///< SeriesTable::kNo_series: dropped and counted
+  format::Tag tag;
+};
+/// Of a row, appended in one go: so that the stretches of declarations stay short.
+inline constexpr std::size_t kScalars_max = 32;
+
 class Lane {
  public:
-  Lane(std::int32_t number, LaneShared& shared) noexcept : number_(number), shared_(shared) {}
+  Lane(std::int32_t number, LaneShared& shared) noexcept
+      : number_(number),
+        is_quick_(crc32c_is_hardware() && shared.asymmetric_gate && !shared.sync_each_record),
+        shared_(shared) {}
   ~Lane();
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  /// The appends. The lane's writer only. False: dropped and counted.
-  bool append_metric(format::Tag tag, std::uint32_t series, std::uint64_t bits, bool has_step,
-                     std::int64_t step, std::int64_t time_ns) noexcept {
-    return append(time_ns, [&](format::SegmentWriter& writer) {
-      if (!declarations_.is_declared(series)) [[unlikely]] {
-        if (!declare(writer, series, time_ns)) return false;
-      }
-      return writer.append_metric(tag, series, bits, has_step, step, time_ns);
-    });
+  /// The appends. The lane's writer only. What cannot be appended is dropped and counted.
+
+  /// A metric, in the common case: there is room, nobody asks for anything, the series is declared.
+  /// False: nothing was appended, and append_metrics must be called; it may find the gate entered,
+  /// and to enter twice is to enter once.
+  [[gnu::always_inline]] bool try_append_metric(format::Tag tag, std::uint32_t series,
+                                                std::uint64_t bits, bool has_step,
+                                                std::int64_t step, std::int64_t time_ns) noexcept {
+    OpenSegment* const segment = segment_;
+    if (segment == nullptr || !is_quick_ || segment->gate.enter(true) != 0 ||
+        !declarations_.is_declared(series) ||
+        !segment->writer.try_append_metric<true>(tag, series, bits, has_step, step, time_ns))
+        [[unlikely]] {
+      return false;
+    }
+    count_records(*segment);
+    segment->gate.leave();
+    return true;
   }
+  /// Metrics with one step and one time stamp; at most kScalars_max. The gate is passed once.
+  void append_metrics(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
+                      std::int64_t time_ns) noexcept {
+    OpenSegment* const segment = segment_;
+    std::size_t done = 0;
+    if (segment != nullptr && is_quick_ && segment->gate.enter(true) == 0) [[likely]] {
+      for (; done < scalars.size(); ++done) {
+        // By reference: a copy of the whole would be loaded before its parts have been stored.
+        const Scalar& scalar = scalars[done];
+        if (!declarations_.is_declared(scalar.series) ||
+            !segment->writer.try_append_metric<true>(scalar.tag, scalar.series, scalar.bits,
+                                                     has_step, step, time_ns)) [[unlikely]] {
+          break;
+        }
+      }
+      count_records(*segment);
+      if (done == scalars.size()) [[likely]] {
+        segment->gate.leave();
+        return;
+      }
+    }
+    append_metrics_slowly(scalars.subspan(done), has_step, step, time_ns);
+  }
+  /// The same in any case.
+  [[gnu::noinline, gnu::cold]] void append_metrics_slowly(std::span<const Scalar> scalars,
+                                                          bool has_step, std::int64_t step,
+                                                          std::int64_t time_ns) noexcept;
+  /// False: dropped.
   bool append_event(const format::Event& event) noexcept;
 
   [[nodiscard]] std::int32_t number() const noexcept { return number_; }
@@ -64,65 +114,40 @@ class Lane {
   [[nodiscard]] std::uint64_t gapped() const noexcept {
     return gapped_.load(std::memory_order_relaxed);
   }
+  /// The lane's writer only.
+  [[nodiscard]] NameCache& names() noexcept { return names_; }
 
  private:
   template <typename Put>
   bool append(std::int64_t time_ns, Put&& put) noexcept;
   bool declare(format::SegmentWriter& writer, std::uint32_t series, std::int64_t time_ns) noexcept;
   bool open_segment(std::int64_t time_ns) noexcept;
+  // Its records are numbered from 0, lost ones apart: the number of the next is their count.
+  void count_records(const OpenSegment& segment) noexcept {
+    records_.store(static_cast<std::uint64_t>(segment.writer.next_seq()),
+                   std::memory_order_relaxed);
+  }
   void let_go() noexcept;
-  void count_drop() noexcept;
+  // The writer is the only one who writes it: a load and a store, no read-modify-write.
+  static void count(std::atomic<std::uint64_t>& counter, std::uint64_t more) noexcept {
+    counter.store(counter.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+  }
   void sync_record() noexcept;
 
   const std::int32_t number_;
+  // The common case may be taken: the instruction is there, the gate costs no atomic operation, and
+  // nothing is to be done beyond the append. One flag, because each costs two instructions a
+  // metric.
+  const bool is_quick_;
   LaneShared& shared_;
   OpenSegment* segment_ = nullptr;          // the writer's; holds a reference
   format::Declarations declarations_;       // the writer's
+  NameCache names_;                         // the writer's
   std::int64_t next_seq_ = 0;               // the writer's
   std::int64_t retry_at_ns_ = 0;            // the writer's: no attempt to prepare a segment before
   std::atomic<std::uint64_t> records_ = 0;  // written by the writer, read by stats()
   std::atomic<std::uint64_t> dropped_ = 0;  // likewise
   std::atomic<std::uint64_t> gapped_ = 0;   // likewise
 };
-
-// An append needs at most a few rounds: a segment found closed, one that is full, a fresh one.
-inline constexpr int kAppend_rounds_max = 8;
-
-template <typename Put>
-bool Lane::append(std::int64_t time_ns, Put&& put) noexcept {
-  for (int round = 0; round < kAppend_rounds_max; ++round) {
-    OpenSegment* const segment = segment_;
-    if (segment == nullptr) [[unlikely]] {
-      if (!open_segment(time_ns)) break;
-      continue;
-    }
-    if (const std::uint32_t requests = segment->gate.enter(shared_.asymmetric_gate)) [[unlikely]] {
-      if ((requests & Gate::kClose) != 0) {
-        let_go();
-        continue;
-      }
-      segment->gate.done(Gate::kMove_on);
-      (void)segment->writer.begin_block(
-          time_ns);  // when it does not fit, the append will not either
-    }
-    if (segment->writer.stretch_is_over()) [[unlikely]] {
-      segment->writer.begin_stretch();
-      declarations_.begin_stretch();
-    }
-    if (put(segment->writer)) [[likely]] {
-      segment->written_at.store(segment->writer.at(), std::memory_order_relaxed);
-      if (shared_.sync_each_record) [[unlikely]]
-        sync_record();
-      segment->gate.leave();
-      records_.store(records_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-      return true;
-    }
-    segment->gate.request(Gate::kClose);  // full
-    let_go();
-    if (shared_.wake) shared_.wake();
-  }
-  count_drop();
-  return false;
-}
 
 }  // namespace runlog

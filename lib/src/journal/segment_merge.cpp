@@ -90,23 +90,46 @@ void SegmentMerge::fill(LaneCursor& lane) {
   }
 }
 
+namespace {
+
+bool comes_before(const Record& one, const Record& other) noexcept {
+  if (one.time_ns != other.time_ns) return one.time_ns < other.time_ns;
+  return std::tie(one.lane, one.seq) < std::tie(other.lane, other.seq);
+}
+
+}  // namespace
+
+// The lane that has the next record. Lanes come in long runs: as long as the current one stays
+// before the best of the others, which does not move meanwhile, the others need no look.
 SegmentMerge::LaneCursor* SegmentMerge::first() {
-  LaneCursor* best = nullptr;
+  if (current_ != nullptr) [[likely]] {
+    if (current_->next_in_batch == current_->batch.size()) fill(*current_);
+    if (current_->next_in_batch != current_->batch.size() &&
+        (runner_up_ == nullptr ||
+         comes_before(current_->batch[current_->next_in_batch], *runner_up_))) {
+      return current_;
+    }
+  }
+  return choose();
+}
+
+SegmentMerge::LaneCursor* SegmentMerge::choose() {
+  current_ = nullptr;
+  runner_up_ = nullptr;
+  const Record* best = nullptr;
   for (const auto& lane : lanes_) {
     if (lane->next_in_batch == lane->batch.size()) fill(*lane);
     if (lane->next_in_batch == lane->batch.size()) continue;
-    if (best == nullptr) {
-      best = lane.get();
-      continue;
-    }
-    const Record& mine = lane->batch[lane->next_in_batch];
-    const Record& other = best->batch[best->next_in_batch];
-    if (std::tie(mine.time_ns, mine.lane, mine.seq) <
-        std::tie(other.time_ns, other.lane, other.seq)) {
-      best = lane.get();
+    const Record* const head = &lane->batch[lane->next_in_batch];
+    if (best == nullptr || comes_before(*head, *best)) {
+      runner_up_ = best;
+      best = head;
+      current_ = lane.get();
+    } else if (runner_up_ == nullptr || comes_before(*head, *runner_up_)) {
+      runner_up_ = head;
     }
   }
-  return best;
+  return current_;
 }
 
 const Record* SegmentMerge::peek() {
@@ -114,11 +137,9 @@ const Record* SegmentMerge::peek() {
   return lane == nullptr ? nullptr : &lane->batch[lane->next_in_batch];
 }
 
-bool SegmentMerge::next(Record& record) {
+const Record* SegmentMerge::next() {
   LaneCursor* const lane = first();
-  if (lane == nullptr) return false;
-  record = lane->batch[lane->next_in_batch++];
-  return true;
+  return lane == nullptr ? nullptr : &lane->batch[lane->next_in_batch++];
 }
 
 FindName names_in(std::vector<SegmentInput> segments) {

@@ -33,8 +33,15 @@ class SegmentMerge {
   SegmentMerge(SegmentMerge&&) noexcept;
   SegmentMerge& operator=(SegmentMerge&&) noexcept;
 
-  /// The next record by (time, lane, seq); false at the end. Views live until the next call.
-  bool next(Record& record);
+  /// The next record by (time, lane, seq); nullptr at the end. It and its views live until the next
+  /// call.
+  const Record* next();
+  /// The same, copied; false at the end.
+  bool next(Record& record) {
+    const Record* const found = next();
+    if (found != nullptr) record = *found;
+    return found != nullptr;
+  }
   /// The record next() would return, or nullptr.
   [[nodiscard]] const Record* peek();
 
@@ -52,10 +59,13 @@ class SegmentMerge {
   struct LaneCursor;
   void fill(LaneCursor& lane);
   [[nodiscard]] LaneCursor* first();
+  [[nodiscard]] LaneCursor* choose();
 
   std::vector<SegmentInput> segments_;
   FindName find_name_;
   std::vector<std::unique_ptr<LaneCursor>> lanes_;
+  LaneCursor* current_ = nullptr;      // the lane of the last record
+  const Record* runner_up_ = nullptr;  // the first record of all other lanes, if they have one
   std::vector<Damage> damage_;
   std::vector<Count> counts_;
 };

@@ -108,6 +108,13 @@ Result<void> SegmentPool::recycle(OpenSegment* old) {
     (void)discard(fresh);
     return zeroed;
   }
+  // The keeper syncs only what is written; the zeros behind it must be down before that, or a power
+  // loss would leave old bytes there, which look like damage. The sync write-protects the pages.
+  if (auto synced = sync_data(fresh->file.fd(), path); !synced) {
+    (void)discard(fresh);
+    return synced;
+  }
+  fresh->file.touch(0, limits_.segment_bytes);
   add(fresh);
   return {};
 }

@@ -20,10 +20,9 @@ namespace runlog {
 /// One segment of this process: its map, its pen and its gate. Reference-counted by hand: a lane
 /// that has fallen silent may still point to a segment the keeper has long packed.
 struct OpenSegment {
-  alignas(64) Gate gate;         // the writer's line; the keeper looks at it a few times a minute
-  format::SegmentWriter writer;  // the writer's between enter and leave; the keeper's once closed
-  std::atomic<std::uint64_t> written_at =
-      0;  // relaxed: the keeper compares it to know if a sync is due
+  alignas(64) Gate gate;  // the writer's line; the keeper looks at it a few times a minute
+  // The writer's between enter and leave; the keeper's once closed, and its position always.
+  format::SegmentWriter writer;
 
   alignas(64) MappedFile file;  // the map is the keeper's to end, after it has closed the segment
   WatchedRange watched;
@@ -66,13 +65,17 @@ class SegmentPool {
   void add(OpenSegment* segment) noexcept;
   [[nodiscard]] std::size_t spares() const noexcept;
 
-  /// Turns a segment whose records are safe in a pack into a spare: new number, zeroed, reused
-  /// pages. Consumes the reference. Errors: io; the segment's file is removed then.
+  /// Turns a segment whose records are safe in a pack into a spare: new number, zeroed, the same
+  /// blocks of the disk. For a disk that is nearly full; elsewhere a new file is cheaper (see
+  /// docs/decisions/0018). Consumes the reference. Errors: io; the segment's file is removed then.
   Result<void> recycle(OpenSegment* segment);
   /// Removes the segment's file. Consumes the reference.
   Result<void> discard(OpenSegment* segment);
   /// No more segments: the run has ended. prepare() answers Errc::finished from now on.
   void retire() noexcept { is_retired_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool is_retired() const noexcept {
+    return is_retired_.load(std::memory_order_relaxed);
+  }
   /// Removes every spare's file: the end of the journal, or room for a pack on a full disk.
   void discard_spares();
 

@@ -50,6 +50,10 @@ const SeriesTable::Entry* SeriesTable::find_entry(std::string_view name,
   }
 }
 
+const SeriesTable::Entry* SeriesTable::find_entry(std::string_view name) const noexcept {
+  return find_entry(name, hash_of(name));
+}
+
 void SeriesTable::insert(Index& index, const Entry* entry) noexcept {
   std::size_t at = entry->hash & index.mask;
   while (index.slots[at].load(std::memory_order_relaxed) != nullptr) at = (at + 1) & index.mask;
@@ -57,7 +61,7 @@ void SeriesTable::insert(Index& index, const Entry* entry) noexcept {
 }
 
 std::optional<std::uint32_t> SeriesTable::find(std::string_view name) const noexcept {
-  const Entry* const known = find_entry(name, hash_of(name));
+  const Entry* const known = find_entry(name);
   if (known == nullptr) return {};
   return known->number;
 }

@@ -5,7 +5,6 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include <x86intrin.h>
 #endif
 
 namespace runlog {
@@ -20,18 +19,12 @@ std::int64_t read_clock(clockid_t clock) noexcept {
 }
 
 #if defined(__x86_64__)
-std::uint64_t read_tsc() noexcept {
-  return __rdtsc();
-}
 // Invariant TSC: one rate, in all power states, in step on all cores.
 bool tsc_is_invariant() noexcept {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return __get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx) != 0 && (edx & (1u << 8)) != 0;
 }
 #else
-std::uint64_t read_tsc() noexcept {
-  return 0;
-}
 bool tsc_is_invariant() noexcept {
   return false;
 }
@@ -91,26 +84,6 @@ void Clock::calibrate() noexcept {
   anchor_ns_.store(anchor.ns, std::memory_order_relaxed);
   ns_per_tick_.store(per_tick, std::memory_order_relaxed);
   version_.store(version + 2, std::memory_order_release);
-}
-
-std::int64_t Clock::now_ns() const noexcept {
-  if (!uses_tsc_) return realtime_ns();
-  for (;;) {
-    const std::uint32_t version = version_.load(std::memory_order_acquire);
-    const std::uint64_t anchor_tsc = anchor_tsc_.load(std::memory_order_relaxed);
-    const std::int64_t anchor_ns = anchor_ns_.load(std::memory_order_relaxed);
-    const std::uint64_t per_tick = ns_per_tick_.load(std::memory_order_relaxed);
-    const std::uint64_t tsc = read_tsc();
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if ((version & 1) != 0 || version != version_.load(std::memory_order_relaxed)) {
-      // The keeper writes at the lowest priority and may be descheduled in between: do not wait for
-      // it.
-      return realtime_ns();
-    }
-    const auto ticks = static_cast<std::int64_t>(tsc - anchor_tsc);
-    return anchor_ns + static_cast<std::int64_t>(
-                           (static_cast<Wide>(ticks) * static_cast<Wide>(per_tick)) >> 32);
-  }
 }
 
 double Clock::ticks_per_second() const noexcept {

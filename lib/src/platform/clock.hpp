@@ -10,7 +10,23 @@
 #include <atomic>
 #include <cstdint>
 
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
 namespace runlog {
+
+/// CLOCK_REALTIME.
+[[nodiscard]] std::int64_t realtime_ns() noexcept;
+
+/// The time-stamp counter; 0 where there is none.
+[[nodiscard]] inline std::uint64_t read_tsc() noexcept {
+#if defined(__x86_64__)
+  return __rdtsc();
+#else
+  return 0;
+#endif
+}
 
 class Clock {
  public:
@@ -37,7 +53,23 @@ class Clock {
   bool uses_tsc_ = false;
 };
 
-/// CLOCK_REALTIME.
-[[nodiscard]] std::int64_t realtime_ns() noexcept;
+inline std::int64_t Clock::now_ns() const noexcept {
+  __extension__ using Wide = unsigned __int128;  // 64 × 64 bits without loss
+  if (!uses_tsc_) return realtime_ns();
+  const std::uint32_t version = version_.load(std::memory_order_acquire);
+  const std::uint64_t anchor_tsc = anchor_tsc_.load(std::memory_order_relaxed);
+  const std::int64_t anchor_ns = anchor_ns_.load(std::memory_order_relaxed);
+  const std::uint64_t per_tick = ns_per_tick_.load(std::memory_order_relaxed);
+  const std::uint64_t tsc = read_tsc();
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if ((version & 1) != 0 || version != version_.load(std::memory_order_relaxed)) [[unlikely]] {
+    // The keeper writes at the lowest priority and may be descheduled in between: do not wait for
+    // it.
+    return realtime_ns();
+  }
+  const auto ticks = static_cast<std::int64_t>(tsc - anchor_tsc);
+  return anchor_ns +
+         static_cast<std::int64_t>((static_cast<Wide>(ticks) * static_cast<Wide>(per_tick)) >> 32);
+}
 
 }  // namespace runlog

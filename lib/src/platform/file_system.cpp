@@ -266,11 +266,17 @@ Result<void> allocate_zeroed(int fd, std::uint64_t bytes, const std::filesystem:
 }
 
 Result<void> zero_file(int fd, std::uint64_t bytes, const std::filesystem::path& path) {
-  static constexpr std::array<std::byte, 256 * 1024> kZeros{};
-  for (std::uint64_t at = 0; at < bytes; at += kZeros.size()) {
+  // The kernel makes one folio of each write, and syncing one page of a folio write-protects all of
+  // it: larger pieces would cost a writer more faults after each sync (62 for 256 KiB, 14 for 64),
+  // smaller ones cost more to prepare (4 MiB: 0.9 ms in pieces of 256 or 64 KiB, 1.9 ms of 16).
+  static constexpr std::array<std::byte, 64 * 1024> kZeros{};
+  const FileSizeSignalGuard guard;  // once, not once per piece
+  for (std::uint64_t at = 0; at < bytes;) {
     const std::size_t part = std::min<std::uint64_t>(kZeros.size(), bytes - at);
-    if (auto written = write_at(fd, at, std::span(kZeros).first(part), path); !written)
-      return written;
+    const ssize_t done =
+        retry([&] { return ::pwrite(fd, kZeros.data(), part, static_cast<off_t>(at)); });
+    if (done < 0) return os_error(errno, "cannot write", path.native());
+    at += static_cast<std::uint64_t>(done);
   }
   return {};
 }

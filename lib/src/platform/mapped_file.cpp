@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <boost/interprocess/mapped_region.hpp>
 #include <cerrno>
 
@@ -26,6 +27,7 @@ class Mappable {
   ipc::mode_t mode_;
 };
 
+constexpr std::uint64_t kPage_bytes = 4096;  // the smallest there is; a larger one is no harm
 constexpr int kPopulate_write =
     23;  // MADV_POPULATE_WRITE, Linux 5.14; newer than some libc headers
 
@@ -91,6 +93,28 @@ Result<MappedFile> MappedFile::create(const std::filesystem::path& path, std::ui
     }
   }
   return mapped;
+}
+
+Result<void> MappedFile::sync(std::uint64_t begin, std::uint64_t end) const {
+  const std::span<std::byte> pages = whole_pages(begin, end);
+  // MS_SYNC is fdatasync for a range (vfs_fsync_range). mapped_region::flush would do the same, but
+  // tells no errno.
+  if (!pages.empty() && ::msync(pages.data(), pages.size(), MS_SYNC) != 0) {
+    return os_error(errno, "cannot sync", path_.native());
+  }
+  return {};
+}
+
+void MappedFile::touch(std::uint64_t begin, std::uint64_t end) const noexcept {
+  const std::span<std::byte> pages = whole_pages(begin, end);
+  if (!pages.empty()) (void)::madvise(pages.data(), pages.size(), kPopulate_write);
+}
+
+std::span<std::byte> MappedFile::whole_pages(std::uint64_t begin,
+                                             std::uint64_t end) const noexcept {
+  begin = begin / kPage_bytes * kPage_bytes;
+  end = std::min<std::uint64_t>((end + kPage_bytes - 1) / kPage_bytes * kPage_bytes, bytes_.size());
+  return begin < end ? bytes_.subspan(begin, end - begin) : std::span<std::byte>{};
 }
 
 Result<MappedFile> MappedFile::open_read_only(const std::filesystem::path& path) {

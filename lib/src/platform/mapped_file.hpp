@@ -25,6 +25,14 @@ class MappedFile {
   /// Maps an existing file whole and keeps no descriptor of it. An empty file maps to no bytes.
   static Result<MappedFile> open_read_only(const std::filesystem::path& path);
 
+  /// Makes [begin, end) survive power loss, with what the file system must know to find it: an
+  /// fdatasync of these bytes, widened to pages, which leaves the other pages of the file alone.
+  /// Safe beside writers. Errors: io.
+  [[nodiscard]] Result<void> sync(std::uint64_t begin, std::uint64_t end) const;
+  /// Takes the page faults that stores into [begin, end) would take. Costs nothing where there are
+  /// none; failure is no harm. Safe beside writers.
+  void touch(std::uint64_t begin, std::uint64_t end) const noexcept;
+
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
   /// Of a file that was created; -1 where it was opened read-only.
   [[nodiscard]] int fd() const noexcept { return file_.fd(); }
@@ -35,6 +43,8 @@ class MappedFile {
   struct Region;
   static Result<MappedFile> map(OpenFile file, std::filesystem::path path, std::uint64_t bytes,
                                 bool writable);
+  [[nodiscard]] std::span<std::byte> whole_pages(std::uint64_t begin,
+                                                 std::uint64_t end) const noexcept;
   OpenFile file_;
   std::filesystem::path path_;
   std::unique_ptr<Region> region_;

@@ -18,6 +18,8 @@ constexpr std::chrono::milliseconds kLeave_patience{100};
 constexpr int kNice = 19;
 /// Of the keeper, while somebody else works; then it asks again.
 constexpr std::chrono::minutes kTurn_patience{1};
+/// Behind what was synced, at least so much is made ready for the writer again.
+constexpr std::uint64_t kTouch_bytes_min = 256u << 10;
 /// Where the first record of a segment begins: behind the header and the first block head.
 constexpr std::uint64_t kEmpty_at = format::kHeader_bytes + format::kBlock_head_bytes;
 
@@ -217,11 +219,10 @@ void Keeper::collect_opened() {
 bool Keeper::is_dirty() const {
   return std::any_of(open_.begin(), open_.end(),
                      [](const OpenSegment* segment) {
-                       return segment->written_at.load(std::memory_order_relaxed) !=
-                              segment->synced_at;
+                       return segment->writer.at() != segment->synced_at;
                      }) ||
          std::any_of(closed_.begin(), closed_.end(), [](const OpenSegment* segment) {
-           return segment->written_at.load(std::memory_order_relaxed) != segment->synced_at;
+           return segment->writer.at() != segment->synced_at;
          });
 }
 
@@ -245,12 +246,16 @@ Result<void> Keeper::sync() {
   Result<void> result;
   for (auto* list : {&open_, &closed_}) {
     for (OpenSegment* segment : *list) {
-      const std::uint64_t at = segment->written_at.load(std::memory_order_relaxed);
+      const std::uint64_t at = segment->writer.at();
       if (at == segment->synced_at) continue;
       // The page under sync is write-protected; a writer that touches it again waits 1.5–15 µs for
-      // the fault. So it is asked to go on in a fresh page first.
+      // the fault. So it is asked to go on in a fresh page, the pages it has not come to are left
+      // out, and those that the sync took with it are touched again here.
       if (list == &open_) segment->gate.request(Gate::kMove_on);
-      auto synced = sync_data(segment->file.fd(), segment->file.path());
+      auto synced = segment->file.sync(segment->synced_at, at);
+      if (synced && list == &open_) {
+        segment->file.touch(at, at + std::max(kTouch_bytes_min, 2 * (at - segment->synced_at)));
+      }
       if (synced) {
         segment->synced_at = at;
       } else if (result) {
@@ -269,7 +274,7 @@ Result<void> Keeper::sync() {
 
 void Keeper::close_all(bool even_empty) {
   for (OpenSegment* segment : open_) {
-    if (even_empty || segment->written_at.load(std::memory_order_relaxed) > kEmpty_at) {
+    if (even_empty || segment->writer.at() > kEmpty_at) {
       segment->gate.request(Gate::kClose);
     }
   }
@@ -285,7 +290,6 @@ void Keeper::take_closed() {
   std::erase_if(open_, [&](OpenSegment* segment) {
     if (!segment->gate.is_closed() || !segment->gate.is_idle()) return false;
     segment->writer.seal();
-    segment->written_at.store(segment->writer.at(), std::memory_order_relaxed);
     closed_.push_back(segment);
     ++sealed;
     return true;
@@ -302,7 +306,7 @@ bool Keeper::pack_closed(bool everything) {
     std::size_t count = 0;
     std::uint64_t bytes = 0;
     while (count < closed_.size() && bytes < settings_.pack_bytes) {
-      bytes += closed_[count++]->written_at.load(std::memory_order_relaxed);
+      bytes += closed_[count++]->writer.at();
     }
     if (bytes < settings_.pack_bytes && !everything) return true;
     if (auto packed = pack_some(count); !packed) {
@@ -330,20 +334,25 @@ Result<void> Keeper::pack_some(std::size_t count) {
                       .end_seq = segment->writer.next_seq()});
   }
   SeriesTable& series = journal_->series();
-  auto packed = make_pack(journal_->directory(), journal_->meta(), inputs,
-                          [&](std::uint32_t number) -> std::optional<std::string> {
-                            const std::string_view name = series.name(number);
-                            if (name.empty()) return {};
-                            return std::string(name);
-                          });
+  auto packed = make_pack(
+      journal_->directory(), journal_->meta(), inputs,
+      [&](std::uint32_t number) -> std::optional<std::string> {
+        const std::string_view name = series.name(number);
+        if (name.empty()) return {};
+        return std::string(name);
+      },
+      // A fast writer uses up its spares while a pack is being made.
+      [&] {
+        if (!journal_->pool().is_retired() && !is_short_of_room_) prepare_spares();
+      });
   if (!packed) return std::move(packed).error();
   SegmentPool& pool = journal_->pool();
   pool.add_disk_bytes(static_cast<std::int64_t>(packed->bytes));
   Result<void> result;
   for (std::size_t i = 0; i < count; ++i) {
-    // A recycled segment stays within the budget only if the new pack fits beside it.
-    const bool is_wanted =
-        pool.spares() < spares_wanted_ && pool.disk_bytes() <= pool.limits().disk_budget;
+    // Only on a full disk, where somebody else might take the blocks of a file that is removed.
+    const bool is_wanted = is_short_of_room_ && pool.spares() < spares_wanted_ &&
+                           pool.disk_bytes() <= pool.limits().disk_budget;
     auto gone = is_wanted ? pool.recycle(closed_[i]) : pool.discard(closed_[i]);
     if (!gone && result) result = std::move(gone);
   }

@@ -13,6 +13,7 @@ namespace runlog {
 namespace {
 
 constexpr std::size_t kBuffer_bytes = 256u << 10;
+constexpr std::uint64_t kRecords_between_breaks = 32768;  // about 2 ms
 
 // Collects the writer's small pieces into large writes.
 class FileSink {
@@ -41,7 +42,8 @@ class FileSink {
 };
 
 Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
-                         const std::vector<SegmentInput>& segments, FindName find_name) {
+                         const std::vector<SegmentInput>& segments, FindName find_name,
+                         const std::function<void()>& in_between) {
   PackOutcome outcome;
   outcome.number = segments.front().header.number;
   for (const SegmentInput& segment : segments) {
@@ -63,8 +65,13 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
   FileSink sink(file->fd(), temporary);
   format::PackWriter writer([&](std::span<const std::byte> bytes) { return sink.write(bytes); });
   SegmentMerge merge(segments, std::move(find_name));
-  Record record;
-  while (merge.next(record)) {
+  std::uint64_t until_break = kRecords_between_breaks;
+  while (const Record* const next = merge.next()) {
+    const Record& record = *next;
+    if (--until_break == 0) {
+      until_break = kRecords_between_breaks;
+      if (in_between) in_between();
+    }
     if (record.kind == Kind::gap && record.int_value && *record.int_value > 0) {
       outcome.records_dropped += static_cast<std::uint64_t>(*record.int_value);
     }
@@ -114,10 +121,11 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
 }  // namespace
 
 Result<PackOutcome> make_pack(const JournalDir& directory, const Meta& meta,
-                              const std::vector<SegmentInput>& segments, FindName find_name) {
+                              const std::vector<SegmentInput>& segments, FindName find_name,
+                              const std::function<void()>& in_between) {
   if (segments.empty()) return PackOutcome{};
   try {
-    return pack(directory, meta, segments, std::move(find_name));
+    return pack(directory, meta, segments, std::move(find_name), in_between);
   } catch (const std::bad_alloc&) {
     return Error{Errc::io, ENOMEM, "out of memory while packing " + directory.path().native()};
   }

@@ -30,7 +30,9 @@ struct PackOutcome {
 
 /// Writes packs/<number>.parquet: aside, fsync, rename, fsync of the directory. When this returns
 /// the segments may go. Memory: one row group. Errors: no_space, io; nothing is left behind then.
+/// `in_between`, where given, is called every few milliseconds of work.
 Result<PackOutcome> make_pack(const JournalDir& directory, const Meta& meta,
-                              const std::vector<SegmentInput>& segments, FindName find_name);
+                              const std::vector<SegmentInput>& segments, FindName find_name,
+                              const std::function<void()>& in_between = {});
 
 }  // namespace runlog

@@ -1,0 +1,167 @@
+// The parts, with Google Benchmark: checksum, append, segment walk, merge, pack. `compare` measures
+// the whole; this tells where a change of it comes from.
+#include <benchmark/benchmark.h>
+
+#include <cstring>
+#include <vector>
+
+#include "base/crc32.hpp"
+#include "base/crc32c.hpp"
+#include "format/pack.hpp"
+#include "format/segment_walker.hpp"
+#include "format/segment_writer.hpp"
+#include "journal/segment_merge.hpp"
+#include "platform/clock.hpp"
+
+namespace {
+
+using namespace runlog;
+
+constexpr std::uint32_t kSegment_bytes = 4u << 20;
+constexpr int kSeries = 8;
+constexpr std::int64_t kTime_ns = 1'790'000'000'000'000'000;
+
+double value_of(std::int64_t step) {
+  const std::uint64_t mixed = static_cast<std::uint64_t>(step) * 0x9E3779B97F4A7C15u;
+  return std::bit_cast<double>((mixed >> 12) | 0x3FF0000000000000u) - 1.0;
+}
+
+// A segment full of metrics, as a training loop writes it: rows of eight series.
+struct FullSegment {
+  explicit FullSegment(std::uint32_t number = 0, bool is_float32 = false)
+      : bytes(kSegment_bytes), header{.number = number, .segment_bytes = kSegment_bytes} {
+    header.first_seq = std::int64_t{number} * 1'000'000;
+    format::SegmentWriter writer;
+    writer.begin(bytes, header, kTime_ns);
+    format::Declarations declarations;
+    std::int64_t time_ns = kTime_ns + number;
+    for (std::int64_t step = 0;; ++step, time_ns += 44'000) {
+      if (writer.stretch_is_over()) {
+        writer.begin_stretch();
+        declarations.begin_stretch();
+      }
+      for (std::uint32_t series = 0; series < kSeries; ++series) {
+        if (declarations.is_declared(series)) continue;
+        writer.append_series(series, "train/metric-" + std::to_string(series), time_ns);
+        declarations.set_declared(series);
+      }
+      for (std::uint32_t series = 0; series < kSeries; ++series) {
+        double value = value_of(step * kSeries + series);
+        if (is_float32) value = static_cast<float>(value);
+        if (!writer.append_metric(format::Tag::metric_real, series,
+                                  std::bit_cast<std::uint64_t>(value), true, step, time_ns)) {
+          writer.seal();
+          records = writer.next_seq() - header.first_seq;
+          return;
+        }
+      }
+    }
+  }
+  std::vector<std::byte> bytes;
+  format::SegmentHeader header;
+  std::int64_t records = 0;
+};
+
+void crc32c_3_words(benchmark::State& state) {
+  std::uint64_t word = 1;
+  for (auto _ : state) benchmark::DoNotOptimize(word = crc32c_words3(1, word, 2, 3));
+}
+BENCHMARK(crc32c_3_words);
+
+void crc32c_4_kib(benchmark::State& state) {
+  const std::vector<std::byte> bytes(4096, std::byte{7});
+  for (auto _ : state) benchmark::DoNotOptimize(crc32c(bytes));
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * 4096);
+}
+BENCHMARK(crc32c_4_kib);
+
+void crc32_of_a_page(benchmark::State& state) {
+  const std::vector<std::byte> bytes(65536, std::byte{7});
+  for (auto _ : state) benchmark::DoNotOptimize(crc32(bytes));
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * 65536);
+}
+BENCHMARK(crc32_of_a_page);
+
+void clock_now(benchmark::State& state) {
+  const Clock clock;
+  for (auto _ : state) benchmark::DoNotOptimize(clock.now_ns());
+}
+BENCHMARK(clock_now);
+
+// Metrics into memory that the caches know: what the CPU has to do, without pages.
+void append(benchmark::State& state) {
+  std::vector<std::byte> memory(64u << 10);
+  const format::SegmentHeader header{.segment_bytes = 64u << 10};
+  format::SegmentWriter writer;
+  writer.begin(memory, header, kTime_ns);
+  std::int64_t step = 0;
+  for (auto _ : state) {
+    ++step;
+    if (!writer.append_metric(format::Tag::metric_real, 1, 7, true, step, kTime_ns + step)) {
+      writer.begin(memory, header, kTime_ns);
+    }
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
+}
+BENCHMARK(append);
+
+void walk_segment(benchmark::State& state) {
+  const FullSegment segment;
+  std::vector<Record> batch;
+  for (auto _ : state) {
+    format::SegmentWalker walker(segment.bytes, segment.header, {});
+    while (walker.next(batch)) benchmark::DoNotOptimize(batch.data());
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * kSegment_bytes);
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * segment.records);
+}
+BENCHMARK(walk_segment);
+
+std::vector<SegmentInput> inputs_of(const std::vector<FullSegment>& segments) {
+  std::vector<SegmentInput> inputs;
+  for (const FullSegment& segment : segments) {
+    inputs.push_back({.bytes = segment.bytes, .header = segment.header});
+  }
+  return inputs;
+}
+
+void merge_lanes(benchmark::State& state) {
+  std::vector<FullSegment> segments;
+  for (std::int64_t lane = 0; lane < state.range(0); ++lane) {
+    segments.emplace_back(static_cast<std::uint32_t>(lane));
+    segments.back().header.lane = static_cast<std::int32_t>(lane);
+  }
+  std::int64_t records = 0;
+  for (auto _ : state) {
+    SegmentMerge merge(inputs_of(segments));
+    for (Record record; merge.next(record); ++records) benchmark::DoNotOptimize(record);
+  }
+  state.SetItemsProcessed(records);
+}
+BENCHMARK(merge_lanes)->Arg(1)->Arg(4);
+
+// The bytes are those of the segments, so that the rate is that of recovery.
+void pack(benchmark::State& state) {
+  std::vector<FullSegment> segments;
+  for (std::uint32_t i = 0; i < 4; ++i) segments.emplace_back(i, state.range(0) == 32);
+  std::int64_t records = 0;
+  std::uint64_t packed_bytes = 0;
+  for (auto _ : state) {
+    format::PackWriter writer([&](std::span<const std::byte> bytes) -> Result<void> {
+      packed_bytes += bytes.size();
+      return {};
+    });
+    SegmentMerge merge(inputs_of(segments));
+    for (Record record; merge.next(record); ++records) (void)writer.append(record);
+    (void)writer.finish({});
+  }
+  state.SetItemsProcessed(records);
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * kSegment_bytes * 4);
+  state.counters["bytes_per_record"] =
+      static_cast<double>(packed_bytes) / static_cast<double>(records);
+}
+BENCHMARK(pack)->Arg(64)->Arg(32)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+
+BENCHMARK_MAIN();
