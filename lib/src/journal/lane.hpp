@@ -57,16 +57,18 @@ class Lane {
   /// The appends. The lane's writer only. What cannot be appended is dropped and counted.
 
   /// A metric, in the common case: there is room, nobody asks for anything, the series is declared.
-  /// False: nothing was appended, and append_metrics must be called; it may find the gate entered,
-  /// and to enter twice is to enter once.
+  /// False: nothing was appended, and the gate is left: the caller may find that the run has ended
+  /// and never come back, and the keeper must not wait for it.
   [[gnu::always_inline]] bool try_append_metric(format::Tag tag, std::uint32_t series,
                                                 std::uint64_t bits, bool has_step,
                                                 std::int64_t step, std::int64_t time_ns) noexcept {
     OpenSegment* const segment = segment_;
-    if (segment == nullptr || !is_quick_ || segment->gate.enter(true) != 0 ||
-        !declarations_.is_declared(series) ||
+    if (segment == nullptr || !is_quick_) [[unlikely]]
+      return false;
+    if (segment->gate.enter(true) != 0 || !declarations_.is_declared(series) ||
         !segment->writer.try_append_metric<true>(tag, series, bits, has_step, step, time_ns))
         [[unlikely]] {
+      segment->gate.leave();
       return false;
     }
     count_records(*segment);
