@@ -93,21 +93,28 @@ server_pid() {
   [[ -n $pid ]] && grep -qsF -- "$dir" "/proc/$pid/cmdline" && echo "$pid"
 }
 
-# stop_server DIR…: ends what runs there and waits until it has. nginx and the guard have children
-# to end; what the others hold is not worth saving.
+# is_running PID: and not just waiting for somebody to take note of its end.
+is_running() {
+  local state
+  read -r _ _ state _ 2>/dev/null <"/proc/$1/stat" && [[ $state != Z ]]
+}
+
+# stop_server DIR…: ends what runs there and waits until it has. What a server holds is not worth
+# saving; the guard has a child to end.
 stop_server() {
   local dir file pid pids=() signal
   for dir; do
     for file in "$dir"/*.pid; do
       pid=$(server_pid "$file") || continue
-      case $file in */nginx.pid | */guard.pid) signal=TERM ;; *) signal=KILL ;; esac
+      signal=KILL
+      [[ $file != */guard.pid ]] || signal=TERM
       kill -$signal "$pid" 2>/dev/null || true
       pids+=("$pid")
     done
   done
   for pid in "${pids[@]}"; do
     for _ in {1..250}; do
-      kill -0 "$pid" 2>/dev/null || continue 2
+      is_running "$pid" || continue 2
       sleep 0.02
     done
     kill -KILL "$pid" 2>/dev/null || true
@@ -118,7 +125,7 @@ stop_server() {
 kill_server() {
   local pid
   pid=$(server_pid "$1/$2.pid") && kill -KILL "$pid" || return 1
-  while kill -0 "$pid" 2>/dev/null; do :; done
+  while is_running "$pid"; do :; done
 }
 
 # give_up DIR WHY: for the start scripts.
