@@ -27,7 +27,7 @@ export AWS_CONTAINER_CREDENTIALS_FULL_URI=$url/container
 (AWS_CONTAINER_AUTHORIZATION_TOKEN=$(<"$metadata/authorization"); export AWS_CONTAINER_AUTHORIZATION_TOKEN; ships container) || exit 1
 dead_journal refused 300
 AWS_CONTAINER_AUTHORIZATION_TOKEN=wrong run 4 "$recover" runs --run refused --store "$store"
-has "$err" 'container credentials' 401
+has "$err" container 401 AWS_CONTAINER_AUTHORIZATION_TOKEN
 # Nowhere else than this machine, its link, or https.
 AWS_CONTAINER_CREDENTIALS_FULL_URI=http://example.invalid/keys run 4 "$recover" runs --run refused --store "$store"
 has "$err" refused
@@ -36,21 +36,30 @@ unset AWS_CONTAINER_CREDENTIALS_FULL_URI
 echo web-identity-token >identity.txt
 (export AWS_WEB_IDENTITY_TOKEN_FILE=$PWD/identity.txt AWS_ROLE_ARN=arn:aws:iam:::role/ship AWS_ENDPOINT_URL_STS=$url/sts; ships irsa) || exit 1
 
-# Expired, as the server says: others are asked for, once, and the PUT is repeated. The proxy gives a
-# token of no use first.
+# A job's credentials end while it runs. Of one, the server refuses the first; of the other, they say
+# that they expire in four seconds, and are fetched again ahead of that. Other ones are not asked for more
+# often than each few seconds, so the jobs last longer.
 export AWS_CONTAINER_AUTHORIZATION_TOKEN
 AWS_CONTAINER_AUTHORIZATION_TOKEN=$(<"$metadata/authorization")
+export RUNLOG_SHIP_INTERVAL=500ms
 sed 's/"Token":"......../"Token":"AAAAAAAA/' "$metadata/answers/keys.json" >useless.json
-answer '200 OK' "$(<useless.json)" >answer.txt
-fault "${url##*:}" GET 1 answer answer.txt
-export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:$(<"$dir/port")/container
-ships refreshed
-equal "$(grep -c '^GET /container' "$dir/requests")" 2
-
-# About to expire: asked for again ahead of time, while the job goes on.
-sed "s/\"Expiration\":\"[^\"]*\"/\"Expiration\":\"$(date -u -d '+2 minutes' +%Y-%m-%dT%H:%M:%SZ)\"/" "$metadata/answers/keys.json" >soon.json
-answer '200 OK' "$(<soon.json)" >answer.txt
-fault "${url##*:}" GET -1 answer answer.txt
-export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:$(<"$dir/port")/container
-ships renewed
-(($(grep -c '^GET /container' "$dir/requests") > 1)) || fail "asked once only"
+answer '200 OK' "$(<useless.json)" >useless.txt
+fault "${url##*:}" GET 1 answer useless.txt
+refused=$dir
+AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:$(<"$dir/port")/container RUNLOG_RUN_ID=refused_first RUNLOG_STORE=$store \
+  "$trainer" runs 500 8 quiet 2>refused.err &
+job=$!
+sed "s/\"Expiration\":\"[^\"]*\"/\"Expiration\":\"$(date -u -d '+4 seconds' +%Y-%m-%dT%H:%M:%SZ)\"/" "$metadata/answers/keys.json" >soon.json
+answer '200 OK' "$(<soon.json)" >soon.txt
+fault "${url##*:}" GET 1 answer soon.txt
+AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:$(<"$dir/port")/container RUNLOG_RUN_ID=expiring RUNLOG_STORE=$store \
+  "$trainer" runs 500 8 quiet 2>expiring.err
+wait $job || fail "the job failed"
+has refused.err 'InvalidArgument' 'renew the credentials'
+equal "$(lines refused.err)" 1
+equal "$(lines expiring.err)" 0
+(($(grep -c '^GET /container pass 200' "$refused/requests") > 0)) || fail "no others were asked for"
+(($(grep -c '^GET /container pass 200' "$dir/requests") > 0)) || fail "not asked for again"
+s3_download "$sts" "$here" got
+has_exactly got refused_first 4000
+has_exactly got expiring 4000

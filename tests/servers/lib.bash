@@ -60,11 +60,12 @@ launch() {
   # shellcheck disable=SC2016  # expanded by the inner shell
   setsid bash -c 'echo $$ >"$0" && exec "$@"' "$dir/$name.pid" "$@" \
     >>"$dir/$name.log" 2>&1 </dev/null &
-  local pid=$!
   disown  # or this shell reports how it ended
-  until [[ -s $dir/$name.pid ]]; do
-    kill -0 "$pid" 2>/dev/null || [[ -s $dir/$name.pid ]] || return 1
+  for _ in {1..500}; do
+    [[ ! -s $dir/$name.pid ]] || return 0
+    sleep 0.02
   done
+  return 1
 }
 
 # wait_for_port DIR NAME PORT: until it listens; fails when it ends, or after a minute.
@@ -73,14 +74,16 @@ wait_for_port() {
   pid=$(<"$1/$2.pid")
   for _ in {1..1200}; do
     is_listening "$pid" "$3" && return
-    kill -0 "$pid" 2>/dev/null || return 1
     sleep 0.05
+    # Twice: in the middle of an exec a process may seem to be gone.
+    is_running "$pid" || { sleep 0.05 && is_running "$pid"; } || return 1
   done
   return 1
 }
 
 # guard DIR PID: ends the servers of DIR when PID is gone. A test that is killed cleans up nothing.
 guard() {
+  [[ -e /proc/$2 ]] || { echo "$(basename "$0"): process $2, for whom this is started, is gone" >&2; exit 1; }
   # shellcheck disable=SC2016
   launch "$1" guard bash -c 'tail --pid="$1" -f /dev/null & trap "kill $!; exit" TERM; wait $!
     rm -f "$2/guard.pid"; source "$0"; stop_server "$2"' "$servers/lib.bash" "$2" "$1"
