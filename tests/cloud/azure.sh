@@ -52,8 +52,6 @@ has "$err" 'may not look'
 AZURE_STORAGE_KEY=$(base64 <<<'another key') refused 403
 AZURE_STORAGE_SAS_TOKEN=$(azure_sas rcw 2020-01-01T00:00:00Z) refused 403
 AZURE_STORAGE_SAS_TOKEN=$(azure_sas r) refused 403
-AZURE_POD_IDENTITY_AUTHORITY_HOST=http://127.0.0.1:1 refused AZURE_STORAGE_KEY
-
 # The answer is lost; the blob is there. The repeated PUT finds it.
 fault "$port" PUT 2 lose
 rm -rf runs

@@ -23,7 +23,7 @@ dead_journal dead 500
 token 1000000 >answer.txt
 fault 1 any -1 answer answer.txt
 AZURE_POD_IDENTITY_AUTHORITY_HOST=$url run 4 "$recover" runs --store "$store"
-has "$err" 'managed identity'
+has "$err" 403 renew
 token 4000000000 https://vault.azure.net/ >answer.txt
 fault 1 any -1 answer answer.txt
 AZURE_POD_IDENTITY_AUTHORITY_HOST=$url run 4 "$recover" runs --store "$store"

@@ -63,10 +63,11 @@ fault() {
 
 # answer STATUS [BODY [HEADER…]]: prints an answer for the fault of that name.
 answer() {
-  printf 'HTTP/1.1 %s\r\nContent-Length: %s\r\nConnection: close\r\n' "$1" "${#2}"
+  local body=${2:-}
+  printf 'HTTP/1.1 %s\r\nContent-Length: %s\r\nConnection: close\r\n' "$1" "${#body}"
   local header
   for header in "${@:3}"; do printf '%s\r\n' "$header"; done
-  printf '\r\n%s' "${2:-}"
+  printf '\r\n%s' "$body"
 }
 
 # s3_error STATUS CODE MESSAGE [HEADER…]: the same, as S3 words it.

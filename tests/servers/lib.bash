@@ -60,11 +60,12 @@ launch() {
   # shellcheck disable=SC2016  # expanded by the inner shell
   setsid bash -c 'echo $$ >"$0" && exec "$@"' "$dir/$name.pid" "$@" \
     >>"$dir/$name.log" 2>&1 </dev/null &
-  local pid=$!
   disown  # or this shell reports how it ended
-  until [[ -s $dir/$name.pid ]]; do
-    kill -0 "$pid" 2>/dev/null || [[ -s $dir/$name.pid ]] || return 1
+  for _ in {1..500}; do
+    [[ ! -s $dir/$name.pid ]] || return 0
+    sleep 0.02
   done
+  return 1
 }
 
 # wait_for_port DIR NAME PORT: until it listens; fails when it ends, or after a minute.
@@ -73,14 +74,16 @@ wait_for_port() {
   pid=$(<"$1/$2.pid")
   for _ in {1..1200}; do
     is_listening "$pid" "$3" && return
-    kill -0 "$pid" 2>/dev/null || return 1
     sleep 0.05
+    # Twice: in the middle of an exec a process may seem to be gone.
+    is_running "$pid" || { sleep 0.05 && is_running "$pid"; } || return 1
   done
   return 1
 }
 
 # guard DIR PID: ends the servers of DIR when PID is gone. A test that is killed cleans up nothing.
 guard() {
+  [[ -e /proc/$2 ]] || { echo "$(basename "$0"): process $2, for whom this is started, is gone" >&2; exit 1; }
   # shellcheck disable=SC2016
   launch "$1" guard bash -c 'tail --pid="$1" -f /dev/null & trap "kill $!; exit" TERM; wait $!
     rm -f "$2/guard.pid"; source "$0"; stop_server "$2"' "$servers/lib.bash" "$2" "$1"
@@ -93,21 +96,28 @@ server_pid() {
   [[ -n $pid ]] && grep -qsF -- "$dir" "/proc/$pid/cmdline" && echo "$pid"
 }
 
-# stop_server DIR…: ends what runs there and waits until it has. nginx and the guard have children
-# to end; what the others hold is not worth saving.
+# is_running PID: and not just waiting for somebody to take note of its end.
+is_running() {
+  local state
+  read -r _ _ state _ 2>/dev/null <"/proc/$1/stat" && [[ $state != Z ]]
+}
+
+# stop_server DIR…: ends what runs there and waits until it has. What a server holds is not worth
+# saving; the guard has a child to end.
 stop_server() {
   local dir file pid pids=() signal
   for dir; do
     for file in "$dir"/*.pid; do
       pid=$(server_pid "$file") || continue
-      case $file in */nginx.pid | */guard.pid) signal=TERM ;; *) signal=KILL ;; esac
+      signal=KILL
+      [[ $file != */guard.pid ]] || signal=TERM
       kill -$signal "$pid" 2>/dev/null || true
       pids+=("$pid")
     done
   done
   for pid in "${pids[@]}"; do
     for _ in {1..250}; do
-      kill -0 "$pid" 2>/dev/null || continue 2
+      is_running "$pid" || continue 2
       sleep 0.02
     done
     kill -KILL "$pid" 2>/dev/null || true
@@ -118,7 +128,7 @@ stop_server() {
 kill_server() {
   local pid
   pid=$(server_pid "$1/$2.pid") && kill -KILL "$pid" || return 1
-  while kill -0 "$pid" 2>/dev/null; do :; done
+  while is_running "$pid"; do :; done
 }
 
 # give_up DIR WHY: for the start scripts.
