@@ -95,6 +95,12 @@ void Process::kill(int signal) {
   ::kill(pid_, signal);
 }
 
+bool Process::is_running() const {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == 0;
+}
+
 Exit Process::wait() {
   if (pid_ <= 0) return {};
   int status = 0;

@@ -34,6 +34,8 @@ class Process {
   void write(const std::string& text);
   void close_input();
   void kill(int signal);
+  /// False once it has ended; wait() still tells how.
+  [[nodiscard]] bool is_running() const;
   Exit wait();
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 

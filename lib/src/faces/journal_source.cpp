@@ -149,10 +149,7 @@ Result<void> JournalSource::add_segment(const std::filesystem::path& path,
     }
   }
   if (!header) {
-    const auto head = bytes.first(std::min<std::size_t>(bytes.size(), format::kBlock_bytes));
-    const bool is_unused =
-        std::all_of(head.begin(), head.end(), [](std::byte b) { return b == std::byte{0}; });
-    if (!is_unused && !is_live) {
+    if (!is_live && !format::is_unused(bytes)) {
       damage_.push_back(
           {path.native(), 0, bytes.size(), 1, false, "no block of this segment can be read"});
     }

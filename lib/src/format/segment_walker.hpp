@@ -32,6 +32,10 @@ namespace runlog::format {
                                                           const Session& session,
                                                           std::uint32_t number) noexcept;
 
+/// Whether a segment without a header was never in use: no magic (a writer killed before it stored
+/// that leaves the other fields behind) and nothing in the rest of the first block.
+[[nodiscard]] bool is_unused(std::span<const std::byte> bytes) noexcept;
+
 struct WalkOptions {
   std::string path = {};                     ///< for Damage
   std::optional<std::int64_t> end_seq = {};  ///< seq after the last record, where known

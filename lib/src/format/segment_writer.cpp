@@ -40,6 +40,7 @@ void SegmentWriter::begin(std::span<std::byte> memory, const SegmentHeader& head
   std::memcpy(whole, base_, sizeof whole);
   store(whole + HeaderAt::magic, segment_magic());
   store(base_ + HeaderAt::crc, crc32c(whole));
+  crash_point("in_segment_header");
   commit(base_ + HeaderAt::magic, segment_magic());
 
   seed_ = segment_seed(header.session, header.number);
@@ -58,6 +59,7 @@ void SegmentWriter::put(Tag tag, std::size_t payload_bytes) noexcept {
   // Whole words: the bytes between the payload's end and the next word are zero in a fresh segment.
   std::uint32_t crc = crc32c_word(seed_, at_ << 32 | upper);
   crc = crc32c_bytes(crc, std::span(record + kCommit_bytes, align_up(payload_bytes, 8)));
+  crash_point("in_append");
   commit(record, upper << 32 | crc);
   at_ += kCommit_bytes + align_up(payload_bytes, 8);
 }
@@ -174,6 +176,7 @@ void SegmentWriter::seal() noexcept {
   }
   if (at_ + kSeal_bytes > end_ + kReserve_bytes) return;
   store(base_ + at_ + kCommit_bytes, next_seq_);
+  crash_point("in_seal");
   put(Tag::seal, 8);
 }
 

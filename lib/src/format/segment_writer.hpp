@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "format/layout.hpp"
+#include "platform/crash_point.hpp"
 #include "runlog/record.hpp"
 
 namespace runlog::format {
@@ -114,6 +115,7 @@ class SegmentWriter {
     } else {
       crc = crc32c_words3(group_seed_, first, who, bits);
     }
+    crash_point("in_append");
     commit(record, upper << 32 | crc);
     at_ = at + kMetric_bytes;
     ++next_seq_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/sha256.hpp"
+#include "platform/crash_point.hpp"
 #include "platform/file_system.hpp"
 
 namespace runlog {
@@ -72,7 +73,9 @@ Result<void> publish(const JournalDir& directory, Temporary& temporary, int fd,
                      const std::string& sha256) {
   if (auto synced = sync_data(fd, temporary.path()); !synced) return synced;
   const std::filesystem::path final_path = directory.blobs() / sha256;
+  crash_point("before_blob_rename");
   if (auto renamed = rename_file(temporary.path(), final_path, true); !renamed) return renamed;
+  crash_point("after_blob_rename");
   temporary.keep();
   return sync_directory(directory.blobs());
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json_text.hpp"
+#include "platform/crash_point.hpp"
 #include "platform/process.hpp"
 
 namespace runlog {
@@ -70,9 +71,11 @@ Result<std::shared_ptr<Journal>> Journal::create(Settings settings) {
   auto lock = FileLock::acquire(hidden.lock());
   if (!lock) return std::move(lock).error();
   journal->lock_ = std::move(*lock);
+  crash_point("before_journal_rename");
   if (auto shown = rename_file(hidden.path(), directory.path(), true); !shown) {
     return std::move(shown).error();
   }
+  crash_point("after_journal_rename");
   const Meta& meta = journal->settings_.meta;
   std::string identity;
   JsonObject(identity)

@@ -1,6 +1,7 @@
 #include "journal/lane.hpp"
 
 #include "platform/clock.hpp"
+#include "platform/crash_point.hpp"
 #include "platform/file_system.hpp"
 
 namespace runlog {
@@ -143,6 +144,7 @@ bool Lane::open_segment(std::int64_t time_ns) noexcept {
     }
   }
   segment_ = segment;
+  crash_point("in_lane_change");
   segment->retain();  // the keeper's
   OpenSegment* head = shared_.opened.load(std::memory_order_relaxed);
   do {

@@ -3,6 +3,8 @@
 #include <new>
 #include <vector>
 
+#include "platform/crash_point.hpp"
+
 namespace runlog {
 
 SegmentPool::SegmentPool(JournalDir directory, const Limits& limits)
@@ -102,6 +104,7 @@ Result<void> SegmentPool::recycle(OpenSegment* old) {
     fresh->watched =
         WatchedRange(fresh->file.bytes(), fresh->gate.flags(), Gate::kClose | Gate::kBroken);
   }
+  crash_point("in_recycle");
   // Through write(2), not the map: a file truncated meanwhile then fails or grows instead of
   // faulting.
   if (auto zeroed = allocate_zeroed(fresh->file.fd(), limits_.segment_bytes, path); !zeroed) {

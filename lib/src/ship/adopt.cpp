@@ -35,10 +35,6 @@ Result<std::set<std::uint32_t>> packed_numbers(const JournalDir& directory) {
   return numbers;
 }
 
-bool is_all_zero(std::span<const std::byte> bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
-}
-
 // Groups segments so that a pack is of ordinary size. Order by number, which is the order in which
 // a lane opened them as far as recycling allows; SegmentMerge sorts within a lane.
 std::vector<std::vector<std::size_t>> group(const std::vector<SegmentInput>& inputs) {
@@ -186,6 +182,7 @@ class Adoption {
         const bool keeps = options_.keep || (packed->is_made && packed->is_damaged[i]);
         auto gone = keeps ? move_to_torn(directory_, path) : remove_file(path);
         if (!gone) return gone;
+        crash_point("in_remove");
       }
     }
     for (const auto* list : {&dead->unused, &dead->packed}) {
@@ -345,9 +342,7 @@ Result<DeadSegments> load_dead_segments(const JournalDir& directory) {
       }
     }
     if (!header) {
-      const auto head =
-          file->bytes().first(std::min<std::size_t>(file->bytes().size(), format::kBlock_bytes));
-      if (is_all_zero(head)) {
+      if (format::is_unused(file->bytes())) {
         dead.unused.push_back(path);
       } else {
         dead.unreadable.push_back(path);

@@ -354,6 +354,7 @@ Result<void> Keeper::pack_some(std::size_t count) {
     const bool is_wanted = is_short_of_room_ && pool.spares() < spares_wanted_ &&
                            pool.disk_bytes() <= pool.limits().disk_budget;
     auto gone = is_wanted ? pool.recycle(closed_[i]) : pool.discard(closed_[i]);
+    crash_point("in_remove");
     if (!gone && result) result = std::move(gone);
   }
   crash_point("after_segments_removed");

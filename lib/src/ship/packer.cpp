@@ -79,6 +79,7 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
       outcome.status = record.name;
       outcome.status_text = record.text.value_or("");
     }
+    crash_point("in_pack");
     if (auto appended = writer.append(record); !appended)
       return give_up(std::move(appended).error());
   }

@@ -34,6 +34,7 @@ class Pass {
     } else {
       moved = remove_file(file);
     }
+    crash_point("after_ship");
     if (!moved) {
       PutAnswer failed;
       failed.error = std::move(moved).error();
