@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "platform/file_lock.hpp"
 #include "runlog/runlog.hpp"
 #include "support/catch.hpp"
 #include "support/contents.hpp"
@@ -199,7 +200,8 @@ TEST_CASE("a segment removed under the map loses nothing") {
 
 TEST_CASE("a journal directory removed under the job does not hurt the job") {
   TemporaryDirectory root;
-  Process job({victim("writer"), "truncated", root.path()}, {{"RUNLOG_SEGMENT_BYTES", "256KiB"}});
+  Process job({victim("writer"), "truncated", root.path(), "wait"},
+              {{"RUNLOG_SEGMENT_BYTES", "256KiB"}});
   const std::filesystem::path journal = job.read_until("journal ").substr(8);
   // Out of sight first: the keeper may be adding files while they are removed.
   const std::filesystem::path gone = root / "gone";
@@ -207,6 +209,32 @@ TEST_CASE("a journal directory removed under the job does not hurt the job") {
   std::filesystem::remove_all(gone);
   job.write("x");
   CHECK(job.read_until("logged") == "logged 3001");
+  // What was made anew is locked and knows whose it is: nobody adopts the journal of a live job.
+  CHECK(runlog::FileLock::is_held(journal / "LOCK"));
+  CHECK(std::filesystem::exists(journal / "meta.json"));
+  CHECK(read(root.path()).journals.at(0).state == runlog::JournalState::live);
+  TemporaryDirectory store;
+  test::run_command({test::tool("runlog-recover"), root.path(), "--store", store.path(), "-q"});
+  CHECK(std::filesystem::is_empty(store.path()));
+  job.write("x");
   CHECK(job.wait().code == 0);
-  CHECK(read(root.path()).steps("after").back() == 1999);
+  const auto contents = read(root.path());
+  CHECK(contents.steps("before") == test::counting(1000));
+  CHECK(contents.steps("after") == test::counting(2000));
+  CHECK(contents.journals.at(0).state == runlog::JournalState::complete);
+}
+
+TEST_CASE("a LOCK removed under the job is taken anew before the next pack") {
+  TemporaryDirectory root;
+  Process job({victim("writer"), "truncated", root.path(), "wait"},
+              {{"RUNLOG_SEGMENT_BYTES", "64KiB"}, {"RUNLOG_PACK_BYTES", "64KiB"}});
+  const std::filesystem::path journal = job.read_until("journal ").substr(8);
+  std::filesystem::remove(journal / "LOCK");
+  CHECK_FALSE(runlog::FileLock::is_held(journal / "LOCK"));
+  job.write("x");
+  CHECK(job.read_until("logged") == "logged 3001");
+  job.write("x");
+  CHECK(job.wait().code == 0);
+  CHECK(std::filesystem::exists(journal / "LOCK"));
+  CHECK(read(root.path()).steps("after") == test::counting(2000));
 }

@@ -52,6 +52,16 @@ TEST_CASE("forked children log into journals of their own, through handles made 
   CHECK(with_parent == 3);
 }
 
+TEST_CASE("a fork at any moment leaves the child no mutex that it could wait for") {
+  TemporaryDirectory root;
+  const auto [exit, output] = test::run_command({victim("writer"), "storm", root.path()});
+  CHECK(exit.code == 0);
+  CHECK(output == "hung 0\n");
+  const auto contents = read(root.path());
+  CHECK(contents.steps("from/child").size() == 40);
+  CHECK(contents.steps("from/anyone").size() == 40);
+}
+
 TEST_CASE("the parent's keeper adopts and ships what its children left") {
   TemporaryDirectory root;
   TemporaryDirectory store;

@@ -61,7 +61,6 @@ TEST_CASE("a job killed at a named point loses nothing whose call had returned")
                                   "after_pack_rename:2",
                                   "in_remove:1",
                                   "in_remove:2",
-                                  "in_recycle:1",
                                   "after_segments_removed",
                                   "before_blob_rename:1",
                                   "before_blob_rename:3",

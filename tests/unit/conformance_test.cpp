@@ -1,7 +1,10 @@
-// tests/conformance: segments whose reading is fixed for ever, and the example in docs/format.md.
+// tests/conformance: segments and packs whose reading is fixed for ever, and the example in
+// docs/format.md.
 //
 // NAME.seg is a segment, NAME.jsonl what a reader must make of it: one line per record, then one
-// per stretch of damage, then one about the end. Written anew, when the format changes, by
+// per stretch of damage, then one about the end. NAME.parquet is the pack made of it, and
+// NAME.pack.jsonl its reading: one line per record, then one per key of its metadata. Written anew,
+// when the format changes, by
 //   runlog_unit_tests "[.generate]"
 #include <algorithm>
 #include <cmath>
@@ -13,6 +16,9 @@
 #include <sstream>
 
 #include "base/json_text.hpp"
+#include "format/pack.hpp"
+#include "format/pack_info.hpp"
+#include "journal/segment_merge.hpp"
 #include "support/catch.hpp"
 #include "support/segment_image.hpp"
 
@@ -189,6 +195,51 @@ std::vector<Example> examples() {
   return {make_first(), make_everything(), make_damaged(), make_headless(), make_unknown()};
 }
 
+// Packs of these segments, as the packer makes them.
+const std::vector<std::string> kPacked = {"everything_unsealed", "damaged"};
+
+Bytes pack_of(const Example& example) {
+  Bytes bytes;
+  runlog::format::PackWriter writer([&](std::span<const std::byte> piece) {
+    bytes.insert(bytes.end(), piece.begin(), piece.end());
+    return runlog::Result<void>{};
+  });
+  runlog::SegmentMerge merge(
+      {{.bytes = example.bytes, .header = example.header, .path = "lanes/00000007.seg"}});
+  std::uint64_t dropped = 0;
+  runlog::Record record;
+  while (merge.next(record)) {
+    if (record.kind == Kind::gap)
+      dropped += static_cast<std::uint64_t>(record.int_value.value_or(0));
+    REQUIRE(writer.append(record));
+  }
+  const auto& count = merge.counts().at(0);
+  REQUIRE(writer.finish({.run_id = "golden",
+                         .project = "conformance",
+                         .session = runlog::to_hex(example.header.session),
+                         .rank = 3,
+                         .segments = {{example.header.number, example.header.lane, count.first_seq,
+                                       count.end_seq - count.first_seq}},
+                         .damage = merge.damage(),
+                         .records_dropped = dropped}));
+  return bytes;
+}
+
+std::string reading_of_pack(const Bytes& bytes) {
+  auto reader = runlog::format::PackReader::open(bytes);
+  REQUIRE(reader);
+  std::string text;
+  for (std::size_t i = 0; i < reader->row_groups().size(); ++i) {
+    REQUIRE(
+        reader->read(i, [&](const runlog::Record& record) { text += line_of(test::own(record)); }));
+  }
+  for (const auto& [key, value] : runlog::format::encode_info(reader->info())) {
+    runlog::JsonObject(text).add("key", key).add("metadata", value).end();
+    text += '\n';
+  }
+  return text;
+}
+
 // The bytes that the lines "00000040  52 4c …" of a hex dump give.
 std::vector<std::pair<std::size_t, Bytes>> hex_lines(const std::string& text) {
   std::vector<std::pair<std::size_t, Bytes>> lines;
@@ -231,6 +282,23 @@ TEST_CASE("this build writes the conformance segments byte for byte") {
   }
 }
 
+TEST_CASE("the conformance packs are read as their expectations say") {
+  for (const std::string& name : kPacked) {
+    INFO(name);
+    CHECK(reading_of_pack(read_bytes(path_of(name + ".parquet"))) ==
+          read_text(path_of(name + ".pack.jsonl")));
+  }
+}
+
+// Not byte for byte: how well LZ4 compresses is its own affair.
+TEST_CASE("a pack that this build writes reads as the conformance packs do") {
+  for (const Example& example : examples()) {
+    if (std::find(kPacked.begin(), kPacked.end(), example.name) == kPacked.end()) continue;
+    INFO(example.name);
+    CHECK(reading_of_pack(pack_of(example)) == read_text(path_of(example.name + ".pack.jsonl")));
+  }
+}
+
 TEST_CASE("the example in docs/format.md is the first bytes of tests/conformance/first.seg") {
   const std::string document = read_text(std::string(RUNLOG_SOURCE_DIR) + "/docs/format.md");
   const Bytes file = read_bytes(path_of("first.seg"));
@@ -263,11 +331,20 @@ TEST_CASE("the test vectors in docs/format.md are right") {
   }
 }
 
-TEST_CASE("write the conformance segments anew", "[.generate]") {
+TEST_CASE("write the conformance files anew", "[.generate]") {
+  const auto write = [](const std::string& name, const Bytes& bytes) {
+    std::ofstream(path_of(name), std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
+  };
   for (const Example& example : examples()) {
-    std::ofstream(path_of(example.name + ".seg"), std::ios::binary)
-        .write(reinterpret_cast<const char*>(example.bytes.data()),
-               static_cast<std::streamsize>(example.bytes.size()));
+    if (std::find(kPacked.begin(), kPacked.end(), example.name) != kPacked.end()) {
+      const Bytes pack = pack_of(example);
+      write(example.name + ".parquet", pack);
+      std::ofstream(path_of(example.name + ".pack.jsonl"), std::ios::binary)
+          << reading_of_pack(pack);
+    }
+    write(example.name + ".seg", example.bytes);
     std::ofstream(path_of(example.name + ".jsonl"), std::ios::binary)
         << reading_of(example.bytes, example.header);
   }

@@ -11,6 +11,44 @@
 using namespace std::chrono_literals;
 using test::TemporaryDirectory;
 
+TEST_CASE("calls made while complete() runs are in the data or counted, each of them") {
+  constexpr int kThreads = 4;
+  for (int round = 0; round < 8; ++round) {
+    TemporaryDirectory root;
+    auto run = runlog::start_logging({.root = root.path(), .segment_bytes = 64u << 10});
+    REQUIRE(run);
+    std::atomic<std::int64_t> calls = 0;
+    std::atomic<std::int64_t> returned_before = 0;
+    std::atomic<bool> is_over = false;
+    std::vector<std::thread> threads;
+    for (int id = 0; id < kThreads; ++id) {
+      threads.emplace_back([&, id] {
+        auto metric = run->metric("metric/" + std::to_string(id));
+        for (std::int64_t step = 0; !is_over; ++step) {
+          metric.log(step, step);
+          ++calls;
+        }
+      });
+    }
+    while (calls < 1000 * (round + 1)) std::this_thread::yield();
+    returned_before = calls.load();
+    run->complete();
+    is_over = true;
+    for (auto& thread : threads) thread.join();
+    std::int64_t read = 0;
+    const auto contents = test::read(root.path());
+    for (int id = 0; id < kThreads; ++id) {
+      const auto steps = contents.steps("metric/" + std::to_string(id));
+      read += static_cast<std::int64_t>(steps.size());
+      CHECK(steps == test::counting(static_cast<std::int64_t>(steps.size())));
+    }
+    CHECK(read >= returned_before);
+    CHECK(read + static_cast<std::int64_t>(run->stats().dropped) == calls);
+    CHECK(contents.damage.empty());
+    CHECK(contents.journals.at(0).state == runlog::JournalState::complete);
+  }
+}
+
 TEST_CASE(
     "threads that log while segments are sealed, synced, packed, shipped and read lose nothing") {
   constexpr int kThreads = 4;

@@ -95,6 +95,45 @@ TEST_CASE("a damaged event beside a damaged metric: each stretch is counted as w
   CHECK(read.damage[1].records_lost == 1);
 }
 
+TEST_CASE("a segment of nothing but damage: bounded stretches, the sum of the lost still exact") {
+  SegmentImage image(1 << 20);
+  while (image.metric("m", 1, 1)) {
+  }
+  image.seal();
+  auto bytes = image.bytes();
+  std::uint64_t flipped = 0;
+  for (const test::Piece& piece : test::outline(bytes)) {
+    if (piece.tag == Tag::metric_real && piece.at % 48 == 0) {
+      flip(bytes, piece.at + 16);
+      ++flipped;
+    }
+  }
+  REQUIRE(flipped > 5 * runlog::format::kDamage_stretches_max);
+  const auto read = walk(bytes, image.header());
+  CHECK(read.damage.size() == runlog::format::kDamage_stretches_max);
+  check_exact(image, read, flipped);
+  CHECK(read.damage.back().end > image.bytes().size() - 8192);
+}
+
+TEST_CASE("between two anchors, too, the stretches are bounded and their sum is exact") {
+  SegmentImage image(1 << 20);
+  while (image.text("t")) {
+  }
+  image.seal();
+  // Every block head but the first is gone, and every other text.
+  auto bytes = image.bytes();
+  std::size_t nth = 0;
+  for (const test::Piece& piece : test::outline(bytes)) {
+    if (piece.tag == Tag::block && piece.at > 4000) flip(bytes, piece.at + 20);
+    if (piece.tag == kText && ++nth % 2 == 0) flip(bytes, piece.at + 20);
+  }
+  const auto read = walk(bytes, image.header());
+  CHECK(read.damage.size() == runlog::format::kDamage_stretches_max);
+  CHECK(read.is_exact());
+  CHECK(test::is_subsequence(image.records(), read));
+  CHECK(read.records.size() + read.lost() == image.records().size());
+}
+
 TEST_CASE("a damaged mark costs its group, and no metric shows up with another's step or time") {
   SegmentImage image;
   for (int i = 0; i < 20; ++i) image.metric("m", i, i);

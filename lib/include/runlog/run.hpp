@@ -243,8 +243,12 @@ class RUNLOG_EXPORT Run {
 
   // The end. Writes the end record, packs and ships what is left, and returns when that is done or
   // the finish deadline passes; what is left then is shipped by the next start or by
-  // runlog-recover. The first of the three wins; later calls do nothing. Later log calls are
-  // dropped and counted.
+  // runlog-recover. The first of the three wins; later calls do nothing.
+  //
+  // Which log calls are in: every call that had returned before the end was called, in whatever
+  // thread. A call that another thread makes while the end is under way is in whole, or it is
+  // dropped and counted in stats().dropped; so is every later one. The data cannot tell of these:
+  // its last record has been written. So join the threads that log before you end the run.
   void complete() noexcept;
   void fail(std::string_view code, std::string_view message) noexcept;
   void cancel() noexcept;

@@ -46,7 +46,7 @@ Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& f
   if (!files.directory.empty()) {
     if (auto taken = source->snapshot(files); !taken) return std::move(taken).error();
   }
-  source->check_continuity(files);
+  source->note_ranges(files);
   const bool has_said_end = files.info.state == JournalState::complete ||
                             files.info.state == JournalState::failed ||
                             files.info.state == JournalState::cancelled;
@@ -85,7 +85,7 @@ Result<void> JournalSource::snapshot(const JournalFiles& files) {
       }
     }
     packs_.clear();
-    std::erase_if(damage_, [](const Damage& one) { return one.path.ends_with(kPack_suffix); });
+    std::erase_if(unreadable_, [](const Damage& one) { return one.path.ends_with(kPack_suffix); });
     for (const auto& [number, path] : packs) {
       auto added = add_pack({.path = path});
       if (added) continue;
@@ -93,7 +93,7 @@ Result<void> JournalSource::snapshot(const JournalFiles& files) {
         is_stable = false;  // moved to shipped/ between the listing and the open
         continue;
       }
-      damage_.push_back({path.native(), 0, 0, 1, false, added.error().message});
+      unreadable_.push_back({path.native(), 0, 0, 1, false, added.error().message});
     }
     if (is_stable) break;
   }
@@ -150,7 +150,7 @@ Result<void> JournalSource::add_segment(const std::filesystem::path& path,
   }
   if (!header) {
     if (!is_live && !format::is_unused(bytes)) {
-      damage_.push_back(
+      unreadable_.push_back(
           {path.native(), 0, bytes.size(), 1, false, "no block of this segment can be read"});
     }
     return {};
@@ -171,7 +171,7 @@ Result<void> JournalSource::add_pack(PackCursor::Place place) {
 void JournalSource::add_pack_or_damage(PackCursor::Place place) {
   std::string path = place.path.native();
   if (auto added = add_pack(std::move(place)); !added) {
-    damage_.push_back({std::move(path), 0, 0, 1, false, added.error().message});
+    unreadable_.push_back({std::move(path), 0, 0, 1, false, added.error().message});
   }
 }
 
@@ -182,35 +182,58 @@ void JournalSource::sort_packs() {
                    [](const auto& a, const auto& b) { return a->time() > b->time(); });
 }
 
-// Sequence numbers of a lane run on from 0 without holes, over packs and segments. A hole is a file
-// somebody removed, unless the journal ships: then the store has it. In a store all are there once
-// the journal has ended there.
-void JournalSource::check_continuity(const JournalFiles& files) {
+// Which records the packs hold, where all of the journal's are here: while nothing has been
+// shipped, or, in a store, once the journal has ended there.
+void JournalSource::note_ranges(const JournalFiles& files) {
   const bool has_all =
       files.is_finished_in_store || (!files.directory.empty() && files.info.store_url.empty());
   if (!has_all || files.evicts_unshipped) return;
-  std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::int64_t>>> lanes;
+  continuous_path_ = files.info.path.native();
   for (const auto& pack : packs_) {
     for (const auto& segment : pack->info().segments) {
-      lanes[segment.lane].emplace_back(segment.first_seq, segment.first_seq + segment.records);
+      ranges_[segment.lane].emplace_back(segment.first_seq, segment.first_seq + segment.records);
     }
   }
-  for (const SegmentInput& input : inputs_) {
-    lanes[input.header.lane].emplace_back(input.header.first_seq, -1);  // its end: the next begin
+}
+
+// Sequence numbers of a lane run on from 0 without holes, over packs and segments. A hole is a file
+// that cannot be read, or that somebody removed; it tells exactly how many records that file held.
+std::vector<Damage> JournalSource::missing() const {
+  std::vector<Damage> all = unreadable_;
+  if (continuous_path_.empty()) return all;
+  auto lanes = ranges_;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    // Where a copy beside a live writer ends, the segment may go on.
+    const bool is_copy = inputs_[i].settled_end != UINT64_MAX;
+    const SegmentMerge::Count& count = segments_->counts()[i];
+    auto& ranges = lanes[inputs_[i].header.lane];
+    if (is_copy) {
+      ranges.emplace_back(inputs_[i].header.first_seq, -1);
+    } else {
+      ranges.emplace_back(count.first_seq, count.end_seq);
+    }
   }
+  std::size_t explained = 0;
   for (auto& [lane, ranges] : lanes) {
     std::sort(ranges.begin(), ranges.end());
     std::int64_t next = 0;
     for (const auto& [begin, end] : ranges) {
       if (next >= 0 && begin > next) {
-        damage_.push_back(
-            {files.info.path.native(), 0, 0, static_cast<std::uint64_t>(begin - next), true,
-             "records " + std::to_string(next) + " to " + std::to_string(begin - 1) + " of lane " +
-                 std::to_string(lane) + " are in no segment or pack here: a file was removed"});
+        const auto lost = static_cast<std::uint64_t>(begin - next);
+        if (explained < unreadable_.size()) {
+          all[explained].records_lost = lost;
+          all[explained++].exact = true;
+        } else {
+          all.push_back({continuous_path_, 0, 0, lost, true,
+                         "records " + std::to_string(next) + " to " + std::to_string(begin - 1) +
+                             " of lane " + std::to_string(lane) +
+                             " are in no segment or pack here: a file was removed or emptied"});
+        }
       }
-      next = end;
+      next = end < 0 ? end : std::max(next, end);
     }
   }
+  return all;
 }
 
 std::int64_t JournalSource::time_bound() {
@@ -285,6 +308,8 @@ void JournalSource::pop() {
 
 std::vector<Damage> JournalSource::damage() const {
   std::vector<Damage> all = damage_;
+  const std::vector<Damage> files = missing();
+  all.insert(all.end(), files.begin(), files.end());
   all.insert(all.end(), segments_->damage().begin(), segments_->damage().end());
   return all;
 }

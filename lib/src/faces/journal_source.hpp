@@ -5,6 +5,7 @@
 // them, however many overlap.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -74,7 +75,8 @@ class JournalSource {
   Result<void> add_pack(PackCursor::Place place);
   void add_pack_or_damage(PackCursor::Place place);
   void sort_packs();
-  void check_continuity(const JournalFiles& files);
+  void note_ranges(const JournalFiles& files);
+  [[nodiscard]] std::vector<Damage> missing() const;
   void check_end();
   PackCursor* first_pack();
 
@@ -86,6 +88,11 @@ class JournalSource {
   std::vector<std::unique_ptr<PackCursor>> packs_;  // not yet open, the next one last
   std::vector<std::unique_ptr<PackCursor>> open_;   // in the order of packs_
   std::vector<Damage> damage_;
+  std::vector<Damage> unreadable_;  // whole files: "at least one record" each
+  /// Of a journal whose lanes must run on without holes; else empty.
+  std::string continuous_path_;
+  /// Records [first, second) of each lane that the packs hold.
+  std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::int64_t>>> ranges_;
   std::uint64_t segment_count_ = 0;
   std::string path_without_end_;  // the journal's, until the record of its end has been met
   enum class From : std::uint8_t { none, segments, pack } from_ = From::none;

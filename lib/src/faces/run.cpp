@@ -1,5 +1,7 @@
 #include "runlog/run.hpp"
 
+#include <pthread.h>
+
 #include <array>
 #include <bit>
 #include <cstdio>
@@ -66,7 +68,12 @@ struct Run::Handle {
     std::vector<std::weak_ptr<Handle>> runs;  // guarded by mutex
   };
   static Started& started() {
-    static auto* const all = new Started;
+    static auto* const all = [] {
+      RunCore::make_fork_safe();
+      ::pthread_atfork([] { started().mutex.lock(); }, [] { started().mutex.unlock(); },
+                       [] { started().mutex.unlock(); });
+      return new Started;
+    }();
     return *all;
   }
 };

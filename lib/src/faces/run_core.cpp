@@ -222,7 +222,7 @@ bool RunCore::event(format::Event event) noexcept {
     const std::size_t size = event.text ? event.text->size() : 0;
     if (size > kInline_bytes_max ||
         !format::SegmentWriter::fits(2 * size + 1024, *options_.segment_bytes)) {
-      auto blob = stage_bytes(journal->directory(), as_bytes(*event.text));
+      auto blob = stage_bytes(journal->living_directory(), as_bytes(*event.text));
       if (!blob) {
         (*reporter_)(blob.error());
         count_drop();

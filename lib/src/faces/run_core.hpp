@@ -88,6 +88,8 @@ class RunCore {
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] const Options& options() const noexcept { return options_; }
   [[nodiscard]] std::string session() const;
+  /// Registers the fork handlers, once. Before others whose mutex is held while a run is used.
+  static void make_fork_safe() { (void)registry(); }
   [[nodiscard]] std::filesystem::path journal_path() const;
   /// True in a forked child that has not logged: ending it must leave no trace.
   [[nodiscard]] bool is_untouched_child() const noexcept {

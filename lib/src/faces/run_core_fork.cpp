@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "faces/run_core.hpp"
+#include "platform/fault_guard.hpp"
+#include "platform/file_lock.hpp"
 
 namespace runlog {
 namespace {
@@ -21,6 +23,9 @@ struct RunCore::Registry {
 
 RunCore::Registry& RunCore::registry() {
   static auto* const registry = [] {
+    // Prepare handlers run last first: what is locked under a run's mutex comes after it.
+    FileLock::make_fork_safe();
+    make_fault_guard_fork_safe();
     ::pthread_atfork(&before_fork, &after_fork_in_parent, &after_fork_in_child);
     return new Registry;
   }();

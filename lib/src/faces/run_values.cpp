@@ -134,7 +134,7 @@ Result<void> Run::log_image(std::string_view name, const std::filesystem::path& 
   return guarded([&]() -> Result<void> {
     Journal* const journal = core_ != nullptr ? core_->journal() : nullptr;
     if (journal == nullptr) return no_run();
-    return core_->add_blob(Kind::image, name, step, stage_file(journal->directory(), path));
+    return core_->add_blob(Kind::image, name, step, stage_file(journal->living_directory(), path));
   });
 }
 
@@ -143,7 +143,7 @@ Result<void> Run::log_image(std::string_view name, std::span<const std::byte> en
   return guarded([&]() -> Result<void> {
     Journal* const journal = core_ != nullptr ? core_->journal() : nullptr;
     if (journal == nullptr) return no_run();
-    return core_->add_blob(Kind::image, name, step, stage_bytes(journal->directory(), encoded));
+    return core_->add_blob(Kind::image, name, step, stage_bytes(journal->living_directory(), encoded));
   });
 }
 
@@ -151,7 +151,7 @@ Result<void> Run::upload_file(std::string_view name, const std::filesystem::path
   return guarded([&]() -> Result<void> {
     Journal* const journal = core_ != nullptr ? core_->journal() : nullptr;
     if (journal == nullptr) return no_run();
-    return core_->add_blob(Kind::file, name, {}, stage_file(journal->directory(), path));
+    return core_->add_blob(Kind::file, name, {}, stage_file(journal->living_directory(), path));
   });
 }
 

@@ -34,13 +34,18 @@ std::uint32_t crc_of(std::span<const std::byte> bytes, std::uint64_t at, std::ui
   return crc32c_bytes(state, bytes.subspan(at + kCommit_bytes, payload));
 }
 
+constexpr bool is_seq(std::int64_t number) noexcept {
+  return number >= 0 && number < kSeq_end;
+}
+
 bool head_validates(std::span<const std::byte> bytes, std::uint64_t at,
                     std::uint32_t seed) noexcept {
   if (at + kBlock_head_bytes > bytes.size()) return false;
   const std::uint64_t word = load_commit(bytes.data() + at);
   return commit_tag(word) == static_cast<std::uint8_t>(Tag::block) &&
          commit_argument(word) == kHead_payload_bytes &&
-         crc_of(bytes, at, word, seed) == commit_crc(word);
+         crc_of(bytes, at, word, seed) == commit_crc(word) &&
+         is_seq(load<std::int64_t>(bytes.data() + at + kCommit_bytes));
 }
 
 }  // namespace
@@ -60,7 +65,7 @@ std::optional<SegmentHeader> parse_header(std::span<const std::byte> bytes) noex
   header.lane = load<std::int32_t>(base + HeaderAt::lane);
   header.first_seq = load<std::int64_t>(base + HeaderAt::first_seq);
   header.created_ns = load<std::int64_t>(base + HeaderAt::created_ns);
-  if (header.first_seq < 0) return {};
+  if (!is_seq(header.first_seq)) return {};
   return header;
 }
 
@@ -100,9 +105,10 @@ SegmentWalker::SegmentWalker(std::span<const std::byte> bytes, const SegmentHead
       options_(std::move(options)),
       seed_(segment_seed(header.session, header.number)),
       is_rebuilt_(!parse_header(bytes)),
-      base_seq_(header.first_seq) {}
+      base_seq_(header.first_seq),
+      long_check_bytes_left_(kLong_checks_max * bytes.size()) {}
 
-SegmentWalker::Check SegmentWalker::check(std::uint64_t at, bool in_block) const noexcept {
+SegmentWalker::Check SegmentWalker::check(std::uint64_t at, bool in_block) noexcept {
   if (at + kCommit_bytes > bytes_.size()) return Check::zero;
   const std::uint64_t word = load_commit(bytes_.data() + at);
   if (word == 0) return Check::zero;
@@ -114,6 +120,10 @@ SegmentWalker::Check SegmentWalker::check(std::uint64_t at, bool in_block) const
                : bytes_.size();
   if (size > room_end - at) return Check::invalid;
   if (is_metric(tag) && !has_mark_) return Check::invalid;
+  if (size > kBlock_bytes) {
+    if (size > long_check_bytes_left_) return Check::invalid;
+    long_check_bytes_left_ -= size;
+  }
   const std::uint32_t seed = is_metric(tag) ? group_seed_ : seed_;
   return crc_of(bytes_, at, word, seed) == commit_crc(word) ? Check::valid : Check::invalid;
 }
@@ -160,10 +170,10 @@ bool SegmentWalker::next(std::vector<Record>& batch) {
   while (!done_) {
     if (at_ + kCommit_bytes > bytes_.size()) {
       if (bytes_.size() < header_.segment_bytes && at_ < options_.settled_end) {
-        stretches_.push_back({.begin = at_,
-                              .end = header_.segment_bytes,
-                              .before_index = batch.size(),
-                              .why = "the file ends before its segment does"});
+        push_stretch({.begin = at_,
+                      .end = std::max<std::uint64_t>(at_, header_.segment_bytes),
+                      .before_index = batch.size(),
+                      .why = "the file ends before its segment does"});
       }
       settle(batch, options_.end_seq, true);
       done_ = true;
@@ -197,11 +207,12 @@ bool SegmentWalker::next(std::vector<Record>& batch) {
     const std::uint64_t word = load_commit(bytes_.data() + at_);
     switch (static_cast<Tag>(commit_tag(word))) {
       case Tag::block: {
-        if (commit_argument(word) != kHead_payload_bytes) {
+        const bool is_ours = commit_argument(word) == kHead_payload_bytes;
+        const auto seq = is_ours ? load<std::int64_t>(bytes_.data() + at_ + 8) : -1;
+        if (!is_seq(seq)) {
           at_ += record_bytes(word);
           break;
         }
-        const auto seq = load<std::int64_t>(bytes_.data() + at_ + 8);
         if (is_rebuilt_ && base_seq_ == seq) {
           settle_rebuilt(batch, seq);
         } else {
@@ -213,7 +224,7 @@ bool SegmentWalker::next(std::vector<Record>& batch) {
         break;
       }
       case Tag::seal:
-        sealed_ = commit_argument(word) >= 8;
+        sealed_ = commit_argument(word) >= 8 && is_seq(load<std::int64_t>(bytes_.data() + at_ + 8));
         settle(batch, sealed_ ? load<std::int64_t>(bytes_.data() + at_ + 8) : options_.end_seq,
                !sealed_);
         at_ += record_bytes(word);
@@ -236,11 +247,11 @@ bool SegmentWalker::next(std::vector<Record>& batch) {
       }
       default:
         if (commit_tag(word) >= kIncompatible_tags) {
-          stretches_.push_back({.begin = at_,
-                                .end = bytes_.size(),
-                                .before_index = batch.size(),
-                                .guess = 1,
-                                .why = "a record of a kind that only a newer runlog can read"});
+          push_stretch({.begin = at_,
+                        .end = bytes_.size(),
+                        .before_index = batch.size(),
+                        .guess = 1,
+                        .why = "a record of a kind that only a newer runlog can read"});
           settle(batch, options_.end_seq, true);
           done_ = true;
           break;
@@ -309,12 +320,38 @@ void SegmentWalker::add_stretch(std::uint64_t end, std::size_t before_index, con
   const bool is_explained = at >= end;
   // Where something valid follows, something was here.
   if (!is_explained && !is_tail) count = std::max<std::int64_t>(count, 1);
-  stretches_.push_back({.begin = at_,
-                        .end = end,
-                        .before_index = before_index,
-                        .guess = count,
-                        .is_explained = is_explained,
-                        .why = why});
+  push_stretch({.begin = at_,
+                .end = end,
+                .before_index = before_index,
+                .guess = count,
+                .is_explained = is_explained,
+                .why = why});
+}
+
+// Between two anchors, too, there are only so many: the last one takes in what comes behind.
+void SegmentWalker::push_stretch(Stretch stretch) {
+  if (stretches_.size() < kDamage_stretches_max) {
+    stretches_.push_back(stretch);
+    return;
+  }
+  Stretch& last = stretches_.back();
+  last.end = stretch.end;
+  last.guess += stretch.guess;
+  last.is_explained = last.is_explained && stretch.is_explained;
+}
+
+void SegmentWalker::add_damage(Damage damage) {
+  if (damage_.size() < kDamage_stretches_max) {
+    damage_.push_back(std::move(damage));
+    return;
+  }
+  Damage& last = damage_.back();
+  if (!is_merging_) last.why = "many damaged stretches, with whole records between them";
+  is_merging_ = true;
+  last.begin = std::min(last.begin, damage.begin);
+  last.end = std::max(last.end, damage.end);
+  last.records_lost += damage.records_lost;
+  last.exact = last.exact && damage.exact;
 }
 
 // The first anchor of a segment whose header was rebuilt from that very head: what was read before
@@ -342,11 +379,11 @@ void SegmentWalker::settle(std::vector<Record>& batch, std::optional<std::int64_
     const bool is_behind =
         is_end && lost > guessed && (stretches_.empty() || stretches_.back().begin != at_);
     if (is_behind || (lost > 0 && stretches_.empty())) {
-      stretches_.push_back({.begin = at_,
-                            .end = at_,
-                            .before_index = batch.size(),
-                            .why = is_end ? "records are missing from this offset on"
-                                          : "records are missing before this offset"});
+      push_stretch({.begin = at_,
+                    .end = at_,
+                    .before_index = batch.size(),
+                    .why = is_end ? "records are missing from this offset on"
+                                  : "records are missing before this offset"});
     }
   }
   // The total is known; with several stretches their shares are not. The best guesses come first.
@@ -378,8 +415,8 @@ void SegmentWalker::settle(std::vector<Record>& batch, std::optional<std::int64_
     }
     shift += stretch.share;
     if (!names_only_) {
-      damage_.push_back({options_.path, stretch.begin, stretch.end,
-                         static_cast<std::uint64_t>(stretch.share), is_exact, stretch.why});
+      add_damage({options_.path, stretch.begin, stretch.end,
+                  static_cast<std::uint64_t>(stretch.share), is_exact, stretch.why});
     }
   }
   for (; index < batch.size(); ++index) {
@@ -394,7 +431,9 @@ void SegmentWalker::take_metric(std::uint64_t word, std::vector<Record>& batch) 
   Record& record = batch.emplace_back();
   record.lane = header_.lane;
   record.kind = Kind::metric;
-  record.time_ns = mark_time_ns_ + load<std::uint32_t>(payload + 4);
+  // Unsigned, as the step: a forged mark may stand at the end of time.
+  record.time_ns = static_cast<std::int64_t>(static_cast<std::uint64_t>(mark_time_ns_) +
+                                             load<std::uint32_t>(payload + 4));
   record.name = names_only_ ? std::string_view{} : resolve_name(load<std::uint32_t>(payload));
   if (const std::uint32_t code = commit_argument(word); code != 0) {
     record.step =
@@ -486,9 +525,9 @@ std::string_view SegmentWalker::resolve_name(std::uint32_t series) {
   if (options_.find_name) name = options_.find_name(series);
   if (!name || name->empty()) {
     name = "series-" + std::to_string(series) + "?";
-    damage_.push_back({options_.path, at_, at_ + kMetric_bytes, 0, true,
-                       "the declaration of series " + std::to_string(series) +
-                           " is lost; its records are shown as " + *name});
+    add_damage({options_.path, at_, at_ + kMetric_bytes, 0, true,
+                "the declaration of series " + std::to_string(series) +
+                    " is lost; its records are shown as " + *name});
   }
   return found_names_.emplace(series, std::move(*name)).first->second;
 }

@@ -36,6 +36,13 @@ namespace runlog::format {
 /// that leaves the other fields behind) and nothing in the rest of the first block.
 [[nodiscard]] bool is_unused(std::span<const std::byte> bytes) noexcept;
 
+/// So many damaged stretches of one segment are told apart; what comes behind is told as one, with
+/// all that was lost in it. A file of nothing but damage must not cost more than it is worth.
+inline constexpr std::size_t kDamage_stretches_max = 1024;
+/// Records longer than a block are checked in full only so many times the segment's length: in a
+/// whole segment they lie side by side, in a forged one each block might begin one.
+inline constexpr std::uint64_t kLong_checks_max = 8;
+
 struct WalkOptions {
   std::string path = {};                     ///< for Damage
   std::optional<std::int64_t> end_seq = {};  ///< seq after the last record, where known
@@ -79,7 +86,7 @@ class SegmentWalker {
     const char* why = "";
   };
 
-  [[nodiscard]] Check check(std::uint64_t at, bool in_block) const noexcept;
+  [[nodiscard]] Check check(std::uint64_t at, bool in_block) noexcept;
   [[nodiscard]] bool is_head(std::uint64_t at) const noexcept;
   bool take_metrics(std::vector<Record>& batch);
   void take_metric(std::uint64_t word, std::vector<Record>& batch);
@@ -88,6 +95,8 @@ class SegmentWalker {
   void take_head() noexcept;
   bool skip_damage(const char* why, std::size_t before_index);
   void add_stretch(std::uint64_t end, std::size_t before_index, const char* why, bool is_tail);
+  void push_stretch(Stretch stretch);
+  void add_damage(Damage damage);
   void settle_rebuilt(std::vector<Record>& batch, std::int64_t anchor_seq);
   void settle(std::vector<Record>& batch, std::optional<std::int64_t> anchor_seq, bool is_end);
   std::string_view resolve_name(std::uint32_t series);
@@ -104,12 +113,14 @@ class SegmentWalker {
   std::int64_t mark_step_ = 0;
   bool is_rebuilt_;        // the bytes have no whole header, and no head was met yet
   std::int64_t base_seq_;  // of the first record of the current batch
+  std::uint64_t long_check_bytes_left_;
   bool sealed_ = false;
   bool done_ = false;
   bool names_only_ = false;  // a walk made to find declarations further on
   bool looked_ahead_ = false;
   std::vector<Stretch> stretches_;
   std::vector<Damage> damage_;
+  bool is_merging_ = false;              // damage_ is full: its last entry takes in what comes
   std::vector<std::string_view> names_;  // by series id
   // From find_name. Its nodes stay where they are: records hold views of the strings.
   std::unordered_map<std::uint32_t, std::string> found_names_;

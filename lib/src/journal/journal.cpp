@@ -1,6 +1,9 @@
 #include "journal/journal.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "base/json_text.hpp"
 #include "platform/crash_point.hpp"
@@ -29,7 +32,9 @@ struct Journal::ThreadLanes {
     cached_lane = {0, nullptr};
     for (Entry& entry : entries) {
       if (entry.lane == nullptr) continue;
-      if (const auto journal = entry.journal.lock()) journal->give_back(entry.lane);
+      // A forked child has its parent's journal, whose mutexes may be held by threads it has not.
+      const auto journal = entry.journal.lock();
+      if (journal && journal->pid_ == ::getpid()) journal->give_back(entry.lane);
     }
   }
 };
@@ -37,7 +42,8 @@ struct Journal::ThreadLanes {
 Journal::Journal(Settings settings)
     : settings_(std::move(settings)),
       id_(next_journal_id.fetch_add(1, std::memory_order_relaxed)),
-      pool_(settings_.directory, settings_.limits),
+      pid_(::getpid()),
+      pool_(settings_.directory, pool_limits()),
       shared_{.pool = pool_,
               .series = series_,
               .session = settings_.session,
@@ -56,27 +62,51 @@ Journal::Journal(Settings settings)
   settings_.meta.ticks_per_second = clock_.ticks_per_second();
 }
 
+SegmentPool::Limits Journal::pool_limits() {
+  SegmentPool::Limits limits = settings_.limits;
+  limits.revive = [this] { return revive(); };
+  return limits;
+}
+
 Journal::~Journal() {
   for (OpenSegment* segment : take_opened()) segment->release();
 }
 
 Result<std::shared_ptr<Journal>> Journal::create(Settings settings) {
   const std::shared_ptr<Journal> journal(new Journal(std::move(settings)));
-  const JournalDir& directory = journal->settings_.directory;
-  // Made under a hidden name, locked, then renamed: nobody who looks for dead journals ever sees
-  // one of a living process without its lock held. The lock is the inode's and survives the rename.
+  {
+    const std::lock_guard lock(journal->home_mutex_);
+    if (auto made = journal->make_directory(); !made) return std::move(made).error();
+    if (auto claimed = journal->claim(); !claimed) return std::move(claimed).error();
+  }
+  if (journal->settings_.crash_marker) install_crash_marker();
+  if (journal->settings_.limits.guard_sigbus) install_sigbus_guard();
+  auto first = journal->pool_.prepare();
+  if (!first) return std::move(first).error();
+  journal->pool_.add(*first);
+  return journal;
+}
+
+// Made under a hidden name, locked, then renamed: nobody who looks for dead journals ever sees one
+// of a living process without its lock held. The lock is the inode's and survives the rename.
+Result<void> Journal::make_directory() {
+  const JournalDir& directory = settings_.directory;
   const JournalDir hidden(directory.path().parent_path() /
                           ("." + directory.path().filename().native() + ".new"));
-  if (auto made = hidden.create(); !made) return std::move(made).error();
+  if (auto made = hidden.create(); !made) return made;
   auto lock = FileLock::acquire(hidden.lock());
   if (!lock) return std::move(lock).error();
-  journal->lock_ = std::move(*lock);
+  lock_ = std::move(*lock);
   crash_point("before_journal_rename");
-  if (auto shown = rename_file(hidden.path(), directory.path(), true); !shown) {
-    return std::move(shown).error();
-  }
+  if (auto shown = rename_file(hidden.path(), directory.path(), true); !shown) return shown;
   crash_point("after_journal_rename");
-  const Meta& meta = journal->settings_.meta;
+  return {};
+}
+
+// Says in the directory whose it is.
+Result<void> Journal::claim() {
+  const JournalDir& directory = settings_.directory;
+  const Meta& meta = settings_.meta;
   std::string identity;
   JsonObject(identity)
       .add("host", meta.host)
@@ -84,24 +114,51 @@ Result<std::shared_ptr<Journal>> Journal::create(Settings settings) {
       .add("pid", meta.pid)
       .add("start_ticks", meta.start_ticks)
       .end();
-  if (auto written = journal->lock_.write_identity(identity + "\n"); !written) {
-    return std::move(written).error();
+  if (auto written = lock_.write_identity(identity + "\n"); !written) return written;
+  if (auto written = write_file_durably(directory.meta(), to_json(meta)); !written) return written;
+  if (!settings_.crash_marker) return {};
+  if (auto removed = remove_file(directory.crash()); !removed) return removed;
+  auto file = MappedFile::create(directory.crash(), CrashMarker::kMark_bytes);
+  if (!file) return std::move(file).error();
+  crash_marker_ = CrashMarker(file->bytes());
+  crash_file_ = std::move(*file);
+  return {};
+}
+
+Result<void> Journal::revive() {
+  try {
+    const JournalDir& directory = settings_.directory;
+    const std::lock_guard lock(home_mutex_);
+    if (is_given_up_) {
+      return Error{Errc::finished, 0, "the run has ended: " + directory.path().native()};
+    }
+    if (lock_.is_lock_of(directory.lock())) return directory.create();  // subdirectories at most
+    if (stat_file(directory.path())) {
+      // LOCK itself was removed, or the removal is still under way: take it anew, in place.
+      auto again = FileLock::acquire(directory.lock());
+      if (!again) return std::move(again).error();
+      lock_ = std::move(*again);
+      if (auto made = directory.create(); !made) return made;
+    } else if (auto made = make_directory(); !made) {
+      return made;
+    }
+    if (auto claimed = claim(); !claimed) return claimed;
+    if (settings_.report) {
+      settings_.report(
+          Error{Errc::not_found, 0,
+                directory.path().native() +
+                    " was removed while in use; it was made anew, and logging goes on"});
+    }
+    return {};
+  } catch (const std::bad_alloc&) {
+    return Error{Errc::io, ENOMEM, "out of memory"};
   }
-  if (auto written = write_file_durably(directory.meta(), to_json(meta)); !written) {
-    return std::move(written).error();
-  }
-  if (journal->settings_.crash_marker) {
-    auto file = MappedFile::create(directory.crash(), CrashMarker::kMark_bytes);
-    if (!file) return std::move(file).error();
-    journal->crash_file_ = std::move(*file);
-    journal->crash_marker_ = CrashMarker(journal->crash_file_.bytes());
-    install_crash_marker();
-  }
-  if (journal->settings_.limits.guard_sigbus) install_sigbus_guard();
-  auto first = journal->pool_.prepare();
-  if (!first) return std::move(first).error();
-  journal->pool_.add(*first);
-  return journal;
+}
+
+void Journal::unlock() noexcept {
+  const std::lock_guard lock(home_mutex_);
+  is_given_up_ = true;
+  lock_.release();
 }
 
 Lane* Journal::find_own_lane() noexcept {

@@ -110,11 +110,23 @@ class Journal : public std::enable_shared_from_this<Journal> {
   /// Before any append from a second thread: whom to wake when a segment is full or wanted.
   void set_wake(std::function<void()> wake) { shared_.wake = std::move(wake); }
 
+  /// The directory, made anew if somebody has removed it under the job: with LOCK held and
+  /// meta.json, so that nobody takes it for a dead one. One stat where all is well. Any thread.
+  Result<void> revive();
+  /// directory(), after revive(): for whoever is about to put a file there.
+  [[nodiscard]] const JournalDir& living_directory() {
+    (void)revive();  // what cannot be made fails again, and is told, when the file is written
+    return settings_.directory;
+  }
+
   /// Gives LOCK up. Appends after this are a programming error.
-  void unlock() noexcept { lock_.release(); }
+  void unlock() noexcept;
 
  private:
   explicit Journal(Settings settings);
+  [[nodiscard]] SegmentPool::Limits pool_limits();
+  Result<void> make_directory();
+  Result<void> claim();
   struct ThreadLanes;
   Lane* own_lane() noexcept {
     if (cached_lane.journal_id == id_) [[likely]]
@@ -134,9 +146,12 @@ class Journal : public std::enable_shared_from_this<Journal> {
   Settings settings_;
   const std::uint64_t
       id_;  // unique in the process: a thread's cached lane is of this journal or not
-  FileLock lock_;
-  MappedFile crash_file_;
-  CrashMarker crash_marker_;
+  const std::int64_t pid_;    // of the process that made it; a forked child has a copy
+  std::mutex home_mutex_;     // taken when the directory is made, looked after and given up
+  bool is_given_up_ = false;  // guarded by home_mutex_
+  FileLock lock_;             // guarded by home_mutex_
+  MappedFile crash_file_;     // guarded by home_mutex_
+  CrashMarker crash_marker_;  // guarded by home_mutex_
   Clock clock_;
   SeriesTable series_;
   SegmentPool pool_;

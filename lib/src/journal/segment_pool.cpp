@@ -3,7 +3,6 @@
 #include <new>
 #include <vector>
 
-#include "platform/crash_point.hpp"
 
 namespace runlog {
 
@@ -49,9 +48,9 @@ Result<OpenSegment*> SegmentPool::prepare() {
   try {
     const std::uint32_t number = next_number_.fetch_add(1, std::memory_order_relaxed);
     auto file = MappedFile::create(directory_.segment(number), bytes);
-    if (!file && file.error().code == Errc::not_found) {
+    if (!file && file.error().code == Errc::not_found && limits_.revive) {
       // Somebody removed the journal's directory under us. Records go on in a new one.
-      if (directory_.create()) file = MappedFile::create(directory_.segment(number), bytes);
+      if (limits_.revive()) file = MappedFile::create(directory_.segment(number), bytes);
     }
     if (!file) {
       add_disk_bytes(-static_cast<std::int64_t>(bytes));
@@ -104,7 +103,6 @@ Result<void> SegmentPool::recycle(OpenSegment* old) {
     fresh->watched =
         WatchedRange(fresh->file.bytes(), fresh->gate.flags(), Gate::kClose | Gate::kBroken);
   }
-  crash_point("in_recycle");
   // Through write(2), not the map: a file truncated meanwhile then fails or grows instead of
   // faulting.
   if (auto zeroed = allocate_zeroed(fresh->file.fd(), limits_.segment_bytes, path); !zeroed) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "format/segment_writer.hpp"
@@ -46,6 +47,8 @@ class SegmentPool {
     std::uint64_t segment_bytes = 4u << 20;
     std::uint64_t disk_budget = 1u << 30;
     bool guard_sigbus = true;
+    /// Called when the journal's directory is gone: makes it anew, locked. Any thread.
+    std::function<Result<void>()> revive = {};
   };
   static constexpr std::size_t kSpares_max = 8;
 

@@ -136,6 +136,13 @@ std::mutex& install_mutex() {
 
 }  // namespace
 
+void make_fault_guard_fork_safe() {
+  static const int registered =
+      ::pthread_atfork([] { install_mutex().lock(); }, [] { install_mutex().unlock(); },
+                       [] { install_mutex().unlock(); });
+  (void)registered;
+}
+
 void install_sigbus_guard() noexcept {
   const std::lock_guard lock(install_mutex());
   if (guards_sigbus.load()) return;

@@ -30,6 +30,9 @@ void install_sigbus_guard() noexcept;
 /// action is the default) once per process.
 void install_crash_marker() noexcept;
 
+/// Holds the mutex of the two above across fork; see FileLock::make_fork_safe.
+void make_fault_guard_fork_safe();
+
 /// Watches a range while it lives. Without a free slot (4096) the range is simply not watched.
 class WatchedRange {
  public:

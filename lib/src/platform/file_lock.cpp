@@ -107,6 +107,15 @@ Result<void> FileLock::write_identity(std::string_view text) {
   return write_at(file_.fd(), 0, std::as_bytes(std::span(text.data(), text.size())), path_);
 }
 
+bool FileLock::is_lock_of(const std::filesystem::path& path) const {
+  const auto info = stat_file(path);
+  return file_.is_open() && info && info->device == device_ && info->inode == inode_;
+}
+
+void FileLock::make_fork_safe() {
+  (void)held_table();
+}
+
 void FileLock::release() noexcept {
   if (!file_.is_open()) return;
   if (owner_pid_ == ::getpid()) {

@@ -34,6 +34,12 @@ class FileLock {
   /// lock.
   Result<void> write_identity(std::string_view text);
 
+  /// Whether this is the lock of the file that has that name now.
+  [[nodiscard]] bool is_lock_of(const std::filesystem::path& path) const;
+  /// Has the table of held locks unlocked in forked children. Called before other fork handlers are
+  /// registered whose locks are held while a FileLock is taken: prepare handlers run last first.
+  static void make_fork_safe();
+
   [[nodiscard]] bool is_locked() const noexcept { return file_.is_open(); }
   void release() noexcept;
 

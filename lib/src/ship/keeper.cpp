@@ -333,6 +333,7 @@ Result<void> Keeper::pack_some(std::size_t count) {
                       .path = segment->file.path().native(),
                       .end_seq = segment->writer.next_seq()});
   }
+  if (auto alive = journal_->revive(); !alive) return alive;
   SeriesTable& series = journal_->series();
   auto packed = make_pack(
       journal_->directory(), journal_->meta(), inputs,

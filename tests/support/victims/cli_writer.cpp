@@ -6,6 +6,7 @@
 //   hostile  escape sequences, controls, bidi overrides, commas and quotes in names and texts
 //   many     200000 metric records
 //   crash    50 steps, then SIGKILL
+//   gap      until records were dropped for lack of room and logging resumed, then SIGKILL
 //   live     10 steps, then one per line on stdin ("kill" ends it by SIGKILL), complete() at its
 //   end
 #include <csignal>
@@ -123,6 +124,20 @@ int main(int argc, char** argv) {
   if (mode == "crash") {
     steps(run, 0, 50);
     std::raise(SIGKILL);
+  }
+  if (mode == "gap") {
+    auto metric = run.metric("train/loss");
+    std::uint64_t records_at_drop = 0;
+    for (std::int64_t step = 0; step < 100'000'000; ++step) {
+      metric.log(step, step);
+      if (step % 64 != 0) continue;
+      const auto stats = run.stats();
+      if (stats.dropped == 0 || records_at_drop == 0) {
+        records_at_drop = stats.dropped == 0 ? 0 : stats.records;
+      } else if (stats.records > records_at_drop) {
+        std::raise(SIGKILL);
+      }
+    }
   }
   if (mode == "many") {
     steps(run, 0, 200000);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -143,25 +144,28 @@ int descriptors(const char* root) {
   return 0;
 }
 
-// The segments are truncated to nothing under the map; then removed; the job goes on.
-int truncated(const char* root, bool remove) {
+// The parent truncates or removes files under the map; the job goes on, and waits once more before
+// its end if asked to.
+int truncated(const char* root, bool waits) {
   auto run = start(root);
   for (std::int64_t step = 0; step < 1000; ++step) run.log("before", step, step);
   say("journal " + run.journal_path().native());
   wait_for_parent();
-  (void)remove;
   for (std::int64_t step = 0; step < 1000; ++step) run.log("after", step, step);
   run.wait_until(runlog::Durable, 10s);  // the keeper has looked at its files
   for (std::int64_t step = 1000; step < 2000; ++step) run.log("after", step, step);
   const auto stats = run.stats();
   say("logged " + std::to_string(stats.records));
+  if (waits) wait_for_parent();
   run.complete();
   return 0;
 }
 
-// Writes until records are dropped, waits for the parent to make room, goes on.
-int full(const char* root) {
+// Writes until records are dropped, waits for the parent to make room, goes on; or, where there
+// will be none, ends.
+int full(const char* root, bool goes_on) {
   auto run = start(root);
+  say("started");
   auto metric = run.metric("train/loss");
   std::int64_t step = 0;
   while (run.stats().dropped == 0 && step < 100'000'000) {
@@ -171,7 +175,7 @@ int full(const char* root) {
   wait_for_parent();
   // Bounded by attempts, not by time: each waits for the keeper to come round once.
   const auto before = run.stats();
-  for (int attempt = 0; attempt < 2000; ++attempt) {
+  for (int attempt = 0; goes_on && attempt < 2000; ++attempt) {
     const auto records = run.stats().records;
     metric.log(step, step);
     ++step;
@@ -188,6 +192,46 @@ int full(const char* root) {
   return 0;
 }
 
+// Forks while other threads start runs, log and look for the current run, so that every mutex of
+// the library is held at some fork; each child then needs them all, and ends by exit().
+int storm(const char* root) {
+  auto run = start(root);
+  auto metric = run.metric("from/anyone");
+  std::atomic<bool> is_over = false;
+  std::vector<std::thread> threads;
+  threads.emplace_back([&] {
+    while (!is_over) (void)run.child_run("short");
+  });
+  threads.emplace_back([&] {
+    while (!is_over) (void)runlog::Run::current().get_status();
+  });
+  threads.emplace_back([&] {
+    for (int i = 0; !is_over; ++i) run.log("new/" + std::to_string(i % 10'000), 1);
+  });
+  int hung = 0;
+  for (int child = 0; child < 40; ++child) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      ::alarm(60);  // a child that waits for a thread it has not got
+      metric.log(child, child);
+      (void)runlog::Run::current().get_status();
+      (void)run.stats();
+      auto own = runlog::start_logging({.root = root});
+      if (own) own->log("from/child", child, child);
+      own->complete();
+      std::exit(0);
+    }
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) ++hung;
+  }
+  is_over = true;
+  for (auto& thread : threads) thread.join();
+  run.complete();
+  say("hung " + std::to_string(hung));
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -200,7 +244,8 @@ int main(int argc, char** argv) {
   if (mode == "everything") return everything(argv[2], argument);
   if (mode == "forks") return forks(argv[2], argument.empty() ? 3 : std::atoi(argument.c_str()));
   if (mode == "descriptors") return descriptors(argv[2]);
-  if (mode == "truncated") return truncated(argv[2], false);
-  if (mode == "full") return full(argv[2]);
+  if (mode == "truncated") return truncated(argv[2], argument == "wait");
+  if (mode == "full") return full(argv[2], argument != "end");
+  if (mode == "storm") return storm(argv[2]);
   return 2;
 }

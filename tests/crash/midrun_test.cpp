@@ -1,0 +1,155 @@
+// Promise: whatever happens to the disk in mid-run, the job goes on, and each call is in the data
+// or counted. Limits, a file system that turns read-only, a store that is down while the budget
+// ends.
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "support/catch.hpp"
+#include "support/contents.hpp"
+#include "support/process.hpp"
+#include "support/small_disk.hpp"
+
+using test::Process;
+using test::read;
+using test::SmallDisk;
+using test::TemporaryDirectory;
+using test::victim;
+
+namespace {
+
+struct Tally {
+  std::int64_t calls = 0;
+  std::uint64_t dropped = 0;
+};
+
+Tally parse_tally(const std::string& line) {
+  Tally tally;
+  REQUIRE(std::sscanf(line.c_str(), "calls %ld dropped %lu", &tally.calls, &tally.dropped) == 2);
+  return tally;
+}
+
+// Every call is either in the data or counted, in stats and in the data.
+void check_tally(const std::filesystem::path& place, const Tally& tally) {
+  const auto contents = read(place);
+  CHECK(tally.dropped > 0);
+  CHECK(contents.steps("train/loss").size() + tally.dropped ==
+        static_cast<std::size_t>(tally.calls));
+  CHECK(contents.dropped() == tally.dropped);
+  CHECK(contents.damage.empty());
+  CHECK(contents.is_free_of_duplicates());
+}
+
+// An ext4 in a file: the kernel turns it read-only under its users, as it does after an I/O error.
+class LoopDisk {
+ public:
+  explicit LoopDisk(const TemporaryDirectory& place)
+      : image_(place / "image"), path_(place / "disk") {
+    std::filesystem::create_directory(path_);
+    std::ofstream(image_).close();
+    std::filesystem::resize_file(image_, 64u << 20);
+    is_mounted_ = run({"/usr/sbin/mkfs.ext4", "-q", "-F", image_}) &&
+                  run({"/usr/bin/mount", "-o", "loop", image_, path_});
+  }
+  ~LoopDisk() {
+    if (is_mounted_) (void)run({"/usr/bin/umount", "-d", path_});
+  }
+  LoopDisk(const LoopDisk&) = delete;
+  LoopDisk& operator=(const LoopDisk&) = delete;
+
+  [[nodiscard]] bool is_mounted() const { return is_mounted_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  bool abort() { return run({"/usr/bin/mount", "-o", "remount,abort", path_}); }
+
+ private:
+  static bool run(const std::vector<std::string>& command) {
+    return std::filesystem::exists(command.front()) && test::run_command(command).first.code == 0;
+  }
+  std::filesystem::path image_;
+  std::filesystem::path path_;
+  bool is_mounted_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("a file size limit set in mid-run drops and counts; logging resumes when it is lifted") {
+  TemporaryDirectory root;
+  Process job({victim("writer"), "full", root.path()},
+              {{"RUNLOG_SEGMENT_BYTES", "256KiB"}, {"RUNLOG_SYNC_INTERVAL", "20ms"}});
+  REQUIRE(job.read_until("started") == "started");
+  rlimit before{};
+  REQUIRE(::prlimit(job.pid(), RLIMIT_FSIZE, nullptr, &before) == 0);
+  const rlimit small{.rlim_cur = 4096, .rlim_max = before.rlim_max};
+  REQUIRE(::prlimit(job.pid(), RLIMIT_FSIZE, &small, nullptr) == 0);
+  CHECK(job.read_until("full").starts_with("full"));
+  REQUIRE(::prlimit(job.pid(), RLIMIT_FSIZE, &before, nullptr) == 0);
+  job.write("x");
+  CHECK(job.read_until("resumed") == "resumed 1");
+  const Tally tally = parse_tally(job.read_until("calls"));
+  CHECK(job.wait().code == 0);
+  check_tally(root.path(), tally);
+}
+
+TEST_CASE("a file system that turns read-only in mid-run: no signal, no hang, all is counted") {
+  TemporaryDirectory place;
+  LoopDisk disk(place);
+  if (!disk.is_mounted()) {
+    WARN("no right to mount an ext4 image here: not tested");
+    return;
+  }
+  Process job({victim("writer"), "full", disk.path() / "runs", "end"},
+              {{"RUNLOG_SEGMENT_BYTES", "256KiB"},
+               {"RUNLOG_SYNC_INTERVAL", "20ms"},
+               {"RUNLOG_FINISH_DEADLINE", "300ms"}});
+  REQUIRE(job.read_until("started") == "started");
+  REQUIRE(disk.abort());
+  CHECK(job.read_until("full").starts_with("full"));
+  job.write("x");
+  const Tally tally = parse_tally(job.read_until("calls"));
+  CHECK(tally.dropped > 0);
+  const test::Exit exit = job.wait();
+  CHECK(exit.signal == 0);
+  CHECK(exit.code == 0);
+}
+
+TEST_CASE("the store is down and the budget used up: drops are counted; both pass") {
+  TemporaryDirectory root;
+  TemporaryDirectory place;
+  const std::filesystem::path store = place / "store";
+  std::ofstream(store) << "a file where the store's directory should be";
+  Process job({victim("writer"), "full", root.path()}, {{"RUNLOG_SEGMENT_BYTES", "64KiB"},
+                                                        {"RUNLOG_PACK_BYTES", "64KiB"},
+                                                        {"RUNLOG_DISK_BUDGET", "512KiB"},
+                                                        {"RUNLOG_SHIP_INTERVAL", "100ms"},
+                                                        {"RUNLOG_STORE", store}});
+  CHECK(job.read_until("full").starts_with("full"));
+  std::filesystem::remove(store);
+  job.write("x");
+  CHECK(job.read_until("resumed") == "resumed 1");
+  const Tally tally = parse_tally(job.read_until("calls"));
+  CHECK(job.wait().code == 0);
+  CHECK(test::run_command({test::tool("runlog-recover"), root.path(), "-q"}).first.code == 0);
+  check_tally(store, tally);
+}
+
+TEST_CASE("a root in memory (tmpfs) survives a kill, and is recovered from there") {
+  TemporaryDirectory place;
+  TemporaryDirectory store;
+  SmallDisk disk(place / "disk", "64m");
+  if (!disk.is_mounted()) {
+    WARN("no right to mount a tmpfs: not tested here");
+    return;
+  }
+  const auto [exit, output] =
+      test::run_command({victim("writer"), "everything", disk.path(), "kill"});
+  CHECK(exit.signal == SIGKILL);
+  CHECK(read(disk.path()).steps("train/loss") == test::counting(100));
+  CHECK(
+      test::run_command({test::tool("runlog-recover"), disk.path(), "--store", store.path(), "-q"})
+          .first.code == 0);
+  CHECK(read(store.path()).steps("train/loss") == test::counting(100));
+}

@@ -1,0 +1,22 @@
+// Any bytes as meta.json, as end.json and as an error file of torchelastic. What is read must
+// survive being written: a reader of what we wrote gets the same again.
+#include <cstdlib>
+#include <string_view>
+
+#include "fuzz/fuzz.hpp"
+#include "journal/meta.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace runlog;
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  if (const auto meta = parse_meta(text, "meta.json")) {
+    const std::string once = to_json(*meta);
+    const auto again = parse_meta(once, "meta.json");
+    if (again && to_json(*again) != once) std::abort();
+    (void)without_secrets(meta->store_url);
+  }
+  if (const auto end = parse_end(text, "end.json")) (void)to_json(*end, Meta{});
+  (void)parse_torchelastic_error(text);
+  (void)without_secrets(text);
+  return 0;
+}

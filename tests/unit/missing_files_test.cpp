@@ -1,0 +1,64 @@
+// A file of a journal that is gone or beyond reading: its neighbours' numbers tell what it held.
+#include <algorithm>
+#include <filesystem>
+#include <vector>
+
+#include "runlog/runlog.hpp"
+#include "support/catch.hpp"
+#include "support/contents.hpp"
+#include "support/process.hpp"
+
+using test::read;
+using test::TemporaryDirectory;
+
+namespace {
+
+// A dead journal without a store: lane 1 goes over several unpacked segments.
+std::vector<std::filesystem::path> write_segments(const TemporaryDirectory& root) {
+  const auto [exit, output] = test::run_command(
+      {test::victim("killable"), root.path(), root / "notes", "1", "tight", "quiet", "20000"},
+      {{"RUNLOG_SEGMENT_BYTES", "65536"},
+       {"RUNLOG_PACK_BYTES", "1GiB"},
+       {"RUNLOG_SHIP_INTERVAL", "1h"},
+       {"RUNLOG_CRASH_AT", "in_append:19000"}});
+  std::vector<std::filesystem::path> segments;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root.path())) {
+    if (entry.path().extension() == ".seg") segments.push_back(entry.path());
+  }
+  std::sort(segments.begin(), segments.end());
+  return segments;
+}
+
+}  // namespace
+
+#if defined(RUNLOG_CRASH_POINTS)
+
+TEST_CASE("a segment that was removed from a dead journal is missed, with its exact count") {
+  TemporaryDirectory root;
+  const auto segments = write_segments(root);
+  REQUIRE(segments.size() > 6);
+  const std::size_t before = read(root.path()).rows.size();
+  std::filesystem::remove(segments[3]);
+  const auto contents = read(root.path());
+  CHECK(contents.rows.size() < before);
+  CHECK(contents.lost() == before - contents.rows.size());
+  REQUIRE(contents.damage.size() == 1);
+  CHECK(contents.damage[0].exact);
+}
+
+TEST_CASE("a segment truncated before its first record: the count is that of its neighbours") {
+  TemporaryDirectory root;
+  const auto segments = write_segments(root);
+  REQUIRE(segments.size() > 6);
+  const std::size_t before = read(root.path()).rows.size();
+  for (const std::uintmax_t bytes : std::vector<std::uintmax_t>{167, 130, 128, 100, 8, 1, 0}) {
+    INFO("truncated to " << bytes);
+    std::filesystem::resize_file(segments[3], bytes);
+    const auto contents = read(root.path());
+    CHECK(contents.lost() == before - contents.rows.size());
+    REQUIRE(contents.damage.size() == 1);
+    CHECK(contents.damage[0].exact);
+  }
+}
+
+#endif
