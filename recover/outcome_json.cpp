@@ -30,7 +30,7 @@ std::string outcome_json(const RecoverOutcome& outcome, bool for_terminal) {
   object["damage"] = std::move(damages);
   if (!outcome.message.empty()) object["message"] = outcome.message;
   // Paths may hold any bytes; what is not UTF-8 becomes U+FFFD.
-  const std::string text = object.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = object.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (!for_terminal) return text;
   std::string out;
   tools::append_visible(out, text, true);

@@ -114,4 +114,15 @@ TEST_CASE("a recovery killed at a named point is finished by the next one") {
   }
 }
 
+#else
+
+TEST_CASE("a release has no points to be killed at") {
+  TemporaryDirectory root;
+  const auto [exit, output] = test::run_command(
+      {victim("killable"), root.path(), root / "notes", "1", "tight", "plain", "100"},
+      {{"RUNLOG_CRASH_AT", "in_append"}});
+  CHECK(exit.code == 0);
+  CHECK(test::numbers_of(read(root.path()), 0) == test::counting(100));
+}
+
 #endif

@@ -58,7 +58,7 @@ std::string problem_with(const Contents& contents, const Acknowledged& acknowled
   for (std::size_t slot = 0; slot < Acknowledged::kSlots; ++slot) {
     const std::uint64_t returned = acknowledged.records[slot].load();
     const std::vector<std::int64_t> numbers = numbers_of(contents, slot);
-    const std::string counts = slot_name(slot) + ": acknowledged " + std::to_string(returned) +
+    std::string counts = slot_name(slot) + ": acknowledged " + std::to_string(returned) +
                                ", read " + std::to_string(numbers.size());
     if (numbers.size() < returned || numbers.size() > returned + 1) return counts;
     if (numbers != counting(static_cast<std::int64_t>(numbers.size()))) {

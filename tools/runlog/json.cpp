@@ -12,7 +12,7 @@ using Json = nlohmann::ordered_json;
 
 // Paths may hold any bytes; what is not UTF-8 becomes U+FFFD.
 std::string line(const Json& object, bool for_terminal) {
-  const std::string text = object.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = object.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (!for_terminal) return text;
   std::string out;
   append_visible(out, text, true);

@@ -88,7 +88,7 @@ RunCore::~RunCore() {
   delist();
   if (is_child_.load()) {
     // The parent's keeper and journal are copies without their threads and locks: leave them be.
-    (void)new std::shared_ptr<Keeper>(std::move(keeper_));
+    (void)new (std::nothrow) std::shared_ptr<Keeper>(std::move(keeper_));
   }
 }
 

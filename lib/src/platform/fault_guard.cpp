@@ -53,6 +53,7 @@ bool repair(const siginfo_t* info) noexcept {
     if (begin <= 1 || address < begin || address >= range.end.load(std::memory_order_relaxed)) {
       continue;
     }
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): an address is all that a signal handler is given
     void* const page = reinterpret_cast<void*>(address & ~(kPage_bytes - 1));
     // mmap is a plain system call: safe here. The page reads as zeros and takes writes.
     if (::mmap(page, kPage_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,

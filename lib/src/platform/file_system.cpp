@@ -236,7 +236,8 @@ Result<std::vector<std::string>> list_directory(const std::filesystem::path& pat
   if (!directory) return os_error(errno, "cannot list", path.native());
   std::vector<std::string> names;
   errno = 0;
-  while (const dirent* entry = ::readdir(directory.get())) {
+  // The directory stream is this call's own, which is all that readdir asks for on Linux.
+  while (const dirent* entry = ::readdir(directory.get())) {  // NOLINT(concurrency-mt-unsafe)
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
     errno = 0;
@@ -269,7 +270,7 @@ Result<void> zero_file(int fd, std::uint64_t bytes, const std::filesystem::path&
   // The kernel makes one folio of each write, and syncing one page of a folio write-protects all of
   // it: larger pieces would cost a writer more faults after each sync (62 for 256 KiB, 14 for 64),
   // smaller ones cost more to prepare (4 MiB: 0.9 ms in pieces of 256 or 64 KiB, 1.9 ms of 16).
-  static constexpr std::array<std::byte, 64 * 1024> kZeros{};
+  static constexpr std::array<std::byte, std::size_t{64} * 1024> kZeros{};
   const FileSizeSignalGuard guard;  // once, not once per piece
   for (std::uint64_t at = 0; at < bytes;) {
     const std::size_t part = std::min<std::uint64_t>(kZeros.size(), bytes - at);

@@ -78,7 +78,8 @@ void lower_own_priority(int nice) noexcept {
 }
 
 std::optional<std::string> environment(const char* name) {
-  const char* const value = std::getenv(name);
+  // Reading is safe beside readers; a job that calls setenv() beside threads has this race anyway.
+  const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
   if (value == nullptr || *value == '\0') return {};
   return std::string(value);
 }

@@ -167,6 +167,7 @@ class Adoption {
     const FindName find_name = names_in(dead->inputs);
     for (const auto& members : group(dead->inputs)) {
       std::vector<SegmentInput> inputs;
+      inputs.reserve(members.size());
       for (const std::size_t index : members) inputs.push_back(dead->inputs[index]);
       auto packed = make_pack(directory_, meta_, inputs, find_name);
       if (!packed) return std::move(packed).error();
