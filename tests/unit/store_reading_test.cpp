@@ -125,6 +125,15 @@ void write_pack(const std::filesystem::path& store, std::uint32_t number, std::i
                          .segments = {{number, 0, first_seq, rows}}}));
 }
 
+// The address sanitizer keeps what was freed for a while, so there the memory in use says nothing.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kCountsMemory = false;
+#elif defined(__has_feature)
+constexpr bool kCountsMemory = !__has_feature(address_sanitizer);
+#else
+constexpr bool kCountsMemory = true;
+#endif
+
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
   std::uint64_t pages = 0;
@@ -443,7 +452,7 @@ TEST_CASE("many packs are read in the memory of a few") {
   CHECK((*source)->damage().empty());
   CHECK(records == kPacks * kRows);
   // One row group takes about 15 MiB decoded: all of them would take about 150.
-  CHECK(most - std::min(most, before) < (75u << 20));
+  if (kCountsMemory) CHECK(most - std::min(most, before) < (75u << 20));
 }
 
 TEST_CASE("a journal has more packs than there are descriptors, and packs that all overlap") {
