@@ -11,9 +11,11 @@
 
 #include "support/catch.hpp"
 #include "support/contents.hpp"
+#include "support/loop_disk.hpp"
 #include "support/process.hpp"
 #include "support/small_disk.hpp"
 
+using test::LoopDisk;
 using test::Process;
 using test::read;
 using test::SmallDisk;
@@ -44,36 +46,6 @@ void check_tally(const std::filesystem::path& place, const Tally& tally) {
   CHECK(contents.is_free_of_duplicates());
 }
 
-// An ext4 in a file: the kernel turns it read-only under its users, as it does after an I/O error.
-class LoopDisk {
- public:
-  explicit LoopDisk(const TemporaryDirectory& place)
-      : image_(place / "image"), path_(place / "disk") {
-    std::filesystem::create_directory(path_);
-    std::ofstream(image_).close();
-    std::filesystem::resize_file(image_, 64u << 20);
-    is_mounted_ = run({"/usr/sbin/mkfs.ext4", "-q", "-F", image_}) &&
-                  run({"/usr/bin/mount", "-o", "loop", image_, path_});
-  }
-  ~LoopDisk() {
-    if (is_mounted_) (void)run({"/usr/bin/umount", "-d", path_});
-  }
-  LoopDisk(const LoopDisk&) = delete;
-  LoopDisk& operator=(const LoopDisk&) = delete;
-
-  [[nodiscard]] bool is_mounted() const { return is_mounted_; }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  bool abort() { return run({"/usr/bin/mount", "-o", "remount,abort", path_}); }
-
- private:
-  static bool run(const std::vector<std::string>& command) {
-    return std::filesystem::exists(command.front()) && test::run_command(command).first.code == 0;
-  }
-  std::filesystem::path image_;
-  std::filesystem::path path_;
-  bool is_mounted_ = false;
-};
-
 }  // namespace
 
 TEST_CASE("a file size limit set in mid-run drops and counts; logging resumes when it is lifted") {
@@ -94,9 +66,28 @@ TEST_CASE("a file size limit set in mid-run drops and counts; logging resumes wh
   check_tally(root.path(), tally);
 }
 
+TEST_CASE("a quota is reached in mid-run: drops are counted; logging resumes when it is raised") {
+  TemporaryDirectory place;
+  LoopDisk disk(place.path(), "btrfs");
+  if (!disk.is_mounted() || !disk.make_limited("home", "24M")) {
+    WARN("no right to mount a btrfs image here, or no btrfs-progs: not tested");
+    return;
+  }
+  Process job({victim("writer"), "full", disk.path() / "home" / "runs"},
+              {{"RUNLOG_SEGMENT_BYTES", "256KiB"}, {"RUNLOG_SYNC_INTERVAL", "20ms"}});
+  REQUIRE(job.read_until("started") == "started");
+  CHECK(job.read_until("full").starts_with("full"));
+  REQUIRE(disk.limit("home", "none"));
+  job.write("x");
+  CHECK(job.read_until("resumed") == "resumed 1");
+  const Tally tally = parse_tally(job.read_until("calls"));
+  CHECK(job.wait().code == 0);
+  check_tally(disk.path() / "home" / "runs", tally);
+}
+
 TEST_CASE("a file system that turns read-only in mid-run: no signal, no hang, all is counted") {
   TemporaryDirectory place;
-  LoopDisk disk(place);
+  LoopDisk disk(place.path(), "ext4");
   if (!disk.is_mounted()) {
     WARN("no right to mount an ext4 image here: not tested");
     return;
