@@ -51,6 +51,14 @@ run 4 "$recover" --timeout 1 --store "$PWD/file/below" stuck missing # 4 goes be
 run 0 "$recover" --quiet stuck
 equal "$(lines "$err")" 0
 
+# A journal of a later format is not taken for a damaged one.
+"$writer" later crash || true
+sed -i 's/"version":1,/"version":2,/' later/*/*/meta.json
+before=$(find later -type f -exec sha256sum {} + | sort)
+run 4 "$recover" later
+has "$err" 'version 2' waiting
+equal "$(find later -type f -exec sha256sum {} + | sort)" "$before"
+
 # A live journal is left alone and does not count.
 mkfifo commands
 "$writer" alive live <commands >answers &

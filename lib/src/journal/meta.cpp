@@ -44,7 +44,7 @@ Result<Meta> parse_meta(std::string_view json, std::string_view path) {
   const auto number = [&](const char* key, std::int64_t absent) {
     return tree->integer(key, absent);
   };
-  meta.version = static_cast<int>(number("version", 1));
+  meta.version = static_cast<int>(number("version", kMeta_version));
   meta.runlog_version = text("runlog");
   meta.run_id = text("run_id");
   meta.project = text("project");

@@ -13,8 +13,11 @@
 
 namespace runlog {
 
+/// A journal of a higher version is not to be sealed, packed or judged by this one.
+inline constexpr int kMeta_version = 1;
+
 struct Meta {
-  int version = 1;
+  int version = kMeta_version;
   std::string runlog_version = {};
   std::string run_id = {}, project = {}, experiment = {}, name = {}, group = {};
   std::string parent_run = {}, parent_session = {};

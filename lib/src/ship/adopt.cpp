@@ -100,6 +100,14 @@ class Adoption {
                          "when its writer is gone, with RUNLOG_NETWORK_ROOT=1";
       return;
     }
+    if (meta_.version > kMeta_version) {
+      outcome_.verdict = RecoverOutcome::Verdict::waiting;
+      outcome_.message = "written by runlog " + meta_.runlog_version + ", in version " +
+                         std::to_string(meta_.version) +
+                         " of the journal's format, which this one does not know; run the "
+                         "runlog-recover of that release";
+      return;
+    }
     if (options_.dry_run) {
       look();
       return;
