@@ -66,10 +66,32 @@ TEST_CASE("a file size limit set in mid-run drops and counts; logging resumes wh
   check_tally(root.path(), tally);
 }
 
+TEST_CASE("a disk fills in mid-run, whatever the file system; logging resumes with the space") {
+  const auto kind = GENERATE(as<std::string>(), "ext4", "xfs", "btrfs");
+  CAPTURE(kind);
+  TemporaryDirectory place;
+  LoopDisk disk(place.path(), kind);
+  if (!disk.is_mounted()) {
+    WARN("no right to mount an image here, or no mkfs." << kind << ": not tested");
+    return;
+  }
+  test::fill_disk(disk.path(), 8u << 20);
+  Process job({victim("writer"), "full", disk.path() / "runs"},
+              {{"RUNLOG_SEGMENT_BYTES", "256KiB"}, {"RUNLOG_SYNC_INTERVAL", "20ms"}});
+  REQUIRE(job.read_until("started") == "started");
+  CHECK(job.read_until("full").starts_with("full"));
+  test::free_disk(disk.path());
+  job.write("x");
+  CHECK(job.read_until("resumed") == "resumed 1");
+  const Tally tally = parse_tally(job.read_until("calls"));
+  CHECK(job.wait().code == 0);
+  check_tally(disk.path() / "runs", tally);
+}
+
 TEST_CASE("a quota is reached in mid-run: drops are counted; logging resumes when it is raised") {
   TemporaryDirectory place;
   LoopDisk disk(place.path(), "btrfs");
-  if (!disk.is_mounted() || !disk.make_limited("home", "24M")) {
+  if (!disk.is_mounted() || !disk.make_limited("home", "12M")) {
     WARN("no right to mount a btrfs image here, or no btrfs-progs: not tested");
     return;
   }

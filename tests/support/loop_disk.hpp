@@ -9,7 +9,7 @@ namespace test {
 
 class LoopDisk {
  public:
-  /// `kind`: ext4 or btrfs. Image and mount point are made in `place`.
+  /// `kind`: ext4, xfs or btrfs. Image and mount point are made in `place`.
   LoopDisk(const std::filesystem::path& place, const std::string& kind);
   ~LoopDisk();
   LoopDisk(const LoopDisk&) = delete;

@@ -17,23 +17,31 @@ SmallDisk::~SmallDisk() {
 }
 
 void SmallDisk::fill(std::size_t leave_bytes) {
-  struct statvfs info {};
-  if (::statvfs(path_.c_str(), &info) != 0) return;
-  const std::size_t free = info.f_bavail * info.f_bsize;
-  if (free <= leave_bytes) return;
-  const int fd = ::open((path_ / "filler").c_str(), O_WRONLY | O_CREAT, 0600);
-  (void)::posix_fallocate(fd, 0, static_cast<off_t>(free - leave_bytes));
-  ::close(fd);
+  fill_disk(path_, leave_bytes);
 }
 
 void SmallDisk::free_space() {
-  std::filesystem::remove(path_ / "filler");
+  free_disk(path_);
 }
 
 bool SmallDisk::remount(bool read_only) {
   return ::mount("tmpfs", path_.c_str(), "tmpfs",
                  MS_REMOUNT | (read_only ? static_cast<unsigned long>(MS_RDONLY) : 0ul),
                  nullptr) == 0;
+}
+
+void fill_disk(const std::filesystem::path& directory, std::size_t leave_bytes) {
+  struct statvfs info {};
+  if (::statvfs(directory.c_str(), &info) != 0) return;
+  const std::size_t free = info.f_bavail * info.f_bsize;
+  if (free <= leave_bytes) return;
+  const int fd = ::open((directory / "filler").c_str(), O_WRONLY | O_CREAT, 0600);
+  (void)::posix_fallocate(fd, 0, static_cast<off_t>(free - leave_bytes));
+  ::close(fd);
+}
+
+void free_disk(const std::filesystem::path& directory) {
+  std::filesystem::remove(directory / "filler");
 }
 
 }  // namespace test

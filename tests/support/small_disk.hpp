@@ -15,7 +15,7 @@ class SmallDisk {
 
   [[nodiscard]] bool is_mounted() const noexcept { return is_mounted_; }
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-  /// Fills what is free, but for `leave_bytes`, with one file; free_space() removes it.
+  /// As fill_disk() and free_disk() do.
   void fill(std::size_t leave_bytes);
   void free_space();
   bool remount(bool read_only);
@@ -24,5 +24,10 @@ class SmallDisk {
   std::filesystem::path path_;
   bool is_mounted_ = false;
 };
+
+/// Fills what is free below a directory, but for `leave_bytes`, with one file; free_disk() removes
+/// it.
+void fill_disk(const std::filesystem::path& directory, std::size_t leave_bytes);
+void free_disk(const std::filesystem::path& directory);
 
 }  // namespace test

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
@@ -46,6 +47,26 @@ std::atomic<bool> guards_sigbus = false;
 std::atomic<bool> marks_crashes = false;
 std::array<struct sigaction, kSignal_max> previous;  // written once, before the handler is in place
 
+// Puts memory in the place of a page whose file does not take a write. The page may still be
+// readable: a file system that copies on write (btrfs, XFS with reflinks) refuses, out of space or
+// quota, the first write after a sync, and the page holds records. They must stay where they are,
+// for the keeper packs what is mapped. Where it is not readable, the file was truncated, the new
+// page holds zeros. Plain system calls only: safe in a handler. process_vm_readv answers EFAULT
+// where a load would raise the signal again.
+bool replace_page(void* page) noexcept {
+  void* const copy =
+      ::mmap(nullptr, kPage_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (copy == MAP_FAILED) return false;
+  const iovec to{.iov_base = copy, .iov_len = kPage_bytes};
+  const iovec from{.iov_base = page, .iov_len = kPage_bytes};
+  (void)::process_vm_readv(::getpid(), &to, 1, &from, 1, 0);
+  if (::mremap(copy, kPage_bytes, kPage_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, page) != MAP_FAILED) {
+    return true;
+  }
+  ::munmap(copy, kPage_bytes);
+  return false;
+}
+
 bool repair(const siginfo_t* info) noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
   for (Range& range : ranges) {
@@ -55,11 +76,7 @@ bool repair(const siginfo_t* info) noexcept {
     }
     // NOLINTNEXTLINE(performance-no-int-to-ptr): an address is all that a signal handler is given
     void* const page = reinterpret_cast<void*>(address & ~(kPage_bytes - 1));
-    // mmap is a plain system call: safe here. The page reads as zeros and takes writes.
-    if (::mmap(page, kPage_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-               -1, 0) == MAP_FAILED) {
-      return false;
-    }
+    if (!replace_page(page)) return false;
     if (auto* const flags = range.flags.load(std::memory_order_relaxed)) {
       flags->fetch_or(range.bits.load(std::memory_order_relaxed), std::memory_order_acq_rel);
     }

@@ -78,11 +78,12 @@ Result<MappedFile> MappedFile::create(const std::filesystem::path& path, std::ui
   const std::span<std::byte> memory = mapped->bytes();
   const bool is_populated = ::madvise(memory.data(), memory.size(), kPopulate_write) == 0;
   if (!is_populated && errno != EINVAL) {
-    // EFAULT: a page that cannot be had, because the file shrank or the disk failed meanwhile.
-    // Better an error here than a SIGBUS in the writer.
+    // EFAULT: a page that cannot be had, because the file shrank, the disk failed meanwhile, or the
+    // file system copies on write and is full. Better an error here than a SIGBUS in the writer.
     const int os_errno = errno;
     (void)remove_file(path);
-    return os_error(os_errno, "cannot touch the pages of", path.native());
+    return os_error(os_errno, "cannot touch the pages (is the disk or the quota full?) of",
+                    path.native());
   }
   if (!is_populated) {
     // A kernel before 5.14: touch one byte per page. The volatile access is a read and a write of
