@@ -213,7 +213,7 @@ std::vector<Damage> JournalSource::missing() const {
       ranges.emplace_back(count.first_seq, count.end_seq);
     }
   }
-  std::size_t explained = 0;
+  std::size_t explained = count_among_tails(all, segments_->damage());
   for (auto& [lane, ranges] : lanes) {
     std::sort(ranges.begin(), ranges.end());
     std::int64_t next = 0;

@@ -70,6 +70,12 @@ class SegmentMerge {
   std::vector<Count> counts_;
 };
 
+/// `files`: segments of which nothing can be read, each counted as one record at least. Where the
+/// segment before such a file was not sealed yet, the merge misses the file's records behind its
+/// last one, and tells how many: `damage`. Those files are then counted exactly, as nothing more;
+/// the number of them, from the first.
+std::size_t count_among_tails(std::span<Damage> files, std::span<const Damage> damage);
+
 /// Names declared in any of `segments`, for records whose own declaration is damaged. Lazy: the
 /// first question walks them all.
 FindName names_in(std::vector<SegmentInput> segments);

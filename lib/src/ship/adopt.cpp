@@ -153,6 +153,7 @@ class Adoption {
       }
     }
     add_damage(merge.damage());
+    (void)count_among_tails(dead->damage, outcome_.damage);
     add_damage(dead->damage);
     outcome_.verdict = RecoverOutcome::Verdict::waiting;
     outcome_.message = "dry run: nothing was done";
@@ -168,10 +169,6 @@ class Adoption {
   Result<void> pack_segments() {
     auto dead = load_dead_segments(directory_);
     if (!dead) return std::move(dead).error();
-    add_damage(dead->damage);
-    for (const auto& path : dead->unreadable) {
-      if (auto moved = move_to_torn(directory_, path); !moved) return moved;
-    }
     const FindName find_name = names_in(dead->inputs);
     for (const auto& members : group(dead->inputs)) {
       std::vector<SegmentInput> inputs;
@@ -193,6 +190,11 @@ class Adoption {
         if (!gone) return gone;
         crash_point("in_remove");
       }
+    }
+    (void)count_among_tails(dead->damage, outcome_.damage);
+    add_damage(dead->damage);
+    for (const auto& path : dead->unreadable) {
+      if (auto moved = move_to_torn(directory_, path); !moved) return moved;
     }
     for (const auto* list : {&dead->unused, &dead->packed}) {
       for (const auto& path : *list) {
