@@ -160,6 +160,30 @@ TEST_CASE("a broken file is named with its line, and its text is not repeated", 
   CHECK(has(error_of(), path + " is not a regular file"));
 }
 
+TEST_CASE("/dev/null is a settings file with nothing in it, by whatever name", "[credentials]") {
+  CleanEnvironment environment;
+  environment.write(".aws/config", "[default]\nregion = of-the-machine\n");
+  environment.write(".aws/credentials", "[default]\nnonsense\n");
+  environment.set("AWS_CONFIG_FILE", "/dev/null");
+  environment.set("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+  const auto settings = find_aws_settings("");
+  REQUIRE(settings);
+  CHECK(settings->region.empty());
+  CHECK(has(error_of(), "/dev/null"));
+  environment.set("AWS_ACCESS_KEY_ID", "AKENV");
+  environment.set("AWS_SECRET_ACCESS_KEY", "s");
+  CHECK(ask());
+  const std::string link = environment.write("gone", "");
+  std::filesystem::remove(link);
+  std::filesystem::create_symlink("/dev/null", link);
+  environment.set("AWS_CONFIG_FILE", link);
+  CHECK(find_aws_settings(""));
+  // Other devices are not: one of them never ends.
+  environment.set("AWS_CONFIG_FILE", "/dev/zero");
+  REQUIRE_FALSE(find_aws_settings(""));
+  CHECK(has(find_aws_settings("").error().message, "/dev/zero is not a regular file"));
+}
+
 TEST_CASE("what needs the AWS command line is left to it, and the message says how",
           "[credentials]") {
   CleanEnvironment environment;

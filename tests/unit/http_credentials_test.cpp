@@ -99,6 +99,9 @@ TEST_CASE("half a pair, or a netrc that was named and is gone, is an error", "[c
   environment.unset("RUNLOG_HTTP_PASSWORD");
   CHECK(ask().error().message == "RUNLOG_HTTP_USER is set but not RUNLOG_HTTP_PASSWORD");
   environment.unset("RUNLOG_HTTP_USER");
+  environment.set("NETRC", "/dev/null");
+  REQUIRE(ask());
+  CHECK(ask()->from.empty());
   environment.set("NETRC", "~/gone");
   CHECK(has(ask().error().message, "/gone (named by NETRC) is not there"));
 }

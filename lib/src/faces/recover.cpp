@@ -6,7 +6,7 @@
 #include "journal/blobs.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
-#include "ship/adopt.hpp"
+#include "ship/store_set.hpp"
 
 namespace runlog {
 namespace {
@@ -62,11 +62,12 @@ Result<std::vector<CleanedFile>> clean(const std::filesystem::path& root,
   auto found = list_journals(root);
   if (!found) return std::move(found).error();
   std::vector<CleanedFile> cleaned;
+  StoreSet stores;
   for (const JournalInfo& journal : *found) {
     if (!parse_journal_name(journal.path.filename().native())) continue;
     const std::string url = store_of(journal, store_override);
     if (url.empty()) continue;  // nobody else has these bytes
-    auto store = open_store(url);
+    auto store = stores.open(url);
     if (!store) return std::move(store).error();
     const JournalDir directory(journal.path);
     const format::ObjectOwner owner{.project = journal.project,

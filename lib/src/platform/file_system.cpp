@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,9 @@ auto retry(Call call) {
   return result;
 }
 
+/// By its number, which Linux has given it for good: its path may be any.
+const dev_t kNull_device = makedev(1, 3);
+
 FileStat to_file_stat(const struct stat& raw) {
   FileStat result;
   result.bytes = static_cast<std::uint64_t>(raw.st_size);
@@ -33,6 +37,7 @@ FileStat to_file_stat(const struct stat& raw) {
   result.links = raw.st_nlink;
   result.is_directory = S_ISDIR(raw.st_mode);
   result.is_regular = S_ISREG(raw.st_mode);
+  result.is_null_device = S_ISCHR(raw.st_mode) && raw.st_rdev == kNull_device;
   return result;
 }
 

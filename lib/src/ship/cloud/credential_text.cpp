@@ -136,6 +136,8 @@ Result<Secret> read_token_file(const std::filesystem::path& path, std::string_vi
 
 Result<std::string> read_optional_file(const std::filesystem::path& path) {
   if (path.empty()) return std::string();
+  // Pointing a variable at /dev/null is how one says: no such file.
+  if (const auto info = stat_file(path); info && info->is_null_device) return std::string();
   auto text = read_plain_file(path, kCredential_file_bytes_max);
   if (text) return std::move(*text);
   if (text.error().code == Errc::not_found) return std::string();
