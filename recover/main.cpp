@@ -15,7 +15,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // Once through every root. One root's trouble never keeps the others waiting.
-void work_through(const Command& command, Report& report, const Interrupt& interrupt) {
+void work_through(const Command& command, StoreMemory& memory, Report& report,
+                  const Interrupt& interrupt) {
   const auto deadline = Clock::now() + command.recover.timeout;
   for (const std::string& root : command.roots) {
     if (interrupt.requested()) return;
@@ -24,6 +25,7 @@ void work_through(const Command& command, Report& report, const Interrupt& inter
         std::max(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()),
                  std::chrono::milliseconds(0));
     options.retries = !command.watch;  // the next look is a retry
+    options.memory = &memory;
     options.on_wait = [&](const std::string& message) {
       report.show_progress(0, 0, "");
       if (!command.quiet) {
@@ -50,9 +52,10 @@ void work_through(const Command& command, Report& report, const Interrupt& inter
 int run(const Command& command) {
   Interrupt interrupt;
   Report report(command);
-  work_through(command, report, interrupt);
+  StoreMemory memory;
+  work_through(command, memory, report, interrupt);
   while (command.watch && !interrupt.wait_for(command.interval)) {
-    work_through(command, report, interrupt);
+    work_through(command, memory, report, interrupt);
   }
   if (!command.watch) report.show();
   if (interrupt.requested() && !command.watch) {

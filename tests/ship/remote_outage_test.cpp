@@ -232,6 +232,118 @@ TEST_CASE("recover gives up at its timeout, and at once where only the owner can
   CHECK(outcomes->front().verdict == Verdict::shipped);
 }
 
+TEST_CASE("what only the owner can mend is told of every journal at once, and asked once") {
+  Bucket bucket;
+  const test::TemporaryDirectory directory;
+  for (int i = 0; i < 3; ++i) leave_journal(directory, bucket);
+  Bucket closed;
+  closed.close({http_answer(403)});
+  const auto outcomes =
+      runlog::recover(directory / "runs", {.store = closed.url(), .timeout = 10min});
+  REQUIRE(outcomes);
+  REQUIRE(outcomes->size() == 3);
+  for (const auto& outcome : *outcomes) {
+    CHECK(outcome.verdict == Verdict::waiting);
+    CHECK(outcome.message.find("s3:PutObject") != std::string::npos);
+  }
+  CHECK(closed.server().requests().size() == 1);
+}
+
+TEST_CASE("a store that asked for time is left alone over looks, and others are not") {
+  Bucket bucket;
+  const test::TemporaryDirectory directory;
+  leave_journal(directory, bucket);
+  Bucket busy;
+  busy.close({http_answer(503, "Retry-After: 300\r\n")});
+  runlog::StoreMemory memory;
+  for (int look = 0; look < 3; ++look) {
+    const auto outcomes = runlog::recover(
+        directory / "runs", {.store = busy.url(), .retries = false, .memory = &memory});
+    REQUIRE(outcomes);
+    CHECK(outcomes->front().verdict == Verdict::waiting);
+    CHECK(outcomes->front().message.find("503") != std::string::npos);
+  }
+  CHECK(busy.server().requests().size() == 1);
+
+  // Another store is none of its business; and without the memory it is asked at once.
+  Bucket other;
+  auto outcomes = runlog::recover(directory / "runs",
+                                  {.store = busy.url(), .retries = false, .memory = nullptr});
+  REQUIRE(outcomes);
+  CHECK(busy.server().requests().size() == 2);
+  outcomes = runlog::recover(directory / "runs",
+                             {.store = other.url(), .retries = false, .memory = &memory});
+  REQUIRE(outcomes);
+  CHECK(outcomes->front().verdict == Verdict::shipped);
+}
+
+TEST_CASE("a journal whose name is taken keeps no other journal of the store waiting") {
+  Bucket bucket;
+  const test::TemporaryDirectory directory;
+  leave_journal(directory, bucket);
+  leave_journal(directory, bucket);
+  // Nothing of the first look's PUTs but the packs of one journal finds its name taken.
+  std::string taken;
+  std::mutex mutex;
+  ScriptedServer server([&](const ScriptedServer::Request& request) {
+    const std::lock_guard lock(mutex);
+    const bool is_pack = request.target.find(".parquet") != std::string::npos;
+    if (is_pack && taken.empty()) taken = request.target;
+    if (!is_pack || request.target != taken) {
+      return ScriptedServer::Answer{http_answer(200, "ETag: \"x\"\r\n")};
+    }
+    if (request.method == "PUT") return ScriptedServer::Answer{http_answer(412)};
+    return ScriptedServer::Answer{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", Then::close};
+  });
+  const std::string url = "s3://bucket/p?region=r&endpoint=" + server.url();
+  runlog::StoreMemory memory;
+  for (int look = 0; look < 3; ++look) {
+    const auto outcomes =
+        runlog::recover(directory / "runs", {.store = url, .retries = false, .memory = &memory});
+    REQUIRE(outcomes);
+    REQUIRE(outcomes->size() == 2);
+    for (const auto& outcome : *outcomes) {
+      const bool is_other = outcome.message.find("other bytes") == std::string::npos;
+      CHECK(outcome.verdict == (is_other ? Verdict::shipped : Verdict::waiting));
+    }
+  }
+  const auto requests = server.requests();
+  CHECK(std::count_if(requests.begin(), requests.end(), [&](const auto& request) {
+          return request.method == "PUT" && request.target == taken;
+        }) == 1);
+}
+
+TEST_CASE("clean asks for credentials and connects once, however many journals there are") {
+  Bucket bucket;
+  const test::TemporaryDirectory directory;
+  for (int i = 0; i < 3; ++i) {
+    auto run = start(options(directory, bucket.url()));
+    run.log("loss", 1.0, i);
+    run.complete();
+  }
+  REQUIRE(bucket.count(".parquet") == 3);
+  ScriptedServer server([](const ScriptedServer::Request& request) {
+    return ScriptedServer::Answer{http_answer(
+        request.target == "/keys" ? 200 : 404, "",
+        request.target == "/keys" ? R"({"AccessKeyId": "A", "SecretAccessKey": "s", "Token": "t",)"
+                                    R"( "Expiration": "2040-01-02T03:04:05Z"})"
+                                  : "")};
+  });
+  const test::ScopedEnvironment keys(
+      {{"AWS_ACCESS_KEY_ID", ""},
+       {"AWS_SECRET_ACCESS_KEY", ""},
+       {"AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url() + "/keys"}});
+  const auto files =
+      runlog::clean(directory / "runs", "s3://bucket/p?region=r&endpoint=" + server.url(), false);
+  REQUIRE(files);
+  CHECK(files->size() == 3);
+  for (const auto& file : *files) CHECK_FALSE(file.removed);
+  const auto requests = server.requests();
+  CHECK(std::count_if(requests.begin(), requests.end(),
+                      [](const auto& request) { return request.target == "/keys"; }) == 1);
+  CHECK(server.connections() == 1);
+}
+
 TEST_CASE("recover that is stopped leaves a silent store at once") {
   Bucket bucket;
   const test::TemporaryDirectory directory;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -15,6 +16,24 @@
 #include "runlog/result.hpp"
 
 namespace runlog {
+
+/// What one recover() learns of the stores and the next should know: connections, credentials, and
+/// until when a store that was busy, or closed to us, is left alone. For who looks again and again,
+/// as `runlog-recover --watch` does. Serves one call at a time and must outlive it.
+class RUNLOG_EXPORT StoreMemory {
+ public:
+  StoreMemory();
+  ~StoreMemory();
+  StoreMemory(const StoreMemory&) = delete;
+  StoreMemory& operator=(const StoreMemory&) = delete;
+
+  struct State;
+  /// For recover().
+  [[nodiscard]] State& begin_look();
+
+ private:
+  std::unique_ptr<State> state_;
+};
 
 struct RecoverOptions {
   std::string store = {};              ///< overrides the URL in meta.json; empty: use that one
@@ -31,6 +50,8 @@ struct RecoverOptions {
   /// Told, once per store, why it is waited for.
   std::function<void(const std::string& message)> on_wait = {};
   std::string torchelastic_error_file = {};  ///< read for the reason of a crash, if set
+  /// Kept from call to call by who calls again soon; null: each call begins anew.
+  StoreMemory* memory = nullptr;
 };
 
 /// What became of one journal.

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
 
 #include "faces/journal_list.hpp"
+#include "faces/store_memory.hpp"
 #include "runlog/recover.hpp"
 #include "ship/adopt.hpp"
 #include "ship/backoff.hpp"
@@ -75,9 +75,10 @@ class Recovery {
         on_outcome_(on_outcome),
         stop_(std::move(stop)),
         deadline_(Clock::now() + options.timeout),
-        limit_(stores_, deadline_, stop_) {
+        memory_((options.memory != nullptr ? *options.memory : own_memory_).begin_look()),
+        limit_(*memory_.stores, deadline_, stop_) {
     adopt_.store_override = options.store;
-    adopt_.stores = &stores_;
+    adopt_.stores = memory_.stores.get();
     adopt_.dry_run = options.dry_run;
     adopt_.keep = options.keep;
     adopt_.trusts_network_locks = options.trusts_network_locks;
@@ -97,11 +98,11 @@ class Recovery {
     while (!waiting_.empty() && !is_over()) {
       const auto next =
           std::min_element(waiting_.begin(), waiting_.end(), [&](const Job& a, const Job& b) {
-            return stores_state_[a.store].due < stores_state_[b.store].due;
+            return memory_.by_url[a.store].due < memory_.by_url[b.store].due;
           });
-      const auto due = stores_state_[next->store].due;
-      if (due > Clock::now()) {
-        limit_.wait_until(std::min(due, deadline_));
+      const StoreState& store = memory_.by_url[next->store];
+      if (store.due > Clock::now() && !store.needs_owner) {
+        limit_.wait_until(std::min(store.due, deadline_));
         continue;
       }
       if (work_on(*next)) waiting_.erase(next);
@@ -119,11 +120,6 @@ class Recovery {
     bool was_packed = false;
     bool has_meta = false;  // in the store
   };
-  struct StoreState {
-    Clock::time_point due = {};
-    int failures = 0;
-    std::string trouble = {};
-  };
 
   [[nodiscard]] bool is_over() const { return stop_.stop_requested() || Clock::now() >= deadline_; }
 
@@ -134,7 +130,7 @@ class Recovery {
 
   // True when that is all that can be done for it; then its outcome has been delivered.
   bool work_on(Job& job) {
-    StoreState& store = stores_state_[job.store];
+    StoreState& store = memory_.by_url[job.store];
     // A store that has just failed is not asked for each journal again; they are packed all the
     // same.
     const bool asks = Clock::now() >= store.due;
@@ -162,19 +158,24 @@ class Recovery {
       job.outcome.message = store.trouble;
     }
     const bool may_pass = job.outcome.verdict == RecoverOutcome::Verdict::waiting &&
-                          upload.waiting != 0 && !upload.rejected && !upload.needs_owner;
+                          upload.waiting != 0 && !upload.rejected && !upload.needs_owner &&
+                          !store.needs_owner;
     if (may_pass && can_wait_for(job.store)) return false;
     deliver(job);
     return true;
   }
 
   void learn(const std::string& url, StoreState& store, const UploadOutcome& upload) {
-    if (upload.waiting == 0) {
-      if (upload.has_meta) store = {};  // it has answered; else there was nothing to ask
+    if (is_over()) return;  // what failed may be our own interruption
+    if (!upload.store_failed) {
+      // It has answered, for better or worse; else there was nothing to ask. An object that is
+      // refused is no reason to leave the store alone: other journals ship there too.
+      if (upload.has_meta) store = {};
       return;
     }
-    if (is_over() || !is_remote_store(url)) return;  // or the failure is our own interruption
+    if (!is_remote_store(url)) return;
     store.trouble = upload.error.message;
+    store.needs_owner = upload.needs_owner;
     store.due = Clock::now() + upload.not_before + backoff(++store.failures);
     if (upload.needs_owner || upload.rejected || !can_wait_for(url) || !options_.on_wait) return;
     if (told_.insert(url).second) options_.on_wait(store.trouble);
@@ -182,7 +183,7 @@ class Recovery {
 
   void deliver(Job& job) {
     RecoverOutcome& outcome = job.outcome;
-    const std::string& trouble = stores_state_[job.store].trouble;
+    const std::string& trouble = memory_.by_url[job.store].trouble;
     if (outcome.verdict == RecoverOutcome::Verdict::waiting && !options_.dry_run && is_over() &&
         !trouble.empty()) {
       outcome.message = trouble;  // says more than that time was up
@@ -202,9 +203,9 @@ class Recovery {
   const std::stop_token stop_;
   const Clock::time_point deadline_;
   AdoptOptions adopt_;
-  StoreSet stores_;
-  std::map<std::string, StoreState> stores_state_;  // by URL
-  std::set<std::string> told_;                      // URLs
+  StoreMemory own_memory_;  // where the caller keeps none
+  StoreMemory::State& memory_;
+  std::set<std::string> told_;  // URLs
   std::vector<Job> waiting_;
   Limit limit_;  // last: its threads use what is above
 };

@@ -17,4 +17,9 @@ void StoreSet::interrupt() noexcept {
   for (const auto& [url, store] : stores_) store->interrupt();
 }
 
+bool StoreSet::is_interrupted() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return is_interrupted_;
+}
+
 }  // namespace runlog

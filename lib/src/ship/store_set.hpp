@@ -18,9 +18,10 @@ class StoreSet {
 
   /// Interrupts all of them, those opened later too. Any thread.
   void interrupt() noexcept;
+  [[nodiscard]] bool is_interrupted() const noexcept;
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, std::unique_ptr<ObjectStore>> stores_;  // guarded by mutex_
   bool is_interrupted_ = false;                                 // guarded by mutex_
 };

@@ -56,7 +56,7 @@ class Pass {
 
   [[nodiscard]] bool is_over() const {
     return options_.stop.stop_requested() ||
-           std::chrono::steady_clock::now() >= options_.deadline || stopped_;
+           std::chrono::steady_clock::now() >= options_.deadline || outcome.store_failed;
   }
   void fail(PutAnswer answer) {
     ++outcome.waiting;
@@ -66,7 +66,7 @@ class Pass {
     outcome.not_before = std::max(outcome.not_before, answer.not_before);
     if (outcome.error.message.empty()) outcome.error = std::move(answer.error);
     // A store that does not answer now will not take the next object either.
-    if (!is_final && !answer.concerns_object_only) stopped_ = true;
+    if (!is_final && !answer.concerns_object_only) outcome.store_failed = true;
   }
 
   UploadOutcome outcome;
@@ -75,7 +75,6 @@ class Pass {
   const JournalDir& directory_;
   ObjectStore& store_;
   const UploadOptions& options_;
-  bool stopped_ = false;
 };
 
 std::uint64_t size_of(const std::filesystem::path& path) {

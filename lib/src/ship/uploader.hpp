@@ -22,8 +22,9 @@ struct UploadOutcome {
   Error note = {};            ///< what the owner should know though all is well
   /// The store asked to be left alone for so long.
   std::chrono::milliseconds not_before{0};
-  bool needs_owner = false;  ///< waiting alone will not help
-  bool has_meta = false;     ///< meta.json is in the store
+  bool needs_owner = false;   ///< waiting alone will not help
+  bool store_failed = false;  ///< not one object's trouble: the store takes none now
+  bool has_meta = false;      ///< meta.json is in the store
 };
 
 struct UploadOptions {

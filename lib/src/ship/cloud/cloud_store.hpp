@@ -57,8 +57,10 @@ class CloudStore final : public ObjectStore {
   std::unique_ptr<Dialect> dialect_;  // never null after open
   std::unique_ptr<CloudCaller> caller_;
   PutDigests digests_;
-  // Objects the server does not take: sending gigabytes each minute to hear so again costs money.
-  std::map<std::string, std::pair<std::chrono::steady_clock::time_point, PutAnswer>>
+  // Objects the server does not take, and files whose name others have: sending gigabytes each
+  // minute to hear so again costs money.
+  std::map<std::pair<std::string, std::filesystem::path>,
+           std::pair<std::chrono::steady_clock::time_point, PutAnswer>>
       refused_objects_;
   int slow_retries_ = 0;        // puts in a row that only the owner could mend
   bool has_conditions_ = true;  // false once the server has said that it has none

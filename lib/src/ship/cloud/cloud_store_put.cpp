@@ -50,20 +50,20 @@ PutAnswer CloudStore::note(std::string words, bool& was_told) {
 
 PutAnswer CloudStore::put(const std::string& name, const std::filesystem::path& file) {
   const auto now = std::chrono::steady_clock::now();
-  if (const auto refused = refused_objects_.find(name); refused != refused_objects_.end()) {
+  const std::pair key(name, file);
+  if (const auto refused = refused_objects_.find(key); refused != refused_objects_.end()) {
     if (now < refused->second.first) return refused->second.second;
     refused_objects_.erase(refused);
   }
   PutAnswer answer = try_put(name, file);
-  if (answer.concerns_object_only) {
+  if (answer.concerns_object_only || answer.verdict == PutAnswer::Verdict::reject) {
     if (refused_objects_.size() >= kRefused_objects_max) refused_objects_.clear();
-    refused_objects_.emplace(name, std::pair(now + kSlow_retry_max, answer));
+    refused_objects_.emplace(key, std::pair(now + kSlow_retry_max, answer));
   } else if (answer.needs_owner) {
     answer.not_before = std::min(kSlow_retry_max, kSlow_retry_first * (1 << slow_retries_));
     slow_retries_ = std::min(slow_retries_ + 1, kSlow_doublings_max);
-  } else if (answer.verdict != PutAnswer::Verdict::retry) {
-    slow_retries_ = 0;
   }
+  if (answer.verdict != PutAnswer::Verdict::retry) slow_retries_ = 0;
   return answer;
 }
 
