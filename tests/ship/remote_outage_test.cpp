@@ -1,5 +1,10 @@
 // Runs and recoveries against a store that is busy, closed, wrong or silent: nothing is lost,
 // nobody waits in vain, and the reason is told.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <map>
@@ -192,6 +197,43 @@ TEST_CASE("a run ends although its store has taken the request and never answers
   }
   bucket.reopen();
   const auto outcomes = runlog::recover(directory / "runs", {});
+  REQUIRE(outcomes);
+  CHECK(outcomes->front().verdict == Verdict::shipped);
+}
+
+TEST_CASE("a run ends although the connection to its store is only half there") {
+  // A host that went away without a word: the kernel has taken the connection and nobody reads it,
+  // or, once its queue is full, does not even answer the first packet.
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(listener >= 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  REQUIRE(::bind(listener, generic, size) == 0);
+  REQUIRE(::listen(listener, 0) == 0);
+  REQUIRE(::getsockname(listener, generic, &size) == 0);
+  std::vector<int> others;
+  const bool answers_first_packet = GENERATE(true, false);
+  for (int i = 0; i < 8 && !answers_first_packet; ++i) {
+    others.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    (void)::connect(others.back(), generic, size);
+  }
+  Bucket bucket;
+  const test::TemporaryDirectory directory;
+  auto given = options(directory, "s3://bucket/p?region=r&endpoint=http://127.0.0.1:" +
+                                      std::to_string(ntohs(address.sin_port)));
+  given.finish_deadline = 200ms;
+  {
+    auto run = start(given);
+    run.log("loss", 1.0, 1);
+    CHECK(run.wait_until(runlog::Stage::Shipped, 100ms) == runlog::Wait::Timeout);
+    run.complete();
+  }
+  for (const int fd : others) ::close(fd);
+  ::close(listener);
+  const auto outcomes = runlog::recover(directory / "runs", {.store = bucket.url()});
   REQUIRE(outcomes);
   CHECK(outcomes->front().verdict == Verdict::shipped);
 }

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/bytes.hpp"
+#include "runlog/runlog.hpp"
 #include "support/catch.hpp"
 #include "support/process.hpp"
 #include "support/scoped_environment.hpp"
@@ -24,7 +25,7 @@ using namespace std::chrono_literals;
 using test::http_answer;
 using test::ScriptedServer;
 using Then = ScriptedServer::Answer::Then;
-using Kind = HttpFailure::Kind;
+using Failure = HttpFailure::Kind;
 
 namespace {
 
@@ -102,7 +103,7 @@ TEST_CASE("a body's file that is missing or becomes shorter is our trouble, not 
                                            .body_file = directory / name,
                                            .body_file_bytes = 1000});
     REQUIRE_FALSE(answer);
-    CHECK(answer.failure().kind == Kind::local);
+    CHECK(answer.failure().kind == Failure::local);
     CHECK(answer.failure().error.message.find((directory / name).native()) != std::string::npos);
   }
 }
@@ -125,7 +126,7 @@ TEST_CASE("nonsense, silence, half an answer and an end without one are ambiguou
     ScriptedServer server([&](const ScriptedServer::Request&) { return answer; });
     const auto got = get(server.url() + "/x?secret", 200ms);
     REQUIRE_FALSE(got);
-    CHECK(got.failure().kind == Kind::ambiguous);
+    CHECK(got.failure().kind == Failure::ambiguous);
     CHECK(got.failure().error.code == Errc::unavailable);
     CHECK(got.failure().error.message.find("GET " + server.url() + "/x: ") == 0);
   }
@@ -143,13 +144,13 @@ TEST_CASE("an answer without end is cut off, in its head and in its body") {
   });
   const auto of_lines = get(lines.url());
   REQUIRE_FALSE(of_lines);
-  CHECK(of_lines.failure().kind == Kind::too_large);
+  CHECK(of_lines.failure().kind == Failure::too_large);
   ScriptedServer body([](const ScriptedServer::Request&) {
     return ScriptedServer::Answer{"HTTP/1.1 200 OK\r\n\r\n", Then::repeat_for_ever};
   });
   const auto of_body = get(body.url());
   REQUIRE_FALSE(of_body);
-  CHECK(of_body.failure().kind == Kind::too_large);
+  CHECK(of_body.failure().kind == Failure::too_large);
   CHECK(of_body.failure().error.code == Errc::too_large);
 }
 
@@ -194,7 +195,7 @@ TEST_CASE("redirects are not followed, and other protocols not spoken") {
        {"file:///etc/passwd", "ftp://127.0.0.1/", "nonsense://x", "http://u@127.0.0.1/"}) {
     const auto refused = get(url);
     REQUIRE_FALSE(refused);
-    CHECK(refused.failure().kind == Kind::local);
+    CHECK(refused.failure().kind == Failure::local);
   }
 }
 
@@ -210,7 +211,7 @@ TEST_CASE("a sink's error ends the request and comes back") {
          return Error{Errc::no_space, 0, std::string(as_text(bytes))};
        }});
   REQUIRE_FALSE(answer);
-  CHECK(answer.failure().kind == Kind::sink);
+  CHECK(answer.failure().kind == Failure::sink);
   CHECK(answer.failure().error.message == "body");
 }
 
@@ -222,7 +223,7 @@ TEST_CASE("a header with a line break in it is not sent") {
     const auto answer =
         HttpClient().send({.url = server.url(), .headers = {{"authorization", value}}});
     REQUIRE_FALSE(answer);
-    CHECK(answer.failure().kind == Kind::local);
+    CHECK(answer.failure().kind == Failure::local);
     CHECK(answer.failure().error.message.find("b: c") == std::string::npos);
   }
   CHECK(server.requests().empty());
@@ -236,14 +237,14 @@ TEST_CASE("nobody there, and a file of CAs that is none, are told apart") {
   }
   const auto refused = get(url);
   REQUIRE_FALSE(refused);
-  CHECK(refused.failure().kind == Kind::not_sent);
+  CHECK(refused.failure().kind == Failure::not_sent);
   CHECK(refused.failure().error.message.find("Connection refused") != std::string::npos);
   ScriptedServer server(
       [](const ScriptedServer::Request&) { return ScriptedServer::Answer{http_answer(200)}; });
   const auto untrusted = HttpClient({.ca_bundle = "/nonexistent/ca.pem"})
                              .send({.url = "https" + server.url().substr(4)});
   REQUIRE_FALSE(untrusted);
-  CHECK(untrusted.failure().kind == Kind::untrusted);
+  CHECK(untrusted.failure().kind == Failure::untrusted);
   CHECK(untrusted.failure().error.message.find("/nonexistent/ca.pem") != std::string::npos);
 }
 
@@ -256,7 +257,7 @@ TEST_CASE("a proxy is not asked for this machine's own services") {
   CHECK(get(server.url()));
   const auto other = get("http://192.0.2.1/");
   REQUIRE_FALSE(other);
-  CHECK(other.failure().kind == Kind::not_sent);
+  CHECK(other.failure().kind == Failure::not_sent);
   HttpClient client;
   const auto metadata = client.send({.url = "http://silent.invalid/", .use_proxy = false});
   REQUIRE_FALSE(metadata);
@@ -274,10 +275,10 @@ TEST_CASE("interrupt ends a request that waits for its answer, and those that fo
   client.interrupt();
   const auto got = answer.get();
   REQUIRE_FALSE(got);
-  CHECK(got.failure().kind == Kind::interrupted);
+  CHECK(got.failure().kind == Failure::interrupted);
   const auto later = client.send({.url = server.url()});
   REQUIRE_FALSE(later);
-  CHECK(later.failure().kind == Kind::interrupted);
+  CHECK(later.failure().kind == Failure::interrupted);
   CHECK(server.requests().size() == 1);
 }
 
@@ -292,7 +293,7 @@ TEST_CASE("interrupt ends a request whose name server does not answer") {
   client->interrupt();
   const auto got = answer.get();
   REQUIRE_FALSE(got);
-  CHECK(got.failure().kind == Kind::interrupted);
+  CHECK(got.failure().kind == Failure::interrupted);
   client.reset();  // nor does the end wait for the resolver
 }
 
@@ -302,7 +303,27 @@ TEST_CASE("a name server that does not answer is given up at the connect timeout
                                 .use_proxy = false,
                                 .connect_timeout = 100ms});
   REQUIRE_FALSE(got);
-  CHECK(got.failure().kind == Kind::not_sent);
+  CHECK(got.failure().kind == Failure::not_sent);
+}
+
+TEST_CASE("a run ends although the name server of its store does not answer") {
+  const test::ScopedEnvironment keys({{"AWS_ACCESS_KEY_ID", "A"}, {"AWS_SECRET_ACCESS_KEY", "s"}});
+  const test::TemporaryDirectory directory;
+  runlog::Options options;
+  options.root = directory / "runs";
+  options.store = std::string("s3://b/p?region=r&endpoint=https://") + kSilent_host;
+  options.finish_deadline = 100ms;
+  options.on_error = [](const runlog::Error&) {};
+  auto run = runlog::start_logging(std::move(options));
+  REQUIRE(run);
+  run->log("loss", 1.0, 1);
+  is_resolving = false;
+  run->flush();
+  std::thread waiter([&] { (void)run->wait_until(runlog::Stage::Shipped, 10min); });
+  is_resolving.wait(false);
+  run->complete();  // its deadline, not the name server's; the waiter is told that it is over
+  waiter.join();
+  CHECK(run->stats().packs_waiting == 1);
 }
 
 TEST_CASE("a forked child neither uses nor closes its parent's connection") {

@@ -1,6 +1,5 @@
 #include "ship/cloud/http_client.hpp"
 
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <strings.h>
 #include <sys/ioctl.h>
@@ -15,11 +14,11 @@
 
 #include <curl/curl.h>
 
-#include "platform/crash_point.hpp"
-#include "platform/file_system.hpp"
 #include "platform/no_sigpipe.hpp"
 #include "platform/process.hpp"
 #include "runlog/version.hpp"
+#include "ship/cloud/http_body_file.hpp"
+#include "ship/cloud/http_intake.hpp"
 #include "ship/cloud/http_text.hpp"
 
 namespace runlog {
@@ -28,9 +27,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-/// All header lines of an answer together, interim answers (1xx) and trailers included.
-constexpr std::size_t kHead_bytes_max = 64u << 10;
-constexpr std::size_t kRefusal_bytes_max = 64u << 10;
 constexpr std::uint64_t kBytes_per_second_min = 1'000;
 constexpr long kUpload_buffer_bytes = 256 << 10;
 constexpr long kConnections_max = 4;
@@ -100,7 +96,12 @@ class Transfer {
  public:
   Transfer(const HttpRequest& request, const std::string& ca_bundle,
            std::set<curl_socket_t>& sockets)
-      : request_(request), ca_bundle_(ca_bundle), sockets_(sockets), easy_(::curl_easy_init()) {}
+      : request_(request),
+        ca_bundle_(ca_bundle),
+        sockets_(sockets),
+        easy_(::curl_easy_init()),
+        body_(request),
+        intake_(request) {}
   ~Transfer() { ::curl_easy_cleanup(easy_); }
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
@@ -176,12 +177,9 @@ class Transfer {
 
   Ready prepare_body() {
     if (!request_.body_file.empty()) {
-      auto file = OpenFile::open(request_.body_file, O_RDONLY);
-      if (!file) {
-        HttpFailure failed{HttpFailure::Kind::local, std::move(file).error()};
-        return {std::move(failed)};
+      if (auto opened = body_.open(); !opened) {
+        return {HttpFailure{HttpFailure::Kind::local, std::move(opened).error()}};
       }
-      file_ = std::move(*file);
       set(CURLOPT_UPLOAD, 1L);
       set(CURLOPT_UPLOAD_BUFFERSIZE, kUpload_buffer_bytes);
       set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request_.body_file_bytes));
@@ -266,7 +264,7 @@ class Transfer {
     return now >= checked_at_ + request_.timeout;
   }
 
-  enum class Stop : std::uint8_t { none, interrupted, stalled, too_large, cut, sink, file };
+  enum class Stop : std::uint8_t { none, interrupted, stalled };
   CURLcode stop(Stop why) noexcept {
     stop_ = why;
     return CURLE_ABORTED_BY_CALLBACK;
@@ -275,29 +273,33 @@ class Transfer {
   HttpAnswer finish(CURLcode code) {
     long status = 0;
     ::curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
-    response_.status = static_cast<int>(status);
+    HttpResponse& response = intake_.response();
+    response.status = static_cast<int>(status);
     // libcurl takes a head that breaks off for a whole one.
-    if (code == CURLE_OK && status >= 200 && head_is_complete_) return std::move(response_);
-    if (stop_ == Stop::cut) return std::move(response_);
-    switch (stop_) {
-      case Stop::interrupted:
-        return failure(HttpFailure::Kind::interrupted, Errc::unavailable, "interrupted");
-      case Stop::stalled:
-        return failure(was_sent() ? HttpFailure::Kind::ambiguous : HttpFailure::Kind::not_sent,
-                       Errc::unavailable, "nothing moved for too long");
-      case Stop::too_large:
+    if (code == CURLE_OK && status >= 200 && intake_.has_head()) return std::move(response);
+    if (stop_ == Stop::interrupted) {
+      return failure(HttpFailure::Kind::interrupted, Errc::unavailable, "interrupted");
+    }
+    if (stop_ == Stop::stalled) {
+      return failure(was_sent() ? HttpFailure::Kind::ambiguous : HttpFailure::Kind::not_sent,
+                     Errc::unavailable, "nothing moved for too long");
+    }
+    switch (intake_.stop()) {
+      case HttpIntake::Stop::cut:
+        return std::move(response);
+      case HttpIntake::Stop::too_large:
         return failure(HttpFailure::Kind::too_large, Errc::too_large,
                        "the answer is larger than any sound one");
-      case Stop::sink:
-        return HttpFailure{HttpFailure::Kind::sink, std::move(own_error_)};
-      case Stop::file:
-        return HttpFailure{HttpFailure::Kind::local, std::move(own_error_)};
-      case Stop::none:
-      case Stop::cut:
+      case HttpIntake::Stop::sink:
+        return HttpFailure{HttpFailure::Kind::sink, std::move(intake_.sink_error())};
+      case HttpIntake::Stop::none:
         break;
     }
+    if (body_.has_failed()) {
+      return HttpFailure{HttpFailure::Kind::local, std::move(body_.error())};
+    }
     // Refused before the body was through, then the connection was torn down: the refusal counts.
-    if (head_is_complete_ && status >= 300) return std::move(response_);
+    if (intake_.has_head() && status >= 300) return std::move(response);
     return failure(kind_of(code), Errc::unavailable, reason_of(code));
   }
 
@@ -357,104 +359,27 @@ class Transfer {
   }
 
   static std::size_t on_read(char* target, std::size_t size, std::size_t count, void* self) {
-    auto& transfer = *static_cast<Transfer*>(self);
-    crash_point("in_put");
-    const std::uint64_t left = transfer.request_.body_file_bytes - transfer.offset_;
-    const std::size_t wanted = std::min<std::uint64_t>(size * count, left);
-    if (wanted == 0) return 0;
-    try {
-      const auto space = std::as_writable_bytes(std::span(target, wanted));
-      auto got = read_at(transfer.file_.fd(), transfer.offset_, space, transfer.request_.body_file);
-      if (got && *got > 0) {
-        transfer.offset_ += *got;
-        return *got;
-      }
-      transfer.own_error_ =
-          got ? Error{Errc::corrupt, 0,
-                      transfer.request_.body_file.native() + " became shorter while it was sent"}
-              : std::move(got).error();
-    } catch (const std::bad_alloc&) {
-    }
-    transfer.stop_ = Stop::file;
-    return CURL_READFUNC_ABORT;
+    const auto space = std::as_writable_bytes(std::span(target, size * count));
+    return static_cast<Transfer*>(self)->body_.read(space).value_or(CURL_READFUNC_ABORT);
   }
 
   static int on_seek(void* self, curl_off_t offset, int origin) {
     if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_FAIL;
-    static_cast<Transfer*>(self)->offset_ = static_cast<std::uint64_t>(offset);
+    static_cast<Transfer*>(self)->body_.seek(static_cast<std::uint64_t>(offset));
     return CURL_SEEKFUNC_OK;
   }
 
   static std::size_t on_header(char* line, std::size_t size, std::size_t count, void* self) {
-    auto& transfer = *static_cast<Transfer*>(self);
     const std::string_view text(line, size * count);
-    transfer.head_bytes_ += text.size();
-    if (transfer.head_bytes_ > kHead_bytes_max) {
-      transfer.stop_ = Stop::too_large;
-      return 0;
-    }
-    try {
-      transfer.take_header(text);
-    } catch (const std::bad_alloc&) {
-      transfer.stop_ = Stop::too_large;
-      return 0;
-    }
-    return text.size();
-  }
-
-  void take_header(std::string_view line) {
-    if (line.starts_with("HTTP/")) {  // also after an interim answer
-      response_.headers.clear();
-      head_is_complete_ = false;
-      return;
-    }
-    if (trim(line).empty()) {
-      head_is_complete_ = true;
-      return;
-    }
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos) return;
-    std::string name(trim(line.substr(0, colon)));
-    for (char& c : name) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    response_.headers.emplace_back(std::move(name), trim(line.substr(colon + 1)));
+    return static_cast<Transfer*>(self)->intake_.take_header(text) ? text.size() : 0;
   }
 
   static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
     auto& transfer = *static_cast<Transfer*>(self);
-    try {
-      return transfer.take_body(std::string_view(bytes, size * count)) ? size * count : 0;
-    } catch (const std::bad_alloc&) {
-      transfer.stop_ = Stop::too_large;
-      return 0;
-    }
-  }
-
-  bool take_body(std::string_view bytes) {
     long status = 0;
-    ::curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
-    if (status >= 300) {
-      const std::size_t room = kRefusal_bytes_max - response_.body.size();
-      response_.body += bytes.substr(0, room);
-      if (bytes.size() > room) stop_ = Stop::cut;
-      return bytes.size() <= room;
-    }
-    body_bytes_ += bytes.size();
-    if (body_bytes_ > request_.answer_bytes_max) {
-      stop_ = Stop::too_large;
-      return false;
-    }
-    if (!request_.sink) {
-      response_.body += bytes;
-      return true;
-    }
-    response_.status = static_cast<int>(status);
-    auto taken = request_.sink(response_, std::as_bytes(std::span(bytes)));
-    if (taken) return true;
-    own_error_ = std::move(taken).error();
-    stop_ = Stop::sink;
-    return false;
+    ::curl_easy_getinfo(transfer.easy_, CURLINFO_RESPONSE_CODE, &status);
+    const std::string_view text(bytes, size * count);
+    return transfer.intake_.take_body(static_cast<int>(status), text) ? text.size() : 0;
   }
 
   const HttpRequest& request_;
@@ -463,14 +388,9 @@ class Transfer {
   CURL* const easy_;
   HeaderLines lines_;
   CURLcode setup_ = CURLE_OK;
-  OpenFile file_;
-  std::uint64_t offset_ = 0;  // of the next read of the body's file
-  HttpResponse response_;
-  std::size_t head_bytes_ = 0;
-  bool head_is_complete_ = false;
-  std::uint64_t body_bytes_ = 0;
+  HttpBodyFile body_;
+  HttpIntake intake_;
   Stop stop_ = Stop::none;
-  Error own_error_;
   std::int64_t checked_bytes_ = 0;  // moved at checked_at_
   Clock::time_point checked_at_ = {};
   std::array<char, CURL_ERROR_SIZE> reason_ = {};

@@ -1,0 +1,64 @@
+// A run that starts adopts what dead processes left under its root: so many, and no more, that a
+// root full of them does not become its main work.
+#include <fstream>
+#include <thread>
+
+#include "runlog/runlog.hpp"
+#include "support/catch.hpp"
+#include "support/process.hpp"
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t kPer_start = 64;  // as docs/guide.md has it
+constexpr std::size_t kMore = 5;
+
+runlog::Run start(const test::TemporaryDirectory& directory, const std::string& run_id,
+                  std::chrono::milliseconds finish_deadline) {
+  runlog::Options options;
+  options.root = directory / "runs";
+  options.store = (directory / "store").native();
+  options.run_id = run_id;
+  options.segment_bytes = 64u << 10;
+  options.ship_interval = 1h;
+  options.finish_deadline = finish_deadline;
+  options.on_error = [](const runlog::Error&) {};
+  auto run = runlog::start_logging(std::move(options));
+  INFO((run ? "" : run.error().message));
+  REQUIRE(run);
+  return *run;
+}
+
+std::size_t ended_runs(const std::filesystem::path& store) {
+  std::size_t count = 0;
+  if (!std::filesystem::exists(store)) return count;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(store)) {
+    count += entry.path().native().ends_with(".end.json");
+  }
+  return count;
+}
+
+void adopt_and_end(runlog::Run run, std::size_t journals) {
+  while (run.stats().journals_adopted < journals) std::this_thread::yield();
+  run.complete();
+  CHECK(run.stats().journals_adopted == journals);
+}
+
+}  // namespace
+
+TEST_CASE("a start adopts 64 dead journals, the next one those that are left") {
+  const test::TemporaryDirectory directory;
+  std::ofstream(directory / "store") << "a file where the store should be\n";
+  for (std::size_t i = 0; i < kPer_start + kMore; ++i) {
+    auto run = start(directory, "dead" + std::to_string(i), 1ms);
+    run.log("loss", 1.0, 1);
+    run.complete();
+  }
+  std::filesystem::remove(directory / "store");
+  REQUIRE(ended_runs(directory / "store") == 0);
+  adopt_and_end(start(directory, "first", 30s), kPer_start);
+  CHECK(ended_runs(directory / "store") == kPer_start + 1);
+  adopt_and_end(start(directory, "second", 30s), kMore);
+  CHECK(ended_runs(directory / "store") == kPer_start + kMore + 2);
+}
