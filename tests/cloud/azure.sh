@@ -77,3 +77,12 @@ equal "$(<"got/$pack")" "somebody else's"
 AZURE_STORAGE_KEY=$azure_key RUNLOG_RUN_ID=job RUNLOG_STORE=$(azure_store "$here/job") RUNLOG_SHIP_INTERVAL=100ms run 0 "$trainer" runs 1000 1
 azure_download "$azure" "$here/job" got
 has_exactly got job 1000
+
+# doctor, with all rights, with those to write and read but not to list, and with a key that is another's.
+AZURE_STORAGE_KEY=$azure_key run 0 "$runlog" doctor "$(azure_store "$here/doctor")"
+lacks "$out" BAD warn
+AZURE_STORAGE_SAS_TOKEN=$(azure_sas rcw) run 0 "$runlog" doctor "$(azure_store "$here/doctor")"
+lacks "$out" BAD sig=
+has "$out" 'warn  list' 'sp=rl' 'not allowed, and not needed'
+AZURE_STORAGE_KEY=$(base64 <<<'another key') run 1 "$runlog" doctor "$(azure_store "$here/doctor")"
+has "$out" 'BAD   create' 403

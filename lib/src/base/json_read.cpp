@@ -2,8 +2,7 @@
 
 #include <boost/property_tree/json_parser.hpp>
 #include <boost/property_tree/ptree.hpp>
-#include <istream>
-#include <streambuf>
+#include <sstream>
 
 namespace runlog {
 namespace {
@@ -31,29 +30,9 @@ bool is_too_deep(std::string_view json) {
   return false;
 }
 
-// Reads where the text lies: credentials are parsed too, and each copy is one more to wipe.
-class ViewBuffer : public std::streambuf {
- public:
-  explicit ViewBuffer(std::string_view text) {
-    char* const begin = const_cast<char*>(text.data());  // a get area is never written
-    setg(begin, begin, begin + text.size());
-  }
-};
-
-void wipe(ptree& tree) {
-  volatile char* const text = tree.data().data();
-  for (std::size_t i = 0; i < tree.data().size(); ++i) text[i] = 0;
-  for (auto& [name, child] : tree) wipe(child);
-}
-
 }  // namespace
 
 struct JsonText::Tree {
-  Tree() = default;
-  ~Tree() { wipe(root); }
-  Tree(const Tree&) = delete;
-  Tree& operator=(const Tree&) = delete;
-
   ptree root = {};
 };
 
@@ -70,11 +49,10 @@ Result<JsonText> JsonText::parse(std::string_view json, std::string_view what,
   if (json.size() > bytes_max || is_too_deep(json)) return corrupt("too large or too deep");
   auto tree = std::make_unique<Tree>();
   try {
-    ViewBuffer buffer(json);
-    std::istream stream(&buffer);
+    std::istringstream stream{std::string(json)};
     boost::property_tree::read_json(stream, tree->root);
   } catch (const boost::property_tree::json_parser_error& error) {
-    // message() names what was expected and never quotes the text, which may hold secrets.
+    // message() names what was expected and never quotes the text, which may be anybody's.
     return corrupt(error.message() + " in line " + std::to_string(error.line()));
   } catch (const std::exception& error) {
     return corrupt(error.what());

@@ -3,8 +3,9 @@
 #include "ship/cloud/credential_text.hpp"
 #include "ship/cloud/encoding.hpp"
 
-// A reader of its own and not the one of meta.json: that one builds a tree in which secrets would
-// lie about unwiped. It walks without recursion, so depth costs a count and no stack.
+// A reader of its own and not base/json_read: the parser behind that one lets each value grow letter
+// by letter, and what a string outgrows stays in freed memory, where nobody can wipe it. Here a value
+// is written once, where it is wiped. Nothing recurses, so depth costs a count and no stack.
 namespace runlog {
 namespace {
 
