@@ -34,6 +34,8 @@ refused() {
 AZURE_STORAGE_KEY=$azure_key ships "$here/key/a b+c"
 AZURE_STORAGE_KEY=$azure_key ships "$here/key/a b+c"
 AZURE_STORAGE_SAS_TOKEN=$(azure_sas rcw) ships "$here/sas"
+AZURE_STORAGE_KEY=$azure_key reads_as "$(azure_store "$here/sas")" got
+AZURE_STORAGE_SAS_TOKEN=$(azure_sas rl) reads_as "$(azure_store "$here/sas")" got
 AZURE_STORAGE_SAS_TOKEN=?$(azure_sas c) ships "$here/create-only"
 AZURE_STORAGE_CONNECTION_STRING="DefaultEndpointsProtocol=http;AccountName=$azure_account;AccountKey=$azure_key;BlobEndpoint=$(<"$azure/url");" \
   ships "$here/string"

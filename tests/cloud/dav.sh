@@ -27,6 +27,7 @@ ships dav "$here/http"
 ships dav "once/$here/http"
 ships dav "once/$here/http"
 ships dav_tls "$here/https"
+reads_as "$(<"$nginx/dav_tls")/$here/https" plain
 unset RUNLOG_HTTP_USER RUNLOG_HTTP_PASSWORD
 printf 'machine 127.0.0.1 login %s password %s\n' $dav_user $dav_password >"$HOME/.netrc"
 chmod 600 "$HOME/.netrc"

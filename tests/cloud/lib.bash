@@ -133,6 +133,24 @@ has_exactly() {
     "$(($3 + $(cut -d '"' -f 2 <<<"$found")))" "as our reader counts $2"
 }
 
+# reads_as STORE DIR: the reading programs give for the store what they give for its copy in DIR.
+reads_as() {
+  local command
+  for command in ls 'cat --json' verify stat; do
+    # shellcheck disable=SC2086  # one word or two
+    run 0 "$runlog" $command "$2"
+    sed '/^  journal \|^  store /d' "$out" >expected.txt
+    # shellcheck disable=SC2086
+    run 0 "$runlog" $command "$1"
+    sed '/^  journal \|^  store /d' "$out" | diff expected.txt - >diff.txt || fail "'$command' of the store differs: $(head -n 5 diff.txt)"
+  done
+  run 0 "$runlog" pull "$1" pulled
+  diff -r -x .runlog-pull.lock "$2" pulled >diff.txt || fail "pull gives other files: $(<diff.txt)"
+  run 0 "$runlog" pull "$1" pulled
+  run 0 "$runlog" plot "$1" train/loss
+  rm -r pulled
+}
+
 # azure_download DIR PREFIX TARGET: by rclone.
 azure_download() {
   need_program rclone rclone

@@ -68,11 +68,11 @@ launch() {
   return 1
 }
 
-# wait_for_port DIR NAME PORT: until it listens; fails when it ends, or after a minute.
+# wait_for_port DIR NAME PORT [SECONDS]: until it listens; fails when it ends, or after a minute.
 wait_for_port() {
   local pid
   pid=$(<"$1/$2.pid")
-  for _ in {1..1200}; do
+  for ((i = 0; i < ${4:-60} * 20; ++i)); do
     is_listening "$pid" "$3" && return
     sleep 0.05
     # Twice: in the middle of an exec a process may seem to be gone.
