@@ -70,7 +70,7 @@ launch() {
 
 # wait_for_port DIR NAME PORT [SECONDS]: until it listens; fails when it ends, or after a minute.
 wait_for_port() {
-  local pid
+  local pid i
   pid=$(<"$1/$2.pid")
   for ((i = 0; i < ${4:-60} * 20; ++i)); do
     is_listening "$pid" "$3" && return
