@@ -36,8 +36,8 @@ constexpr std::uint64_t kToken_bytes_max = 64u << 10;
 /// it replaces it. `named_by` is the variable for the message. Errors: invalid_argument.
 Result<Secret> read_token_file(const std::filesystem::path& path, std::string_view named_by);
 
-/// The whole file, for parsers; empty when there is none, or it is /dev/null. The caller wipes it. Errors:
-/// invalid_argument when it is there and cannot be read, or is too large.
+/// The whole file, for parsers; empty when there is none, or it is /dev/null. The caller wipes it.
+/// Errors: invalid_argument when it is there and cannot be read, or is too large.
 Result<std::string> read_optional_file(const std::filesystem::path& path);
 
 /// The members of a JSON object whose values are strings or numbers, as text; other values are

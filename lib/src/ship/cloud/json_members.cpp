@@ -3,9 +3,10 @@
 #include "ship/cloud/credential_text.hpp"
 #include "ship/cloud/encoding.hpp"
 
-// A reader of its own and not base/json_read: the parser behind that one lets each value grow letter
-// by letter, and what a string outgrows stays in freed memory, where nobody can wipe it. Here a value
-// is written once, where it is wiped. Nothing recurses, so depth costs a count and no stack.
+// A reader of its own and not base/json_read: the parser behind that one lets each value grow
+// letter by letter, and what a string outgrows stays in freed memory, where nobody can wipe it.
+// Here a value is written once, where it is wiped. Nothing recurses, so depth costs a count and no
+// stack.
 namespace runlog {
 namespace {
 
