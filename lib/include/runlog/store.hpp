@@ -66,9 +66,11 @@ struct BlobCheck {
   std::uint64_t bytes = 0;
   bool is_in_store = false;  ///< else in a journal, where blobs leave once they are shipped
   std::string fault = {};    ///< empty: it is whole
+  bool is_unread = false;    ///< the store did not give it, see fault; it may be whole
 };
 /// Reads every blob under `path` (as for Reader) and compares it with its name, which is the
-/// SHA-256 of its content. Errors: those of listing.
+/// SHA-256 of its content. Errors: those of listing, and unavailable once a store gives nothing any
+/// more.
 RUNLOG_EXPORT Result<std::vector<BlobCheck>> check_blobs(const std::filesystem::path& path);
 
 /// One thing that doctor tried.
