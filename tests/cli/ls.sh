@@ -27,6 +27,16 @@ run 0 "$runlog" ls --json runs/crash
 waiting=$(sed -E 's/.*"bytes_waiting":([0-9]+).*/\1/' "$out")
 (( waiting > 0 && waiting < 65536 )) || fail "50 steps cannot take $waiting bytes"
 
+# No record body is read: with its pages ruined a pack counts the same. Reading it finds the damage.
+cp -r runs ruined
+pack=$(find ruined/odd -name '*.parquet')
+run 0 "$runlog" ls --json ruined/odd
+cp "$out" before
+overwrite "$pack" 100 "$(printf 'X%.0s' {1..300})"
+run 0 "$runlog" ls --json ruined/odd
+diff before "$out"
+run 3 "$runlog" verify ruined/odd
+
 run 0 "$runlog" ls --quick runs
 has "$out" sample crash STARTED
 lacks "$out" RECORDS

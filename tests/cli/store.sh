@@ -33,6 +33,12 @@ cmp "store/$pack" "copy/$pack"
 run 0 "$runlog" verify copy
 has "$err" 'copy: whole' ' file'
 
+# Bit rot in the copy: fetched again.
+overwrite "copy/$pack" 200 XXXXXXXX
+run 0 "$runlog" pull store copy
+has "$err" "$(basename "$pack")" 'was damaged, and was replaced' '1 of them over damaged copies'
+cmp "store/$pack" "copy/$pack"
+
 # Bit rot in the store: not copied, and told.
 overwrite "store/$pack" 200 XXXXXXXX
 rm "copy/$pack"
@@ -73,6 +79,13 @@ run 1 "$runlog" doctor missing
 has "$out" BAD 'does not exist'
 run 1 "$runlog" doctor nonsense://bucket/prefix
 has "$out" BAD url '->'
+
+# A store that cannot be reached has lost nothing.
+export AWS_ACCESS_KEY_ID=key AWS_SECRET_ACCESS_KEY=hush AWS_EC2_METADATA_DISABLED=true
+run 1 "$runlog" verify 's3://bucket/prefix?region=us-east-1&endpoint=http://127.0.0.1:1'
+has "$err" s3://bucket/prefix 127.0.0.1:1 'try again'
+lacks "$err" LOSS lost hush
+equal "$(lines "$out")" 0
 
 # A URL is taken as given; what may be secret in it is not shown.
 for command in ls cat stat verify tail plot; do

@@ -49,7 +49,7 @@ own_server() {
   [[ $code == 0 ]] || fail "$1 did not start"
 }
 
-# fault PORT METHOD COUNT FAULT [ARGUMENT]: a proxy as fault_proxy.cpp has them, before the server at
+# fault PORT METHOD[:TEXT] COUNT FAULT [ARGUMENT]: a proxy as fault_proxy.cpp has them, before the server at
 # PORT; its URL into `url`, its state directory into `dir`.
 fault() {
   dir=$TMPDIR/fault-${#own_servers[@]}
@@ -158,4 +158,84 @@ azure_download() {
   rclone --config /dev/null copy -q ${CURL_CA_BUNDLE:+--ca-cert "$CURL_CA_BUNDLE"} \
     --azureblob-sas-url "$(<"$1/url")/$azure_container?$(azure_sas rl)" ":azureblob:$azure_container/$2" "$3" ||
     fail "rclone cannot read $2"
+}
+
+# in_store STORE PATH: prints the URL of a part of a store; a query stays behind it.
+in_store() {
+  local path=${1%%\?*}
+  echo "$path/$2${1#"$path"}"
+}
+
+# reads_back STORE: runs are shipped to an empty store while they live; then every command that reads
+# tells of the store what it tells of the journals, and a copy is as good.
+reads_back() {
+  local store=$1 mode pack
+  rm -rf runs copy
+  for mode in sample odd; do RUNLOG_STORE=$store "$writer" runs $mode || fail "$mode was not written"; done
+  RUNLOG_STORE=$store RUNLOG_RANK=3 "$writer" runs many || fail "many was not written"
+  for mode in sample odd many; do
+    "$runlog" cat --json runs/$mode >expected
+    run 0 "$runlog" cat --json "$(in_store "$store" "project=cli/run_id=$mode")"
+    cmp expected "$out" || fail "$mode reads differently from the store"
+    "$runlog" stat runs/$mode | grep -vE '^  (journal|store|waiting|packs)' >expected
+    run 0 "$runlog" stat "$(in_store "$store" "project=cli/run_id=$mode")"
+    grep -vE '^  (journal|store|waiting|packs)' "$out" | diff expected - || fail "stat of $mode differs"
+  done
+  "$runlog" cat --json --rank 3 runs >expected
+  run 0 "$runlog" cat --json --rank 3 "$store"
+  equal "$(lines "$out")" "$(lines expected)" "records of rank 3"
+  run 0 "$runlog" plot "$(in_store "$store" project=cli)"
+  has "$out" train/loss
+  local counts='s/.*("run":"[a-z]*").*("state":"[a-z]*").*("records":[0-9]*,"records_lost":[0-9]*,"records_dropped":[0-9]*,.*"last_time_ns":[0-9]*).*/\1 \2 \3/'
+  "$runlog" ls --json runs | sed -E "$counts" >expected
+  run 0 "$runlog" ls --json "$store"
+  sed -E "$counts" "$out" | diff expected - || fail "ls counts otherwise"
+  equal "$(grep -c '^"run":' expected)" 3
+  run 0 "$runlog" verify "$store"
+  has "$err" whole ' file'
+  run 1 "$runlog" ls "$(in_store "$store" project=cli/run_id=nobody)"
+  has "$err" 'holds no run'
+
+  run 0 "$runlog" pull "$store" copy
+  run 0 "$runlog" verify copy
+  "$runlog" cat --json copy >expected
+  run 0 "$runlog" cat --json "$store"
+  cmp expected "$out" || fail "the copy reads differently"
+  pack=$(cd copy && find . -path '*many*' -name '*.parquet' | sort | head -n 1 | sed 's|^\./||')
+  "$runlog" cat --json "copy/$pack" >expected
+  run 0 "$runlog" cat --json "$(in_store "$store" "$pack")"
+  cmp expected "$out" || fail "a single pack reads differently"
+  # A copy that has rotted is fetched again, and nothing else.
+  cp "copy/$pack" whole
+  overwrite "copy/$pack" 1000 XXXXXXXX
+  run 3 "$runlog" verify copy
+  run 0 "$runlog" pull --json "$store" copy
+  equal "$(grep -c '"verdict":"copied"' "$out")" 1
+  has "$out" '"replaced":true'
+  cmp whole "copy/$pack" || fail "it was not replaced"
+  run 0 "$runlog" clean runs
+  run 0 "$runlog" ls --json runs
+  lacks "$out" '"packs_shipped":1'
+}
+
+# cannot_read STORE WORDS…: each command that reads ends with 1, says these words, and tells of no loss.
+cannot_read() {
+  local store=$1 command code jobs_here=()
+  shift
+  for command in ls cat stat verify plot; do
+    "$runlog" $command "$store" >"$command.out" 2>"$command.err" &
+    jobs_here+=($!)
+  done
+  for command in ls cat stat verify plot; do
+    code=0
+    wait "${jobs_here[0]}" || code=$?
+    jobs_here=("${jobs_here[@]:1}")
+    cp "$command.out" "$out"
+    cp "$command.err" "$err"
+    equal "$code" 1 "$command"
+    lacks "$out" LOSS
+    lacks "$err" LOSS ' lost'
+    cat "$out" >>"$err" # verify says it there
+    has "$err" "$@"
+  done
 }

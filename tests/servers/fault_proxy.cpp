@@ -1,7 +1,8 @@
 // The network and the servers nobody wishes for. Listens on a free port of 127.0.0.1 and passes
 // each request on to the server behind it, but for the first COUNT of METHOD, which meet a fault.
 //   fault_proxy DIR UPSTREAM_PORT METHOD COUNT FAULT [ARGUMENT]
-// METHOD may be "any"; COUNT -1 is all. Faults:
+// METHOD may be "any", and may go on with ":TEXT", which the target must hold; COUNT -1 is all.
+// Faults:
 //   answer FILE    answers with the bytes of FILE, whatever was asked
 //   lose           passes on, reads the answer, and says 504
 //   drop           passes on, reads the answer, and closes the connection
@@ -45,6 +46,7 @@ struct Plan {
   std::string dir = {};
   std::uint16_t upstream_port = 0;
   std::string method = {};
+  std::string text = {};  // in the target
   std::string fault = {};
   std::string answer = {};
   std::int64_t number = 0;  // the fault's argument
@@ -154,7 +156,7 @@ class Proxy {
   void serve(Socket client) {
     Message request;
     if (!read_head(client, request)) return;
-    const bool is_met = meets_fault(request.word(0));
+    const bool is_met = meets_fault(request.word(0), request.word(1));
     const std::string fault = is_met ? plan_.fault : "pass";
     if (fault == "reset") {
       take_body(client, request, static_cast<std::uint64_t>(plan_.number));
@@ -196,8 +198,9 @@ class Proxy {
   }
 
  private:
-  bool meets_fault(const std::string& method) {
+  bool meets_fault(const std::string& method, const std::string& target) {
     if (plan_.method != "any" && plan_.method != method) return false;
+    if (target.find(plan_.text) == std::string::npos) return false;
     const std::lock_guard lock(mutex_);
     if (left_ == 0) return false;
     if (left_ > 0) --left_;
@@ -284,7 +287,14 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string argument = argc > 6 ? argv[6] : "";
-  Plan plan{argv[1], static_cast<std::uint16_t>(std::atoi(argv[2])), argv[3], argv[5]};
+  Plan plan{.dir = argv[1],
+            .upstream_port = static_cast<std::uint16_t>(std::atoi(argv[2])),
+            .method = argv[3],
+            .fault = argv[5]};
+  if (const std::size_t colon = plan.method.find(':'); colon != std::string::npos) {
+    plan.text = plan.method.substr(colon + 1);
+    plan.method.resize(colon);
+  }
   if (plan.fault == "answer") {
     std::ifstream file(argument, std::ios::binary);
     if (!file) {

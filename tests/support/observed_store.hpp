@@ -20,6 +20,7 @@ struct StoreFaults {
 
   std::set<std::string> vanished = {};              ///< listed, but not found by head and get
   std::set<std::string> unavailable = {};           ///< get does not answer
+  std::set<std::string> forbidden = {};             ///< get is not allowed
   std::map<std::string, int> flaky = {};            ///< so many gets fail, then they work
   std::set<std::string> cut = {};                   ///< get gives half of what it should
   std::set<std::string> talkative = {};             ///< get gives more than it was asked for
@@ -28,6 +29,7 @@ struct StoreFaults {
   std::map<std::string, std::string> digests = {};  ///< what head says
   std::vector<runlog::ObjectInfo> invented = {};    ///< listed besides
   bool is_list_forbidden = false;
+  bool no_heads = false;       ///< head does not answer
   bool overwrites = false;     ///< put does not mind what is there
   bool refuses_puts = false;   ///< not allowed
   bool scrambles_all = false;  ///< every get gives other bytes
@@ -41,6 +43,7 @@ class ObservedStore final : public runlog::ObjectStore {
   StoreFaults faults = {};
   std::vector<std::string> listed = {};           // prefixes; "**" behind those listed whole
   std::map<std::string, std::uint64_t> got = {};  // bytes by name
+  std::vector<std::pair<std::string, runlog::ByteRange>> ranges = {};  // of each get
   std::size_t gets = 0;
   std::size_t heads = 0;
 
@@ -57,6 +60,9 @@ class ObservedStore final : public runlog::ObjectStore {
   }
   runlog::Result<runlog::ObjectInfo> head(const std::string& name) override {
     ++heads;
+    if (faults.no_heads) {
+      return runlog::Error{runlog::Errc::unavailable, 0, "HEAD " + name + ": no answer"};
+    }
     if (faults.vanished.contains(name)) return not_found(name);
     auto info = inner_->head(name);
     if (!info) return info;
@@ -81,9 +87,13 @@ class ObservedStore final : public runlog::ObjectStore {
   runlog::Result<void> get(const std::string& name, runlog::ByteRange range,
                            const Sink& sink) override {
     ++gets;
+    ranges.emplace_back(name, range);
     if (faults.vanished.contains(name)) return not_found(name);
     if (faults.unavailable.contains(name) || faults.flaky[name]-- > 0) {
       return runlog::Error{runlog::Errc::unavailable, 0, "GET " + name + ": no answer"};
+    }
+    if (faults.forbidden.contains(name)) {
+      return runlog::Error{runlog::Errc::read_only, 0, "GET " + name + ": 403; ask its owner"};
     }
     if (faults.talkative.contains(name) && range.end != UINT64_MAX) range.end += 1000;
     std::vector<std::byte> bytes;

@@ -88,12 +88,14 @@ TEST_CASE("pull makes a directory store of the same content, and repeats for not
   CHECK(pulling.objects[3].name.ends_with(".end.json"));
   CHECK(pulling.objects[7].name.ends_with(".end.json"));
   CHECK(test::read(directory / "copy").rows == test::read(directory / "store").rows);
-  pulling.store.gets = 0;
+  pulling.store.got.clear();
   report = pulling.into(directory / "copy");
   REQUIRE(report);
   CHECK(report->present == 8);
   CHECK(report->copied == 0);
-  CHECK(pulling.store.gets == 0);
+  // What has no digest and no checksum is small, and is looked at.
+  CHECK(pulling.store.got.size() == 4);
+  for (const auto& [name, bytes] : pulling.store.got) CHECK(name.ends_with(".json"));
   pulling.options.runs = {"b"};
   report = pulling.into(directory / "other");
   REQUIRE(report);
@@ -185,6 +187,46 @@ TEST_CASE("pull keeps no byte that is not what was stored") {
   CHECK_FALSE(told->message.empty());
 }
 
+TEST_CASE("pull reads what is here again, and fetches a damaged copy again") {
+  TemporaryDirectory directory;
+  ship_run(directory, "a");
+  Pulling pulling(directory / "store");
+  std::map<std::string, std::string> parts = {{"pack", ".parquet"}, {"blob", "/blobs/"}};
+  parts["end"] = ".end.json";
+  REQUIRE(pulling.into(directory / "copy"));
+  const std::string part = GENERATE("pack", "blob", "end");
+  const std::string name = name_with(directory / "store", parts.at(part));
+  // The store keeps a digest of some objects, and of others not.
+  const bool has_digest = GENERATE(true, false);
+  if (has_digest) pulling.store.faults.digests[name] = *pulling.store.sha256(name);
+  INFO(part << (has_digest ? " with" : " without") << " a digest");
+  {
+    std::fstream file(directory / "copy" / name, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(9);
+    file.put('\x7f');
+    REQUIRE(file.good());
+  }
+  REQUIRE(tree(directory / "copy") != tree(directory / "store"));
+  SECTION("from a store that answers") {
+    auto report = pulling.into(directory / "copy");
+    REQUIRE(report);
+    CHECK(report->copied == 1);
+    CHECK(report->replaced == 1);
+    CHECK(report->present == 3);
+    CHECK(tree(directory / "copy") == tree(directory / "store"));
+  }
+  SECTION("from one that does not, nothing is thrown away") {
+    const auto before = tree(directory / "copy");
+    pulling.store.faults.unavailable.insert(name);
+    auto report = pulling.into(directory / "copy");
+    REQUIRE(report);
+    CHECK(report->copied == 0);
+    CHECK(report->damaged == 0);
+    CHECK(report->failed >= 1);
+    CHECK(tree(directory / "copy") == before);
+  }
+}
+
 TEST_CASE("pull never overwrites, never leaves the directory, and works alone in it") {
   TemporaryDirectory directory;
   ship_run(directory, "a");
@@ -198,6 +240,17 @@ TEST_CASE("pull never overwrites, never leaves the directory, and works alone in
     CHECK(report->failed == 2);  // this one, and the end
     CHECK(report->copied == 2);
     CHECK(tree(directory / "copy").at(pack) == "mine");
+  }
+  SECTION("another whole pack of that name and size") {
+    // As after a conflict: the store's digest is of other bytes than these, which are whole.
+    REQUIRE(pulling.into(directory / "copy"));
+    const auto before = tree(directory / "copy");
+    pulling.store.faults.digests[pack] = std::string(64, '0');
+    auto report = pulling.into(directory / "copy");
+    REQUIRE(report);
+    CHECK(report->failed == 2);
+    CHECK(report->copied == 0);
+    CHECK(tree(directory / "copy") == before);
   }
   SECTION("what an interrupted pull left") {
     const auto path = directory / "copy" / pack;

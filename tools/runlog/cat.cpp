@@ -27,7 +27,7 @@ int run(const CatCommand& command, Output& out) {
   }
   out.flush();
   if (!out.ok()) return exit_whole;  // finish() says what became of it
-  return warn_of_damage(command.path, reader->damage());
+  return warn_of_findings(command.path, *reader);
 }
 
 }  // namespace runlog::tools

@@ -22,4 +22,25 @@ int warn_of_damage(const std::string& path, const std::vector<Damage>& damage) {
   return damage.empty() ? exit_whole : exit_damaged;
 }
 
+int warn_of_failures(const std::string& path, const std::vector<Error>& failures) {
+  for (std::size_t i = 0; i < failures.size() && i < kWarnings_max; ++i) {
+    say_error("runlog", path, failures[i]);
+  }
+  if (failures.size() > kWarnings_max) {
+    say("runlog", shown_path(path) + ": " + std::to_string(failures.size() - kWarnings_max) +
+                      " more objects could not be read");
+  }
+  if (failures.empty()) return exit_whole;
+  say("runlog", shown_path(path) +
+                    ": not everything could be read; that is no loss, the store may well have it: "
+                    "try again when it gives it");
+  return exit_failed;
+}
+
+int warn_of_findings(const std::string& path, const Reader& reader) {
+  const int failed = warn_of_failures(path, reader.failures());
+  const int damaged = warn_of_damage(path, reader.damage());
+  return damaged != exit_whole ? damaged : failed;
+}
+
 }  // namespace runlog::tools

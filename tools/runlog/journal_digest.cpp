@@ -1,6 +1,7 @@
 #include "journal_digest.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "../common/text.hpp"
 #include "records.hpp"
@@ -21,7 +22,19 @@ void SeriesDigest::add(const Record& record) {
   }
 }
 
+SeriesDigest& JournalDigest::series_of(const Record& record) {
+  const auto address = reinterpret_cast<std::uintptr_t>(record.name.data());
+  Guess& guess = guesses_[(address * 0x9E3779B97F4A7C15u) >> (64 - kGuesses_log2)];
+  if (guess.series == nullptr || guess.kind != record.kind || guess.name != record.name) {
+    guess.name = record.name;
+    guess.kind = record.kind;
+    guess.series = &series[{visible(record.name), record.kind}];
+  }
+  return *guess.series;
+}
+
 void JournalDigest::add(const Record& record) {
+  if (record.kind == Kind::metric) return series_of(record).add(record);
   const std::string name = visible(record.name);
   std::string value;
   switch (record.kind) {
@@ -59,7 +72,7 @@ void JournalDigest::add(const Record& record) {
     default:
       break;
   }
-  series[{name, record.kind}].add(record);
+  series_of(record).add(record);
 }
 
 }  // namespace runlog::tools

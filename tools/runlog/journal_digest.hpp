@@ -27,7 +27,8 @@ struct SeriesDigest {
   void add(const Record& record);
 };
 
-struct JournalDigest {
+class JournalDigest {
+ public:
   std::map<std::pair<std::string, Kind>, SeriesDigest> series = {};
   std::map<std::string, std::string> params = {};               ///< the last value of each
   std::map<std::string, std::string> tags = {};                 ///< those not removed
@@ -40,6 +41,18 @@ struct JournalDigest {
 
   /// `record` must come in the order of time.
   void add(const Record& record);
+
+ private:
+  // A name comes again and again from the same place in memory, so most look-ups are one compare.
+  // The bytes are compared, so a place that has got other bytes meanwhile does no harm.
+  struct Guess {
+    std::string name = {};  // as logged
+    Kind kind = Kind::unknown;
+    SeriesDigest* series = nullptr;
+  };
+  static constexpr unsigned kGuesses_log2 = 8;
+  SeriesDigest& series_of(const Record& record);
+  std::vector<Guess> guesses_ = std::vector<Guess>(std::size_t{1} << kGuesses_log2);
 };
 
 }  // namespace runlog::tools

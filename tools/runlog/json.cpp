@@ -71,6 +71,7 @@ std::string pulled_json(const PulledObject& object, bool for_terminal) {
   json["name"] = object.name;
   json["bytes"] = object.bytes;
   json["verdict"] = verdict_text(object.verdict);
+  if (object.replaced) json["replaced"] = true;
   if (!object.message.empty()) json["message"] = object.message;
   return line(json, for_terminal);
 }

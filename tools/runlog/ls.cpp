@@ -7,6 +7,7 @@
 #include "../common/table.hpp"
 #include "../common/units.hpp"
 #include "commands.hpp"
+#include "findings.hpp"
 #include "json.hpp"
 
 namespace runlog::tools {
@@ -74,7 +75,9 @@ std::string table_text(const std::vector<JournalInfo>& journals, bool quick, boo
 }  // namespace
 
 int run(const ListCommand& command, Output& out) {
-  const auto journals = command.quick ? list_journals(command.path) : summarize(command.path);
+  std::vector<Error> failures;
+  const auto journals =
+      command.quick ? list_journals(command.path) : summarize(command.path, nullptr, &failures);
   if (!journals) {
     say_error("runlog", command.path, journals.error());
     return exit_failed;
@@ -84,14 +87,15 @@ int run(const ListCommand& command, Output& out) {
       out.write(journal_json(info, !command.quick, out.is_terminal()));
       out.write("\n");
     }
-    return exit_whole;
+    return warn_of_failures(command.path, failures);
   }
   if (journals->empty()) {
     say("runlog", shown_path(command.path) + ": no journals in it");
     return exit_whole;
   }
   out.write(table_text(*journals, command.quick, out.has_color()));
-  return exit_whole;
+  out.flush();
+  return warn_of_failures(command.path, failures);
 }
 
 }  // namespace runlog::tools

@@ -224,7 +224,7 @@ class Grammar {
     list_.path = default_root();
     app.add_option("PATH", list_.path, "Where to look; default: $RUNLOG_ROOT, else runs")
         ->type_name("");
-    app.add_flag("-q,--quick", list_.quick, "Do not read the records, so count none");
+    app.add_flag("-q,--quick", list_.quick, "Do not look into packs and segments; no counts");
     app.add_flag("--json", list_.json, "One JSON object per journal and line");
   }
 

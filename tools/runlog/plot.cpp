@@ -171,7 +171,7 @@ int run(const PlotCommand& command, Output& out) {
     }
     if (is_wanted) collector.add(entry);
   }
-  const int exit_code = warn_of_damage(command.path, reader->damage());
+  const int exit_code = warn_of_findings(command.path, *reader);
   if (command.series.empty()) {
     const int listed = list_names(command.path, names, out);
     return listed != exit_whole ? listed : exit_code;

@@ -67,6 +67,9 @@ int run(const PullCommand& command, Output& out) {
     progress.add_object();
     if (command.json) {
       out.write(pulled_json(object, out.is_terminal()) + "\n");
+    } else if (object.replaced) {
+      progress.clear();
+      say("runlog", object.name + ": the copy here was damaged, and was replaced");
     } else if (!object.message.empty()) {
       progress.clear();
       say("runlog", object.name + ": " + verdict_text(object.verdict) + ": " + object.message);
@@ -81,6 +84,9 @@ int run(const PullCommand& command, Output& out) {
   }
   std::string total = command.directory + ": " + counted(report->runs, "run") + ", copied " +
                       counted(report->copied, "object") + ", " + short_bytes(report->bytes_copied);
+  if (report->replaced > 0) {
+    total += ", " + std::to_string(report->replaced) + " of them over damaged copies";
+  }
   if (report->present > 0) total += "; " + std::to_string(report->present) + " were here";
   if (report->damaged > 0)
     total += "; " + std::to_string(report->damaged) + " damaged in the store";

@@ -179,7 +179,7 @@ class Screen {
 };
 
 int show_path(const std::string& path, bool all, Output& out, bool& is_first) {
-  auto reader = Reader::open(path);
+  auto reader = Reader::open(path, {.for_sums = true});
   if (!reader) {
     say_error("runlog", path, reader.error());
     return exit_failed;
@@ -196,7 +196,7 @@ int show_path(const std::string& path, bool all, Output& out, bool& is_first) {
   }
   out.flush();
   if (reader->journals().empty()) say("runlog", shown_path(path) + ": no journals in it");
-  return warn_of_damage(path, reader->damage());
+  return warn_of_findings(path, *reader);
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ int last_only(const TailCommand& command, Output& out) {
   writer.append_header(out.buffer());
   last.write_to(out);
   out.flush();
-  return warn_of_damage(command.path, reader->damage());
+  return warn_of_findings(command.path, *reader);
 }
 
 void say_how_it_ended(const std::string& path) {

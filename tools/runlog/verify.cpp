@@ -1,6 +1,6 @@
 // verify: reads every record and says what is damaged, dropped or at odds with itself. Damage and
 // drops decide the exit code; a name with two kinds, a property set twice and twin writers are
-// told, because nothing is lost by them.
+// told, because nothing is lost by them. What a store does not give is neither: it is unread.
 #include <map>
 #include <set>
 #include <string>
@@ -79,6 +79,7 @@ class Examination {
                      .records = damage.records_lost,
                      .message = damage_text(damage)});
     }
+    for (const Error& failure : reader.failures()) all.push_back(unread_finding(failure));
     for (const auto& [key, drops] : drops_) all.push_back(drop_finding(key, drops));
     for (const auto& [key, kinds] : kinds_) {
       if (kinds.size() > 1) all.push_back(kinds_finding(key, kinds));
@@ -88,13 +89,22 @@ class Examination {
     return all;
   }
 
+  static Finding unread_finding(const Error& failure) {
+    return {.what = "unread", .message = failure.message};
+  }
+
   // What is wrong with blobs: their bytes, or that a store has not got one that a record names.
   void compare(const std::vector<BlobCheck>& blobs, std::vector<Finding>& all) {
     for (const BlobCheck& blob : blobs) {
-      ++blobs_;
+      if (blob.is_unread) {
+        all.push_back(
+            {.what = "unread", .path = blob.path, .run = blob.run_id, .message = blob.fault});
+      } else {
+        ++blobs_;
+      }
       const auto named = named_.find(blob.run_id);
       if (blob.is_in_store && named != named_.end()) named->second.erase(blob.sha256);
-      if (blob.fault.empty()) continue;
+      if (blob.fault.empty() || blob.is_unread) continue;
       all.push_back({.what = "blob",
                      .path = blob.path,
                      .run = blob.run_id,
@@ -192,9 +202,9 @@ void show(const Finding& finding, bool json, Output& out) {
   }
   const bool is_loss = finding.what == "damage" || finding.what == "dropped" ||
                        finding.what == "unreadable" || finding.what == "blob";
-  out.write(
-      painted(is_loss ? "LOSS" : "note", is_loss ? Color::red : Color::yellow, out.has_color()) +
-      "  " + visible(finding.message) + "\n");
+  const std::string label = is_loss ? "LOSS" : finding.what == "unread" ? "unread" : "note";
+  out.write(painted(label, is_loss ? Color::red : Color::yellow, out.has_color()) + "  " +
+            visible(finding.message) + "\n");
 }
 
 int verify_path(const std::string& path, bool json, Output& out) {
@@ -215,16 +225,18 @@ int verify_path(const std::string& path, bool json, Output& out) {
   std::uint64_t dropped = 0;
   std::size_t damages = 0;
   std::size_t blobs_bad = 0;
+  std::size_t unread = 0;
   std::vector<Finding> findings = examination.findings(*reader);
   if (auto blobs = check_blobs(path)) {
     examination.compare(*blobs, findings);
   } else {
-    say_error("runlog", path, blobs.error());
-    return exit_failed;
+    findings.push_back(Examination::unread_finding(blobs.error()));
   }
   for (const Finding& finding : findings) {
     show(finding, json, out);
-    if (finding.what == "blob") {
+    if (finding.what == "unread") {
+      ++unread;
+    } else if (finding.what == "blob") {
       ++blobs_bad;
     } else if (finding.what == "damage") {
       damaged += finding.records;
@@ -235,7 +247,8 @@ int verify_path(const std::string& path, bool json, Output& out) {
   }
   out.flush();
   const bool is_whole = damages == 0 && dropped == 0 && blobs_bad == 0;
-  std::string words = shown_path(path) + ": " + (is_whole ? "whole" : "not whole") + ": " +
+  const char* const verdict = !is_whole ? "not whole" : unread > 0 ? "not verified" : "whole";
+  std::string words = shown_path(path) + ": " + verdict + ": " +
                       counted(examination.records(), "record") + " read in " +
                       counted(reader->journals().size(), "journal");
   if (examination.blobs() > 0) words += ", " + counted(examination.blobs(), "file");
@@ -244,8 +257,10 @@ int verify_path(const std::string& path, bool json, Output& out) {
     words += ", " + std::to_string(damaged) + " lost to damage in " + counted(damages, "place") +
              ", " + std::to_string(dropped) + " dropped";
   }
+  if (unread > 0) words += "; not everything could be read: try again when the store gives it";
   say("runlog", words);
-  return is_whole ? exit_whole : exit_damaged;
+  if (!is_whole) return exit_damaged;
+  return unread > 0 ? exit_failed : exit_whole;
 }
 
 }  // namespace

@@ -84,6 +84,10 @@ struct ReadOptions {
   /// Compare each pack of a store that is read to its end with the digest that the store keeps
   /// beside it; a difference is damage. One request more for each pack.
   bool check_digests = false;
+  /// Of packs, decode only what sums are made of: time, kind, name, step and the numbers, and the
+  /// text of params, tags, properties, files and status. The rest of each record is left empty, and
+  /// records of equal time come in any order.
+  bool for_sums = false;
 };
 
 /// Streams records merged by time across lanes, ranks and attempts; records with equal time keep
@@ -112,18 +116,26 @@ class RUNLOG_EXPORT Reader {
   /// What could not be read, in the order met; complete once next() has returned false.
   [[nodiscard]] const std::vector<Damage>& damage() const noexcept;
 
+  /// What a store did not give: it could not be reached, did not answer in time or refused
+  /// (Errc::unavailable, read_only). No damage: the records may be whole there, and another reading
+  /// may bring them. Each message names the object, what failed and what to do. Complete once
+  /// next() has returned false; while it is not empty, damage() says nothing of missing packs.
+  [[nodiscard]] const std::vector<Error>& failures() const noexcept;
+
  private:
-  friend RUNLOG_EXPORT Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
-                                                                  std::vector<Damage>* damage);
   struct State;
   explicit Reader(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
-/// Fills the counts of each JournalInfo in `path` by reading every record once, one journal after
-/// the other.
+/// Fills the counts of each JournalInfo in `path`, one journal after the other. Of packs only the
+/// footers are read, so damage in their rows goes unnoticed (Reader and `runlog verify` find it);
+/// of segments, which are not yet packed, every record. Where no end.json tells how a journal
+/// ended, one column of its last row group is read, too. `failures` as Reader::failures; without it
+/// the first one is the error that is returned.
 RUNLOG_EXPORT Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
-                                                         std::vector<Damage>* damage = nullptr);
+                                                         std::vector<Damage>* damage = nullptr,
+                                                         std::vector<Error>* failures = nullptr);
 
 /// Yields what is new in a journal, run or root since the last poll. Not for the URL of a store.
 class RUNLOG_EXPORT Follower {

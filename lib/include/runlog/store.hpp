@@ -21,13 +21,14 @@ namespace runlog {
 struct PulledObject {
   enum class Verdict : std::uint8_t {
     copied,   ///< it is here now, with the bytes that were stored
-    present,  ///< it was here already, with the same size
+    present,  ///< it was here already, and its bytes were compared
     damaged,  ///< the store's bytes are not those that were stored; nothing was written
     failed,   ///< it could not be fetched now, or another file has its name; see message
   };
   std::string name = {};  ///< relative to the store's prefix, and to the directory
   std::uint64_t bytes = 0;
   Verdict verdict = Verdict::failed;
+  bool replaced = false;     ///< copied, over a copy here that had been damaged
   std::string message = {};  ///< for damaged and failed: what happened, what to do
 };
 
@@ -43,6 +44,7 @@ struct PullOptions {
 
 struct PullReport {
   std::uint64_t runs = 0, copied = 0, present = 0, damaged = 0, failed = 0;
+  std::uint64_t replaced = 0;  ///< of those copied
   std::uint64_t bytes_copied = 0;
   std::string stopped_by = {};  ///< why it gave up before the end; empty: it did not
 };
@@ -50,8 +52,10 @@ struct PullReport {
 /// Copies the runs of a store, or of the part of it that `url` names, into `directory`, which then
 /// is a directory store: it reads like the other. An object appears under its name when all of its
 /// bytes are there, agree with the digest that the store keeps (a blob: with its name; a pack
-/// without a digest: with its checksums) and are synced. Existing files are never overwritten. Safe
-/// to repeat and to interrupt: what is there with the same size is skipped. What ends a run is
+/// without a digest: with its checksums) and are synced. Safe to repeat and to interrupt: what is
+/// here with the right size is read and compared in the same way (a small file without a digest:
+/// with the store's bytes), and fetched again only where it was damaged. A file of another size, or
+/// a whole pack that is not the store's, is never overwritten: it is failed. What ends a run is
 /// copied last. Blocks. Errors: those of the URL and of listing; busy (another pull works on
 /// `directory`), no_space, read_only, io (of `directory`).
 RUNLOG_EXPORT Result<PullReport> pull(const std::string& url,
@@ -66,9 +70,11 @@ struct BlobCheck {
   std::uint64_t bytes = 0;
   bool is_in_store = false;  ///< else in a journal, where blobs leave once they are shipped
   std::string fault = {};    ///< empty: it is whole
+  bool is_unread = false;    ///< the store did not give it, see fault; it may be whole
 };
 /// Reads every blob under `path` (as for Reader) and compares it with its name, which is the
-/// SHA-256 of its content. Errors: those of listing.
+/// SHA-256 of its content. Errors: those of listing, and unavailable once a store gives nothing any
+/// more.
 RUNLOG_EXPORT Result<std::vector<BlobCheck>> check_blobs(const std::filesystem::path& path);
 
 /// One thing that doctor tried.

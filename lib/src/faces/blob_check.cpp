@@ -8,6 +8,9 @@
 namespace runlog {
 namespace {
 
+/// After so many objects in a row that could not be read, the store is taken to be gone.
+constexpr int kFailures_max = 3;
+
 void compare(BlobCheck& check, const Result<std::string>& digest) {
   if (!digest) {
     check.fault = "could not be read: " + digest.error().message;
@@ -36,7 +39,9 @@ void check_journal(const JournalFiles& files, std::vector<BlobCheck>& checks) {
   }
 }
 
-Result<void> check_run(ObjectStore& store, const StoreRun& run, std::vector<BlobCheck>& checks) {
+// `failures`: objects in a row that could not be read.
+Result<void> check_run(ObjectStore& store, const StoreRun& run, std::vector<BlobCheck>& checks,
+                       int& failures) {
   auto objects = list_run(store, run, {});
   if (!objects) return std::move(objects).error();
   for (const StoreObject& object : *objects) {
@@ -47,7 +52,20 @@ Result<void> check_run(ObjectStore& store, const StoreRun& run, std::vector<Blob
     check.sha256 = object.id;
     check.bytes = object.bytes;
     check.is_in_store = true;
-    compare(check, store.sha256(object.name));
+    auto digest = store.sha256(object.name);
+    compare(check, digest);
+    const bool is_about_object =
+        digest || digest.error().code == Errc::not_found || digest.error().code == Errc::corrupt;
+    if (is_about_object) {
+      failures = 0;
+      continue;
+    }
+    check.is_unread = true;
+    check.fault.insert(0, check.path + ": ");
+    if (++failures >= kFailures_max) {
+      return Error{Errc::unavailable, 0,
+                   store.url() + " has stopped answering: " + digest.error().message};
+    }
   }
   return {};
 }
@@ -74,8 +92,10 @@ Result<std::vector<BlobCheck>> check_blobs(const std::filesystem::path& path) {
   if (!place.object.empty()) return checks;
   auto store = open_store(place.store_url);
   if (!store) return std::move(store).error();
-  auto visited = visit_runs(**store, place, {},
-                            [&](const StoreRun& run) { return check_run(**store, run, checks); });
+  int failures = 0;
+  auto visited = visit_runs(**store, place, {}, [&](const StoreRun& run) {
+    return check_run(**store, run, checks, failures);
+  });
   if (!visited) return std::move(visited).error();
   return checks;
 }

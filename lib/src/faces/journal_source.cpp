@@ -20,17 +20,31 @@ std::uint64_t used_end(std::span<const std::byte> bytes) {
   return end;
 }
 
+bool is_end_open(const JournalInfo& info) {
+  return info.state == JournalState::crashed || info.state == JournalState::unknown;
+}
+
+// The end record is the writer's own word; end.json only repeats it.
+void take_status(JournalInfo& info, const Record& record) {
+  if (record.kind != Kind::status || !is_end_open(info) || record.name == "started") return;
+  if (record.name == "complete") info.state = JournalState::complete;
+  if (record.name == "failed") info.state = JournalState::failed;
+  if (record.name == "cancelled") info.state = JournalState::cancelled;
+  info.end_reason = record.text.value_or("");
+  info.end_signal = 0;
+}
+
 }  // namespace
 
 JournalSource::~JournalSource() = default;
 
 Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& files,
-                                                           std::optional<std::int64_t> since_ns,
-                                                           bool checks_digests) {
+                                                           const Settings& settings) {
   std::unique_ptr<JournalSource> source(new JournalSource);
-  source->pack_settings_ = {.since_ns = since_ns,
+  source->pack_settings_ = {.since_ns = settings.since_ns,
                             .keeps_file = files.info.state == JournalState::live,
-                            .checks_digest = checks_digests};
+                            .checks_digest = settings.checks_digests,
+                            .fields = settings.fields};
   for (const auto& path : files.segments) {
     const auto name = parse_journal_name(path.parent_path().parent_path().filename().native());
     if (auto added = source->add_segment(path, name, false); !added)
@@ -50,7 +64,7 @@ Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& f
   const bool has_said_end = files.info.state == JournalState::complete ||
                             files.info.state == JournalState::failed ||
                             files.info.state == JournalState::cancelled;
-  if (files.is_finished_in_store && has_said_end && !since_ns) {
+  if (files.is_finished_in_store && has_said_end && !settings.since_ns) {
     source->path_without_end_ = files.info.path.native();
   }
   source->sort_packs();
@@ -144,8 +158,9 @@ Result<void> JournalSource::add_segment(const std::filesystem::path& path,
   if (!header && name && number) {
     header = format::rebuild_header(bytes, name->session, *number);
     if (header && !is_live) {
-      damage_.push_back({path.native(), 0, format::kHeader_bytes, 0, true,
-                         "the segment's header is damaged; it was rebuilt from a block head"});
+      findings_.damage.push_back(
+          {path.native(), 0, format::kHeader_bytes, 0, true,
+           "the segment's header is damaged; it was rebuilt from a block head"});
     }
   }
   if (!header) {
@@ -163,14 +178,20 @@ Result<void> JournalSource::add_segment(const std::filesystem::path& path,
 Result<void> JournalSource::add_pack(PackCursor::Place place) {
   auto cursor = PackCursor::open(std::move(place), pack_settings_);
   if (!cursor) return std::move(cursor).error();
-  for (const Damage& damage : (*cursor)->info().damage) damage_.push_back(damage);
+  for (const Damage& damage : (*cursor)->info().damage) findings_.damage.push_back(damage);
   packs_.push_back(std::move(*cursor));
   return {};
 }
 
 void JournalSource::add_pack_or_damage(PackCursor::Place place) {
   std::string path = place.path.native();
-  if (auto added = add_pack(std::move(place)); !added) {
+  const auto reading = place.reading;
+  auto added = add_pack(std::move(place));
+  if (added) return;
+  if (reading != nullptr && StoreReading::is_failure(added.error())) {
+    has_unasked_ = true;
+    reading->note(std::move(added).error(), findings_.failures);
+  } else {
     unreadable_.push_back({std::move(path), 0, 0, 1, false, added.error().message});
   }
 }
@@ -200,7 +221,7 @@ void JournalSource::note_ranges(const JournalFiles& files) {
 // that cannot be read, or that somebody removed; it tells exactly how many records that file held.
 std::vector<Damage> JournalSource::missing() const {
   std::vector<Damage> all = unreadable_;
-  if (continuous_path_.empty()) return all;
+  if (continuous_path_.empty() || has_unasked_) return all;
   auto lanes = ranges_;
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     // Where a copy beside a live writer ends, the segment may go on.
@@ -245,9 +266,9 @@ std::int64_t JournalSource::time_bound() {
 
 // A writer that ended in order said so in its last pack. Where that is missing, no hole shows it.
 void JournalSource::check_end() {
-  if (path_without_end_.empty()) return;
-  damage_.push_back({std::move(path_without_end_), 0, 0, 1, false,
-                     "the records of its end are in no pack here: a file was removed"});
+  if (path_without_end_.empty() || !findings_.failures.empty()) return;
+  findings_.damage.push_back({std::move(path_without_end_), 0, 0, 1, false,
+                              "the records of its end are in no pack here: a file was removed"});
   path_without_end_.clear();
 }
 
@@ -268,12 +289,62 @@ PackCursor* JournalSource::first_pack() {
     PackCursor& pack = *open_[best];
     if (pack.has_row()) return &pack;
     if (pack.is_over()) {
-      pack.close(damage_);
+      pack.close(findings_);
       open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(best));
     } else {
-      pack.load_next(damage_);
+      pack.load_next(findings_);
     }
   }
+}
+
+void count_record(JournalInfo& info, const Record& record) {
+  ++info.records;
+  if (record.step && (!info.last_step || *record.step > *info.last_step)) {
+    info.last_step = record.step;
+  }
+  info.last_time_ns = std::max(info.last_time_ns, record.time_ns);
+  if (record.kind == Kind::gap && record.int_value.value_or(0) > 0) {
+    info.records_dropped += static_cast<std::uint64_t>(*record.int_value);
+  }
+  take_status(info, record);
+}
+
+void JournalSource::sum_up(JournalInfo& info) {
+  for (const auto& pack : packs_) count_pack(info, *pack);
+  for (Record record; segments_->next(record);) count_record(info, record);
+  find_end(info);
+  packs_.clear();
+  check_end();
+}
+
+void JournalSource::count_pack(JournalInfo& info, PackCursor& pack) {
+  const PackCursor::Sums& sums = pack.sums();
+  if (sums.may_hold_status) path_without_end_.clear();
+  if (sums.are_known) {
+    info.records += sums.rows;
+    if (sums.step_max)
+      info.last_step = std::max(info.last_step.value_or(*sums.step_max), *sums.step_max);
+    info.last_time_ns = std::max(info.last_time_ns, sums.time_max_ns);
+    info.records_dropped += pack.info().records_dropped;
+    return;
+  }
+  while (!pack.is_over()) {  // of a writer that leaves statistics out
+    if (!pack.has_row()) pack.load_next(findings_);
+    for (; pack.has_row(); pack.pop()) count_record(info, pack.row());
+  }
+}
+
+// A journal whose end no file tells, live ones aside, may have told it in its last pack.
+void JournalSource::find_end(JournalInfo& info) {
+  if (!is_end_open(info)) return;
+  PackCursor* last = nullptr;
+  for (const auto& pack : packs_) {
+    if (last == nullptr || pack->sums().time_max_ns > last->sums().time_max_ns) last = pack.get();
+  }
+  if (last == nullptr || last->is_over() || !last->sums().may_hold_status) return;
+  auto visited = last->visit_last_status([&](const Record& record) { take_status(info, record); });
+  // What is damaged there says nothing of the end. What a store does not give might.
+  if (!visited) last->note_failure(visited.error(), findings_);
 }
 
 const Record* JournalSource::peek() {
@@ -307,7 +378,7 @@ void JournalSource::pop() {
 }
 
 std::vector<Damage> JournalSource::damage() const {
-  std::vector<Damage> all = damage_;
+  std::vector<Damage> all = findings_.damage;
   const std::vector<Damage> files = missing();
   all.insert(all.end(), files.begin(), files.end());
   all.insert(all.end(), segments_->damage().begin(), segments_->damage().end());

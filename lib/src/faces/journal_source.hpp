@@ -46,13 +46,26 @@ struct JournalFiles {
 /// the records suffers, not the memory.
 inline constexpr std::size_t kOpen_packs_max = 32;
 
+/// Counts one more record of the journal in its sums, and takes what it says of the journal's end.
+void count_record(JournalInfo& info, const Record& record);
+
 class JournalSource {
  public:
+  struct Settings {
+    std::optional<std::int64_t> since_ns = {};
+    bool checks_digests = false;
+    format::Fields fields = format::Fields::all;  ///< of the packs' records
+  };
+
   /// Takes a snapshot: every record committed before the call is in it.
   static Result<std::unique_ptr<JournalSource>> open(const JournalFiles& files,
-                                                     std::optional<std::int64_t> since_ns,
-                                                     bool checks_digests = false);
+                                                     const Settings& settings);
   ~JournalSource();
+
+  /// Fills the counts of `info` from the packs' footers and the segments' records. No row of a pack
+  /// is read but, where nothing else tells how a journal ended, those of its last row group. For a
+  /// source of which no record has been read; none can be afterwards.
+  void sum_up(JournalInfo& info);
 
   /// A lower bound for the time of the next record; INT64_MAX when there is none. Cheap: no pack is
   /// opened for it.
@@ -64,6 +77,7 @@ class JournalSource {
 
   /// Complete at the end.
   [[nodiscard]] std::vector<Damage> damage() const;
+  [[nodiscard]] const std::vector<Error>& failures() const noexcept { return findings_.failures; }
   /// Segments that hold records and are in no pack yet.
   [[nodiscard]] std::uint64_t segments() const noexcept { return segment_count_; }
 
@@ -78,6 +92,8 @@ class JournalSource {
   void note_ranges(const JournalFiles& files);
   [[nodiscard]] std::vector<Damage> missing() const;
   void check_end();
+  void count_pack(JournalInfo& info, PackCursor& pack);
+  void find_end(JournalInfo& info);
   PackCursor* first_pack();
 
   std::vector<std::vector<std::byte>> copies_;  // segments of a live journal
@@ -87,10 +103,11 @@ class JournalSource {
   PackCursor::Settings pack_settings_;
   std::vector<std::unique_ptr<PackCursor>> packs_;  // not yet open, the next one last
   std::vector<std::unique_ptr<PackCursor>> open_;   // in the order of packs_
-  std::vector<Damage> damage_;
+  ReadFindings findings_;
   std::vector<Damage> unreadable_;  // whole files: "at least one record" each
   /// Of a journal whose lanes must run on without holes; else empty.
   std::string continuous_path_;
+  bool has_unasked_ = false;  // the store did not give some footer: holes prove nothing
   /// Records [first, second) of each lane that the packs hold.
   std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::int64_t>>> ranges_;
   std::uint64_t segment_count_ = 0;

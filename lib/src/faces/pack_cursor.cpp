@@ -16,6 +16,9 @@ constexpr std::size_t kKept_bytes_max = 32u << 20;
 /// After so many failures in a row a store is taken to be gone.
 constexpr int kFailures_max = 3;
 
+/// So many records are made of the columns at once: they stay in the cache.
+constexpr std::size_t kRows_at_once = 512;
+
 constexpr std::string_view kMagic = "PAR1";
 constexpr std::uint64_t kTail_bytes = sizeof(std::uint32_t) + kMagic.size();
 
@@ -28,33 +31,57 @@ Error at_path(const std::filesystem::path& path, Error error) {
 
 }  // namespace
 
-Result<void> StoreReading::check() const {
-  if (failures < kFailures_max) return {};
-  return Error{Errc::unavailable, 0,
-               store->url() + " has stopped answering; try again when it does"};
+bool StoreReading::is_gone() const noexcept {
+  return failures >= kFailures_max;
 }
 
-void StoreReading::count(const Error* error) noexcept {
-  if (error != nullptr && error->code == Errc::unavailable) {
-    ++failures;
-  } else {
-    failures = 0;
-  }
+Error StoreReading::gone() const {
+  return {Errc::unavailable, 0,
+          store->url() +
+              " has stopped answering, and the rest was not asked for; try again when "
+              "it does"};
+}
+
+Error StoreReading::settle(Error error) noexcept {
+  const bool is_of_the_object = error.code == Errc::not_found || error.code == Errc::corrupt ||
+                                error.code == Errc::too_large || error.code == Errc::read_only;
+  if (!is_of_the_object) error.code = Errc::unavailable;
+  failures = is_of_the_object ? 0 : failures + 1;
+  return error;
 }
 
 Result<void> StoreReading::fetch(ObjectWindow& window, ByteRange range) {
-  if (auto may = check(); !may) return may;
+  if (is_gone()) return gone();
   auto fetched = window.fetch(range);
-  if (!fetched && fetched.error().code == Errc::unavailable) fetched = window.fetch(range);
-  count(fetched ? nullptr : &fetched.error());
+  if (!fetched) return settle(std::move(fetched).error());
+  failures = 0;
   return fetched;
 }
 
 Result<ObjectInfo> StoreReading::head(const std::string& name) {
-  if (auto may = check(); !may) return std::move(may).error();
+  if (is_gone()) return gone();
   auto info = store->head(name);
-  count(info ? nullptr : &info.error());
+  if (!info) {
+    Error error = std::move(info).error();
+    // Its bytes were not even asked for.
+    if (error.code == Errc::corrupt) error.code = Errc::unavailable;
+    return settle(std::move(error));
+  }
+  failures = 0;
   return info;
+}
+
+void StoreReading::note(Error error, std::vector<Error>& noted) {
+  if (is_gone()) {
+    if (has_told_) return;
+    has_told_ = true;
+    // The error at hand says why, unless it came before the question.
+    const Error whole = gone();
+    if (error.message.find(whole.message) == std::string::npos) noted.push_back(std::move(error));
+    noted.push_back(whole);
+    return;
+  }
+  noted.push_back(std::move(error));
 }
 
 PackCursor::~PackCursor() {
@@ -69,6 +96,7 @@ Result<std::unique_ptr<PackCursor>> PackCursor::open(Place place, const Settings
   std::unique_ptr<PackCursor> cursor(new PackCursor);
   cursor->place_ = std::move(place);
   cursor->keeps_file_ = settings.keeps_file;
+  cursor->fields_ = settings.fields;
   if (auto opened = cursor->open_reader(); !opened) {
     return at_path(cursor->path(), std::move(opened).error());
   }
@@ -76,6 +104,7 @@ Result<std::unique_ptr<PackCursor>> PackCursor::open(Place place, const Settings
   cursor->info_ = cursor->reader_->info();
   cursor->groups_ = groups.size();
   cursor->rows_left_ = cursor->reader_->rows();
+  cursor->sum_up(groups);
   if (settings.checks_digest && cursor->place_.reading != nullptr) cursor->digest_.emplace();
   for (std::size_t& next = cursor->next_group_; settings.since_ns && next < groups.size(); ++next) {
     if (groups[next].time_max_ns >= *settings.since_ns) break;
@@ -94,6 +123,18 @@ Result<std::unique_ptr<PackCursor>> PackCursor::open(Place place, const Settings
   }
   cursor->release();
   return cursor;
+}
+
+void PackCursor::sum_up(const std::vector<format::PackReader::RowGroup>& groups) {
+  for (const auto& group : groups) {
+    sums_.rows += group.rows;
+    sums_.time_max_ns = std::max(sums_.time_max_ns, group.time_max_ns);
+    if (group.step_max) {
+      sums_.step_max = std::max(sums_.step_max.value_or(*group.step_max), *group.step_max);
+    }
+    sums_.are_known = sums_.are_known && group.has_bounds;
+    sums_.may_hold_status = sums_.may_hold_status || group.may_hold(Kind::status);
+  }
 }
 
 Result<void> PackCursor::open_reader() {
@@ -153,12 +194,13 @@ Result<void> PackCursor::fetch_end() {
 
 Result<void> PackCursor::fetch_group(std::size_t index) {
   const auto& group = reader_->row_groups()[index];
-  const std::uint64_t begin = index == 0 ? 0 : group.begin;
-  const std::uint64_t end = std::min(group.end, end_begin_);
+  const bool is_whole = fields_ == format::Fields::all;
+  const std::uint64_t begin = !is_whole ? group.sums_begin : index == 0 ? 0 : group.begin;
+  const std::uint64_t end = std::min(is_whole ? group.end : group.sums_end, end_begin_);
   if (begin < end) {
     if (auto got = place_.reading->fetch(window_, {begin, end}); !got) return got;
   }
-  if (index == 0 && !as_text(bytes()).starts_with(kMagic)) {
+  if (is_whole && index == 0 && !as_text(bytes()).starts_with(kMagic)) {
     return Error{Errc::corrupt, 0, "its first four bytes are damaged"};
   }
   if (digest_) {
@@ -168,14 +210,19 @@ Result<void> PackCursor::fetch_group(std::size_t index) {
   return {};
 }
 
-void PackCursor::load_next(std::vector<Damage>& damage) {
-  rows_ = {};
+void PackCursor::make_rows() {
+  rows_ = reader_->records(next_row_, std::min(kRows_at_once, group_rows_ - next_row_));
   row_ = 0;
+  next_row_ += rows_.size();
+}
+
+void PackCursor::load_next(ReadFindings& findings) {
+  forget_rows();
   if (!reader_) {
     auto opened = open_reader();
-    if (!opened) return lose_rest(damage, opened.error().message);
+    if (!opened) return lose_rest(findings, opened.error());
     if (reader_->row_groups().size() != groups_) {
-      return lose_rest(damage, "it changed while it was being read");
+      return lose_rest(findings, {Errc::corrupt, 0, "it changed while it was being read"});
     }
   }
   const std::size_t index = next_group_++;
@@ -184,48 +231,92 @@ void PackCursor::load_next(std::vector<Damage>& damage) {
   if (place_.reading != nullptr) {
     if (auto fetched = fetch_group(index); !fetched) {
       digest_.reset();
-      if (fetched.error().code != Errc::corrupt) {
-        return lose_rest(damage, "could not be read: " + fetched.error().message);
-      }
-      damage.push_back(
+      if (fetched.error().code != Errc::corrupt) return lose_rest(findings, fetched.error());
+      findings.damage.push_back(
           {path().native(), group.begin, group.end, group.rows, true, fetched.error().message});
       rows_left_ -= std::min(rows_left_, group.rows);
       return;
     }
   }
   rows_left_ -= std::min(rows_left_, group.rows);
-  auto rows = reader_->load(index);
+  const auto loaded = reader_->load_columns(index, fields_);
   if (place_.reading != nullptr) window_.forget({group.begin, std::min(group.end, end_begin_)});
-  if (rows) {
-    rows_ = *rows;
+  if (loaded) {
+    group_rows_ = static_cast<std::size_t>(group.rows);
+    make_rows();
   } else {
-    damage.push_back(
-        {path().native(), group.begin, group.end, group.rows, true, rows.error().message});
+    findings.damage.push_back(
+        {path().native(), group.begin, group.end, group.rows, true, loaded.error().message});
   }
 }
 
-void PackCursor::lose_rest(std::vector<Damage>& damage, const std::string& why) {
-  damage.push_back({path().native(), 0, 0, rows_left_, true, why});
+void PackCursor::lose_rest(ReadFindings& findings, const Error& why) {
+  if (is_failure(why)) {
+    note_failure(why, findings);
+  } else {
+    findings.damage.push_back({path().native(), 0, 0, rows_left_, true, why.message});
+  }
   rows_left_ = 0;
   next_group_ = groups_;
   digest_.reset();
 }
 
-void PackCursor::close(std::vector<Damage>& damage) {
-  if (digest_) check_digest(damage);
+bool PackCursor::is_failure(const Error& error) const noexcept {
+  return place_.reading != nullptr && StoreReading::is_failure(error);
+}
+
+void PackCursor::note_failure(const Error& error, ReadFindings& findings) {
+  if (is_failure(error)) place_.reading->note(at_path(path(), error), findings.failures);
+}
+
+Result<void> PackCursor::visit_last_status(const std::function<void(const Record&)>& visit) {
+  if (groups_ == 0) return {};
+  const std::size_t index = groups_ - 1;
+  next_group_ = groups_;
+  if (!reader_) {
+    if (auto opened = open_reader(); !opened) return opened;
+  }
+  if (reader_->row_groups().size() != groups_) return {};
+  const auto& group = reader_->row_groups()[index];
+  if (!group.may_hold(Kind::status)) return {};
+  if (place_.reading != nullptr) {
+    const ByteRange range{group.kind_begin, std::min(group.kind_end, end_begin_)};
+    if (auto got = place_.reading->fetch(window_, range); !got) return got;
+  }
+  auto is_there = reader_->holds(index, Kind::status);
+  if (!is_there) return std::move(is_there).error();
+  if (!*is_there) return {};
+  if (place_.reading != nullptr) {
+    if (auto got = fetch_group(index); !got) return got;
+  }
+  if (auto loaded = reader_->load_columns(index, format::Fields::sums); !loaded) return loaded;
+  group_rows_ = static_cast<std::size_t>(group.rows);
+  for (make_rows(); has_row(); pop()) {
+    if (row().kind == Kind::status) visit(row());
+  }
+  return {};
+}
+
+void PackCursor::close(ReadFindings& findings) {
+  if (digest_) check_digest(findings);
   digest_.reset();
   keeps_file_ = false;
   release();
 }
 
-void PackCursor::check_digest(std::vector<Damage>& damage) {
+void PackCursor::check_digest(ReadFindings& findings) {
   if (!reader_) {  // it has no rows, and so was never opened again
-    if (auto opened = open_reader(); !opened) return lose_rest(damage, opened.error().message);
+    if (auto opened = open_reader(); !opened) return lose_rest(findings, opened.error());
   }
   digest_->update(bytes().subspan(digested_bytes_));
   const std::string ours = digest_->finish_hex();
   const auto info = place_.reading->head(place_.object);
   std::string why;
+  if (!info && StoreReading::is_failure(info.error())) {
+    Error error = info.error();
+    error.message = path().native() + ": its digest could not be compared: " + error.message;
+    return place_.reading->note(std::move(error), findings.failures);
+  }
   if (!info) {
     why = "its digest could not be compared: " + info.error().message;
   } else if (info->bytes != place_.object_bytes) {
@@ -234,12 +325,17 @@ void PackCursor::check_digest(std::vector<Damage>& damage) {
   } else if (!info->sha256.empty() && info->sha256 != ours) {
     why = "its bytes have the SHA-256 " + ours + ", but were stored as " + info->sha256;
   }
-  if (!why.empty()) damage.push_back({path().native(), 0, place_.object_bytes, 0, true, why});
+  if (!why.empty())
+    findings.damage.push_back({path().native(), 0, place_.object_bytes, 0, true, why});
+}
+
+void PackCursor::forget_rows() noexcept {
+  rows_ = {};
+  row_ = next_row_ = group_rows_ = 0;
 }
 
 void PackCursor::release() noexcept {
-  rows_ = {};
-  row_ = 0;
+  forget_rows();
   reader_.reset();
   window_ = {};
   if (!keeps_file_) file_ = {};

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,6 +21,13 @@
 
 namespace runlog {
 
+/// What reading came across.
+struct ReadFindings {
+  std::vector<Damage> damage = {};
+  /// What a store did not give, though it may well have it: see Reader::failures.
+  std::vector<Error> failures = {};
+};
+
 /// A store that is being read. Shared by the packs of all journals found in it.
 struct StoreReading {
   std::unique_ptr<ObjectStore> store = {};
@@ -27,13 +35,26 @@ struct StoreReading {
   int failures = 0;            ///< requests in a row that got no answer
 
   /// get() and head(), but a store that has stopped answering is not asked again and again: a pack
-  /// may have thousands of brothers, and each question may take half a minute.
+  /// may have thousands of brothers, and each question may take half a minute, because the store
+  /// itself repeats what may pass.
+  /// Errors: not_found, corrupt and too_large are about the object; anything else says that the
+  /// store did not answer (unavailable) or refused (read_only), and nothing about the object.
   Result<void> fetch(ObjectWindow& window, ByteRange range);
   Result<ObjectInfo> head(const std::string& name);
 
+  /// Whether the error is the store's and not the object's.
+  [[nodiscard]] static bool is_failure(const Error& error) noexcept {
+    return error.code == Errc::unavailable || error.code == Errc::read_only;
+  }
+  /// Adds a failure; that the store has stopped answering is said once, not for each object.
+  void note(Error error, std::vector<Error>& failures);
+
  private:
-  [[nodiscard]] Result<void> check() const;
-  void count(const Error* error) noexcept;
+  [[nodiscard]] bool is_gone() const noexcept;
+  [[nodiscard]] Error gone() const;
+  /// Counts failures in a row.
+  Error settle(Error error) noexcept;
+  bool has_told_ = false;
 };
 
 class PackCursor {
@@ -51,6 +72,15 @@ class PackCursor {
     bool keeps_file = false;
     /// Compare an object's bytes with the digest the store keeps. Costs a request, no traffic.
     bool checks_digest = false;
+    format::Fields fields = format::Fields::all;
+  };
+  /// What the footer tells of all rows together.
+  struct Sums {
+    std::uint64_t rows = 0;
+    std::optional<std::int64_t> step_max = {};
+    std::int64_t time_max_ns = 0;
+    bool are_known = true;  ///< false: only the rows tell time_max_ns and step_max
+    bool may_hold_status = false;
   };
 
   /// Reads the footer. Errors: not_found, corrupt, unsupported, unavailable; they name the pack.
@@ -59,6 +89,7 @@ class PackCursor {
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return place_.path; }
   [[nodiscard]] const format::PackInfo& info() const noexcept { return info_; }
+  [[nodiscard]] const Sums& sums() const noexcept { return sums_; }
 
   [[nodiscard]] bool has_row() const noexcept { return row_ < rows_.size(); }
   [[nodiscard]] bool is_over() const noexcept { return !has_row() && next_group_ >= groups_; }
@@ -67,13 +98,22 @@ class PackCursor {
     return has_row() ? rows_[row_].time_ns : next_time_ns_;
   }
   [[nodiscard]] const Record& row() const noexcept { return rows_[row_]; }
-  void pop() noexcept { ++row_; }
+  void pop() {
+    if (++row_ == rows_.size() && !has_group_ended()) make_rows();
+  }
 
   /// Decodes the next row group; call when !has_row() && !is_over(). What cannot be read goes to
-  /// `damage`, and the pack goes on behind it.
-  void load_next(std::vector<Damage>& damage);
+  /// `findings`, and the pack goes on behind it.
+  void load_next(ReadFindings& findings);
   /// When it is over: gives its memory back, and reports what only the end shows.
-  void close(std::vector<Damage>& damage);
+  void close(ReadFindings& findings);
+
+  /// Visits the records of kind status in the last row group, in a cursor that nothing has been
+  /// read from; afterwards it is over. Reads one column; the others only if there is one. Nothing
+  /// is visited where that fails.
+  Result<void> visit_last_status(const std::function<void(const Record&)>& visit);
+  /// Notes an error of reading this pack, if it is one of the store and not of the pack.
+  void note_failure(const Error& error, ReadFindings& findings);
 
  private:
   PackCursor() = default;
@@ -81,14 +121,21 @@ class PackCursor {
   Result<void> map_file();
   Result<void> fetch_end();
   Result<void> fetch_group(std::size_t index);
-  void check_digest(std::vector<Damage>& damage);
-  void lose_rest(std::vector<Damage>& damage, const std::string& why);
+  [[nodiscard]] bool has_group_ended() const noexcept { return next_row_ >= group_rows_; }
+  void make_rows();
+  void forget_rows() noexcept;
+  void sum_up(const std::vector<format::PackReader::RowGroup>& groups);
+  void check_digest(ReadFindings& findings);
+  void lose_rest(ReadFindings& findings, const Error& why);
+  [[nodiscard]] bool is_failure(const Error& error) const noexcept;
   void release() noexcept;
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept;
 
   Place place_;
   bool keeps_file_ = false;
+  format::Fields fields_ = format::Fields::all;
   format::PackInfo info_;
+  Sums sums_;
   std::uint64_t rows_left_ = 0;  // in row groups not yet loaded
   std::size_t groups_ = 0;
   std::size_t next_group_ = 0;
@@ -99,8 +146,10 @@ class PackCursor {
   ObjectWindow window_;
   std::uint64_t end_begin_ = 0;  // of the window, what lies behind is in memory till the end
   std::optional<format::PackReader> reader_;
-  std::span<const Record> rows_;
-  std::size_t row_ = 0;
+  std::span<const Record> rows_;  // a few of the row group that is decoded
+  std::size_t row_ = 0;           // in rows_
+  std::size_t next_row_ = 0;      // of the row group, behind rows_
+  std::size_t group_rows_ = 0;
 
   std::vector<std::byte> kept_end_;  // the object's last bytes, if there was room to keep them
   std::optional<Sha256> digest_;     // of the first digested_bytes_; empty when that is broken off

@@ -8,9 +8,12 @@
 
 #include "base/sha256.hpp"
 #include "format/pack.hpp"
+#include "journal/blobs.hpp"
+#include "journal/meta.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
 #include "platform/mapped_file.hpp"
+#include "ship/object_window.hpp"
 
 namespace runlog {
 namespace {
@@ -81,6 +84,7 @@ class Pull {
     switch (object.verdict) {
       case Verdict::copied:
         ++report.copied;
+        if (object.replaced) ++report.replaced;
         report.bytes_copied += object.bytes;
         break;
       case Verdict::present:
@@ -99,20 +103,41 @@ class Pull {
     if (options_.on_object) options_.on_object(object);
   }
 
+  // What lies under an object's name here.
+  enum class Local : std::uint8_t {
+    absent,
+    same,
+    damaged,  // of the right size, with other bytes: a copy that has rotted
+    other,    // not ours to replace
+  };
+
+  // Without a digest a pack is known by its own checksums, and a small file by the store's bytes.
+  // Errors: those of the store.
+  Result<Local> judge(const StoreObject& object, const std::string& expected,
+                      const std::filesystem::path& target) {
+    const auto there = stat_file(target);
+    if (!there && there.error().code == Errc::not_found) return Local::absent;
+    if (!there || !there->is_regular || there->bytes != object.bytes) return Local::other;
+    const bool is_pack = object.parsed.what == What::pack;
+    if (!expected.empty()) {
+      const auto digest = sha256_of_file(target);
+      if (!digest) return Local::other;
+      if (*digest == expected) return Local::same;
+      // Two whole packs of one name are a conflict, and none of them is for us to throw away.
+      return is_pack && check_pack(target) ? Local::other : Local::damaged;
+    }
+    if (is_pack) return check_pack(target) ? Local::same : Local::damaged;
+    auto ours = read_file(target, kMeta_bytes_max);
+    auto theirs = get_small(store_, object.name, kMeta_bytes_max);
+    if (!theirs) return std::move(theirs).error();
+    if (!ours) return Local::other;
+    return *ours == *theirs ? Local::same : Local::damaged;
+  }
+
   // An error is one of the directory: it would meet every other object too.
   Result<PulledObject> copy(const StoreObject& object) {
     PulledObject pulled{.name = object.name, .bytes = object.bytes};
     const std::filesystem::path target = directory_ / object.name;
-    if (const auto there = stat_file(target)) {
-      const bool is_same = there->is_regular && there->bytes == object.bytes;
-      pulled.verdict = is_same ? Verdict::present : Verdict::failed;
-      if (!is_same) {
-        has_no_answer_ = false;
-        pulled.message = target.native() + " exists and is not of the size that the store's has, " +
-                         std::to_string(object.bytes) + " bytes; move it away and pull again";
-      }
-      return pulled;
-    }
     std::string expected;
     if (object.parsed.what == What::blob) {
       expected = object.id;
@@ -121,13 +146,30 @@ class Pull {
     } else if (info.error().code != Errc::read_only) {  // not allowed: then it goes without
       return fail(std::move(pulled), info.error());
     }
+    const auto local = judge(object, expected, target);
+    if (!local) return fail(std::move(pulled), local.error());
+    if (*local == Local::same) {
+      pulled.verdict = Verdict::present;
+      return pulled;
+    }
+    if (*local == Local::other) {
+      has_no_answer_ = false;
+      pulled.verdict = Verdict::failed;
+      pulled.message = target.native() +
+                       " exists and is another file than the store's, which has " +
+                       std::to_string(object.bytes) + " bytes; move it away and pull again";
+      return pulled;
+    }
     if (auto made = make_directories(target.parent_path()); !made) return std::move(made).error();
     const std::filesystem::path part =
         target.parent_path() / ("." + target.filename().native() + ".part");
     auto file = OpenFile::open(part, O_RDWR | O_CREAT | O_TRUNC);
     if (!file) return std::move(file).error();
     auto settled = fetch(object, expected, file->fd(), part, pulled);
-    if (settled && pulled.verdict == Verdict::copied) settled = publish(file->fd(), part, target);
+    if (settled && pulled.verdict == Verdict::copied) {
+      pulled.replaced = *local == Local::damaged;
+      settled = publish(file->fd(), part, target, pulled.replaced);
+    }
     if (!settled || pulled.verdict != Verdict::copied) (void)remove_file(part);
     if (!settled) return std::move(settled).error();
     return pulled;
@@ -190,9 +232,9 @@ class Pull {
   }
 
   static Result<void> publish(int fd, const std::filesystem::path& part,
-                              const std::filesystem::path& target) {
+                              const std::filesystem::path& target, bool replaces) {
     if (auto synced = sync_data(fd, part); !synced) return synced;
-    if (auto renamed = rename_file(part, target, false); !renamed) return renamed;
+    if (auto renamed = rename_file(part, target, replaces); !renamed) return renamed;
     return sync_directory(target.parent_path());
   }
 

@@ -53,6 +53,7 @@ struct Reader::State {
   std::vector<JournalInfo> journals;
   std::vector<Stream> streams;
   std::vector<Damage> damage;
+  std::vector<Error> failures;
   Rewinds rewinds;
   Stream* last = nullptr;  // handed out by the previous next(): to be popped first
 
@@ -82,32 +83,12 @@ struct Reader::State {
         journals[stream.journal].records_lost += one.records_lost;
         damage.push_back(std::move(one));
       }
+      for (const Error& one : stream.source->failures()) failures.push_back(one);
       stream.source.reset();  // its maps and buffers
       return;
     }
     heap.push_back(&stream);
     std::push_heap(heap.begin(), heap.end(), &is_later);
-  }
-
-  static void count(JournalInfo& journal, const Record& record) {
-    ++journal.records;
-    if (record.step && (!journal.last_step || *record.step > *journal.last_step)) {
-      journal.last_step = record.step;
-    }
-    journal.last_time_ns = std::max(journal.last_time_ns, record.time_ns);
-    if (record.kind == Kind::gap && record.int_value.value_or(0) > 0) {
-      journal.records_dropped += static_cast<std::uint64_t>(*record.int_value);
-    }
-    // The end record is the writer's own word; end.json only repeats it.
-    const bool is_open =
-        journal.state == JournalState::crashed || journal.state == JournalState::unknown;
-    if (record.kind == Kind::status && is_open && record.name != "started") {
-      if (record.name == "complete") journal.state = JournalState::complete;
-      if (record.name == "failed") journal.state = JournalState::failed;
-      if (record.name == "cancelled") journal.state = JournalState::cancelled;
-      journal.end_reason = record.text.value_or("");
-      journal.end_signal = 0;
-    }
   }
 };
 
@@ -131,6 +112,8 @@ Result<Reader> Reader::open(const std::filesystem::path& path, ReadOptions optio
         state->rewinds.add(entry.journal->run_id, entry.record.time_ns, *entry.record.step);
       }
     }
+    // Which records are void is not known then.
+    if (!first->failures().empty()) return first->failures().front();
     state->rewinds.finish();
   }
   const JournalSelection selection{.runs = state->options.runs, .ranks = state->options.ranks};
@@ -139,8 +122,10 @@ Result<Reader> Reader::open(const std::filesystem::path& path, ReadOptions optio
   for (JournalFiles& files : *found) {
     if (!selection.has_run(files.info.run_id) || !selection.has_rank(files.info.rank)) continue;
     const std::size_t index = state->journals.size();
-    auto source =
-        JournalSource::open(files, state->options.since_unix_ns, state->options.check_digests);
+    auto source = JournalSource::open(
+        files, {.since_ns = state->options.since_unix_ns,
+                .checks_digests = state->options.check_digests,
+                .fields = state->options.for_sums ? format::Fields::sums : format::Fields::all});
     if (source) {
       state->streams.push_back({.source = std::move(*source), .journal = index});
     } else if (found->size() == 1) {
@@ -176,7 +161,7 @@ bool Reader::next(Entry& entry) {
     const Record& record = *stream->head;
     if (state.options.since_unix_ns && record.time_ns < *state.options.since_unix_ns) continue;
     if (state.options.apply_rewind && state.rewinds.voids(journal.run_id, record)) continue;
-    state.count(journal, record);
+    count_record(journal, record);
     entry.record = record;
     entry.journal = &journal;
     return true;
@@ -189,9 +174,13 @@ const std::vector<JournalInfo>& Reader::journals() const noexcept {
 const std::vector<Damage>& Reader::damage() const noexcept {
   return state_->damage;
 }
+const std::vector<Error>& Reader::failures() const noexcept {
+  return state_->failures;
+}
 
 Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
-                                           std::vector<Damage>* damage) {
+                                           std::vector<Damage>* damage,
+                                           std::vector<Error>* failures) {
   auto found = find_journal_files(path);
   if (!found) return std::move(found).error();
   // One journal after the other: counting needs no merge, and so the memory of one only.
@@ -200,11 +189,12 @@ Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
     JournalInfo& info = infos.emplace_back(files.info);
     std::vector<Damage> met;
     if (auto source = JournalSource::open(files, {})) {
-      while (const Record* const record = (*source)->peek()) {
-        Reader::State::count(info, *record);
-        (*source)->pop();
-      }
+      (*source)->sum_up(info);
       met = (*source)->damage();
+      for (const Error& one : (*source)->failures()) {
+        if (failures == nullptr) return one;
+        failures->push_back(one);
+      }
     } else if (found->size() == 1) {
       return std::move(source).error();
     } else {

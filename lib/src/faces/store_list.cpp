@@ -124,7 +124,12 @@ Result<std::vector<JournalFiles>> find_journal_files(std::shared_ptr<StoreReadin
         listing.finish(selection, found);
         return {};
       });
-  if (!visited) return std::move(visited).error();
+  if (!visited) {
+    // A listing or a small file that cannot be understood tells nothing about any record.
+    Error error = std::move(visited).error();
+    if (error.code == Errc::corrupt) error.code = Errc::unavailable;
+    return error;
+  }
   if (found.empty() && given.runs.empty() && given.ranks.empty()) {
     // A store has no empty directories: what nobody wrote cannot be told from a name mistyped.
     std::string where = place.project.empty() ? "" : "project=" + place.project + "/";

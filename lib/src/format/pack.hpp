@@ -10,8 +10,10 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runlog/record.hpp"
@@ -71,6 +73,18 @@ class PackWriter {
   std::unique_ptr<State> state_;
 };
 
+/// Which fields of its records a reader decodes.
+enum class Fields : std::uint8_t {
+  all,
+  /// What sums are made of: time, kind, name, step and the numbers, and the text of those kinds
+  /// whose text is a value of its own (is_text_summed).
+  sums,
+};
+[[nodiscard]] constexpr bool is_text_summed(Kind kind) noexcept {
+  return kind == Kind::param || kind == Kind::tag || kind == Kind::property || kind == Kind::file ||
+         kind == Kind::status;
+}
+
 /// Reads a pack that PackWriter wrote, row group by row group. Every length in the file is
 /// untrusted: damage yields Errc::corrupt (message: what, where), a foreign Parquet file (other
 /// schema, codec or encoding) Errc::unsupported. Not thread-safe; `bytes` must outlive the reader.
@@ -79,7 +93,20 @@ class PackReader {
   struct RowGroup {
     std::uint64_t begin = 0, end = 0;  ///< byte range of its column chunks in the file
     std::uint64_t rows = 0;
-    std::int64_t time_min_ns = 0, time_max_ns = 0;  ///< from the statistics
+    // From the statistics:
+    std::int64_t time_min_ns = 0, time_max_ns = 0;
+    std::optional<std::int64_t> step_max = {};
+    std::string kind_min = {}, kind_max = {};  ///< both empty: not known
+    /// Another writer may leave statistics out: then only the rows tell time_max_ns and step_max.
+    bool has_bounds = false;
+    std::uint64_t kind_begin = 0, kind_end = 0;  ///< byte range of the column of kinds
+    std::uint64_t sums_begin = 0, sums_end = 0;  ///< of all that Fields::sums may take
+
+    /// False: no row is of this kind.
+    [[nodiscard]] bool may_hold(Kind kind) const noexcept {
+      const std::string_view name = kind_name(kind);
+      return kind_max.empty() || (kind_min <= name && name <= kind_max);
+    }
   };
 
   static Result<PackReader> open(std::span<const std::byte> bytes);
@@ -98,6 +125,16 @@ class PackReader {
 
   /// Decodes row group `index` wholly: the records' views stay valid until the next read/load.
   Result<std::span<const Record>> load(std::size_t index);
+
+  /// The same in two steps, in less memory and time: first the columns, then a few records after
+  /// the other, in a buffer that each call uses again. Fields that `fields` does not name are left
+  /// as in an empty Record. The views in the records stay valid until the next read/load.
+  Result<void> load_columns(std::size_t index, Fields fields = Fields::all);
+  [[nodiscard]] std::span<const Record> records(std::size_t begin, std::size_t count);
+
+  /// Whether row group `index` holds a row of this kind. Decodes one column, which lies in
+  /// [kind_begin, kind_end). Errors as for load.
+  Result<bool> holds(std::size_t index, Kind kind);
 
  private:
   struct State;

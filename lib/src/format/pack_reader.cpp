@@ -1,5 +1,6 @@
 // PackReader: the footer's promises are checked when a pack is opened, each row group's when it is
 // loaded.
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <limits>
@@ -102,6 +103,23 @@ Result<PackReader::RowGroup> check_row_group(const RowGroupMeta& group, std::siz
   const ChunkMeta& time = group.chunks[kTime];
   checked.time_min_ns = bound(time.value_min, std::numeric_limits<std::int64_t>::min());
   checked.time_max_ns = bound(time.value_max, std::numeric_limits<std::int64_t>::max());
+  const ChunkMeta& step = group.chunks[kStep];
+  if (step.value_max && step.value_max->size() == sizeof(std::int64_t)) {
+    checked.step_max = bound(step.value_max, 0);
+  }
+  checked.has_bounds = time.value_max && time.value_max->size() == sizeof(std::int64_t) &&
+                       (checked.step_max || step.null_count == group.rows);
+  const ChunkMeta& kind = group.chunks[kKind];
+  if (kind.value_min && kind.value_max) {
+    checked.kind_min = *kind.value_min;
+    checked.kind_max = *kind.value_max;
+  }
+  checked.kind_begin = static_cast<std::uint64_t>(kind.offset());
+  checked.kind_end = checked.kind_begin + static_cast<std::uint64_t>(kind.compressed_bytes);
+  static_assert(kSeq < kTime && kLane < kTime && kPayload > kText &&
+                kPayload + 1 == kColumns.size());
+  checked.sums_begin = static_cast<std::uint64_t>(time.offset());
+  checked.sums_end = static_cast<std::uint64_t>(group.chunks[kPayload].offset());
   return checked;
 }
 
@@ -151,39 +169,66 @@ struct PackReader::State {
     return {};
   }
 
-  void make_records(std::size_t rows_in_group) {
+  // `budget_bytes` is what the columns of one row group may take together.
+  Result<void> decode(std::size_t group, std::size_t column, std::size_t& budget_bytes) {
+    auto decoded = decode_chunk(file, footer.row_groups[group].chunks[column], kColumns[column],
+                                static_cast<std::size_t>(row_groups[group].rows), budget_bytes,
+                                columns[column]);
+    if (decoded) return {};
+    Error error = std::move(decoded).error();
+    error.message.insert(0, row_group_prefix(group));
+    return error;
+  }
+
+  // Calls `visit` for each kind among the rows, again where another row of it follows others.
+  template <typename Visit>
+  void for_each_kind(Visit&& visit) const {
+    std::string_view last;
+    for (const std::string_view text : columns[kKind].strings) {
+      if (text.data() == last.data() && text.size() == last.size()) continue;
+      last = text;
+      visit(kind_from_name(text));
+    }
+  }
+
+  void make_records(std::size_t begin, std::size_t count) {
     records.clear();
-    records.reserve(rows_in_group);
-    const auto number = [&](ColumnIndex column, std::size_t row) {
-      return columns[column].numbers[row];
-    };
-    const auto string_if = [&](ColumnIndex column, std::size_t row) {
-      return columns[column].has_value(row) ? std::optional(columns[column].strings[row])
-                                            : std::nullopt;
-    };
-    const auto number_if = [&](ColumnIndex column, std::size_t row) {
-      return columns[column].has_value(row) ? std::optional(number(column, row)) : std::nullopt;
-    };
+    records.reserve(count);
+    // A column that was left out has no slots.
+    const bool has_place = !columns[kSeq].numbers.empty();
+    const bool has_text = !columns[kText].strings.empty();
+    const bool has_payload = !columns[kPayload].strings.empty();
     // Rows of one kind share the view into the dictionary, so most look-ups are saved.
     std::string_view kind_text;
     Kind kind = Kind::unknown;
-    for (std::size_t row = 0; row < rows_in_group; ++row) {
+    for (std::size_t row = begin; row < begin + count; ++row) {
       const std::string_view text = columns[kKind].strings[row];
       if (text.data() != kind_text.data() || text.size() != kind_text.size()) {
         kind_text = text;
         kind = kind_from_name(text);
       }
-      Record record{.seq = number(kSeq, row),
-                    .lane = static_cast<std::int32_t>(number(kLane, row)),
-                    .time_ns = number(kTime, row),
-                    .kind = kind,
-                    .name = columns[kName].strings[row],
-                    .step = number_if(kStep, row),
-                    .int_value = number_if(kInt_value, row),
-                    .text = string_if(kText, row),
-                    .payload = string_if(kPayload, row)};
-      if (columns[kValue].has_value(row)) record.value = std::bit_cast<double>(number(kValue, row));
-      records.push_back(record);
+      // Field by field in place: a record put together elsewhere and copied takes three times as
+      // long, because the copy waits for the single stores.
+      Record& record = records.emplace_back();
+      record.time_ns = columns[kTime].numbers[row];
+      record.kind = kind;
+      record.name = columns[kName].strings[row];
+      if (has_place) {
+        record.seq = columns[kSeq].numbers[row];
+        record.lane = static_cast<std::int32_t>(columns[kLane].numbers[row]);
+      }
+      if (columns[kStep].has_value(row)) record.step.emplace(columns[kStep].numbers[row]);
+      if (columns[kValue].has_value(row)) {
+        record.value.emplace(std::bit_cast<double>(columns[kValue].numbers[row]));
+      }
+      if (columns[kInt_value].has_value(row)) {
+        record.int_value.emplace(columns[kInt_value].numbers[row]);
+      }
+      if (has_text && columns[kText].has_value(row))
+        record.text.emplace(columns[kText].strings[row]);
+      if (has_payload && columns[kPayload].has_value(row)) {
+        record.payload.emplace(columns[kPayload].strings[row]);
+      }
     }
   }
 };
@@ -229,23 +274,52 @@ Result<void> PackReader::read(std::size_t index, const std::function<void(const 
 }
 
 Result<std::span<const Record>> PackReader::load(std::size_t index) {
+  if (auto loaded = load_columns(index); !loaded) return std::move(loaded).error();
+  return records(0, static_cast<std::size_t>(state_->row_groups[index].rows));
+}
+
+std::span<const Record> PackReader::records(std::size_t begin, std::size_t count) {
+  const std::size_t rows = state_->columns[kKind].strings.size();
+  begin = std::min(begin, rows);
+  state_->make_records(begin, std::min(count, rows - begin));
+  return state_->records;
+}
+
+Result<void> PackReader::load_columns(std::size_t index, Fields fields) {
   State& state = *state_;
   if (index >= state.row_groups.size()) {
     return Error{Errc::invalid_argument, 0, "there is no row group " + std::to_string(index)};
   }
-  const auto rows = static_cast<std::size_t>(state.row_groups[index].rows);
   std::size_t budget_bytes = kRow_group_decoded_bytes_max;
-  for (std::size_t i = 0; i < kColumns.size(); ++i) {
-    auto decoded = decode_chunk(state.file, state.footer.row_groups[index].chunks[i], kColumns[i],
-                                rows, budget_bytes, state.columns[i]);
-    if (!decoded) {
-      Error error = std::move(decoded).error();
-      error.message.insert(0, row_group_prefix(index));
-      return error;
+  if (fields == Fields::all) {
+    for (std::size_t i = 0; i < kColumns.size(); ++i) {
+      if (auto done = state.decode(index, i, budget_bytes); !done) return done;
+    }
+  } else {
+    for (const std::size_t column : {kSeq, kLane, kText, kPayload}) state.columns[column].clear();
+    for (const std::size_t column : {kKind, kTime, kName, kStep, kValue, kInt_value}) {
+      if (auto done = state.decode(index, column, budget_bytes); !done) return done;
+    }
+    bool has_text = false;
+    state.for_each_kind([&](Kind kind) { has_text = has_text || is_text_summed(kind); });
+    if (has_text) {
+      if (auto done = state.decode(index, kText, budget_bytes); !done) return done;
     }
   }
-  state.make_records(rows);
-  return std::span<const Record>(state.records);
+  return {};
+}
+
+Result<bool> PackReader::holds(std::size_t index, Kind kind) {
+  if (index >= state_->row_groups.size()) {
+    return Error{Errc::invalid_argument, 0, "there is no row group " + std::to_string(index)};
+  }
+  std::size_t budget_bytes = kRow_group_decoded_bytes_max;
+  if (auto done = state_->decode(index, kKind, budget_bytes); !done) {
+    return std::move(done).error();
+  }
+  bool is_there = false;
+  state_->for_each_kind([&](Kind one) { is_there = is_there || one == kind; });
+  return is_there;
 }
 
 }  // namespace runlog::format
