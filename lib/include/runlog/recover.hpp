@@ -79,7 +79,8 @@ RUNLOG_EXPORT std::string_view verdict_name(RecoverOutcome::Verdict verdict) noe
 /// interrupt (stop token, SIGKILL), and to run beside itself. Errors: `root` cannot be read.
 RUNLOG_EXPORT Result<std::vector<RecoverOutcome>> recover(
     const std::filesystem::path& root, const RecoverOptions& options,
-    const std::function<void(const RecoverOutcome&)>& on_outcome = {}, std::stop_token stop = {});
+    const std::function<void(const RecoverOutcome&)>& on_outcome = {},
+    const std::stop_token& stop = {});
 
 /// What clean() did to one pack or blob.
 struct CleanedFile {

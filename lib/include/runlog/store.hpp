@@ -60,7 +60,8 @@ struct PullReport {
 /// `directory`), no_space, read_only, io (of `directory`).
 RUNLOG_EXPORT Result<PullReport> pull(const std::string& url,
                                       const std::filesystem::path& directory,
-                                      const PullOptions& options = {}, std::stop_token stop = {});
+                                      const PullOptions& options = {},
+                                      const std::stop_token& stop = {});
 
 /// One blob (an artifact, or a large value) and whether its bytes are what its name says.
 struct BlobCheck {

@@ -30,13 +30,13 @@ std::uint32_t bytes_hw(std::uint32_t state, std::span<const std::byte> bytes) no
 }  // namespace
 
 #if defined(__x86_64__)
-const bool detail::crc32c_hardware = __builtin_cpu_supports("sse4.2") != 0;
+const bool detail::kCrc32c_hardware = __builtin_cpu_supports("sse4.2") != 0;
 #else
-const bool detail::crc32c_hardware = false;
+const bool detail::kCrc32c_hardware = false;
 #endif
 
 bool crc32c_is_hardware() noexcept {
-  return detail::crc32c_hardware;
+  return detail::kCrc32c_hardware;
 }
 
 std::uint32_t crc32c_bytes_table(std::uint32_t state, std::span<const std::byte> bytes) noexcept {
@@ -51,7 +51,7 @@ std::uint32_t crc32c_word_table(std::uint32_t state, std::uint64_t word) noexcep
 }
 
 std::uint32_t crc32c_bytes(std::uint32_t state, std::span<const std::byte> bytes) noexcept {
-  if (detail::crc32c_hardware) [[likely]]
+  if (detail::kCrc32c_hardware) [[likely]]
     return bytes_hw(state, bytes);
   return crc32c_bytes_table(state, bytes);
 }

@@ -15,7 +15,7 @@ namespace runlog {
 
 namespace detail {
 /// Set before main(); until then the table is used, which gives the same numbers.
-extern const bool crc32c_hardware;
+extern const bool kCrc32c_hardware;
 
 #if defined(__x86_64__)
 // As assembly, because the intrinsic may only be inlined into functions that are compiled for SSE
@@ -33,7 +33,7 @@ extern const bool crc32c_hardware;
 
 /// Feeds the eight bytes of `word`, lowest first.
 [[nodiscard]] inline std::uint32_t crc32c_word(std::uint32_t state, std::uint64_t word) noexcept {
-  if (detail::crc32c_hardware) [[likely]] {
+  if (detail::kCrc32c_hardware) [[likely]] {
     return static_cast<std::uint32_t>(detail::crc32c_step(state, word));
   }
   return crc32c_word_table(state, word);
@@ -51,7 +51,7 @@ extern const bool crc32c_hardware;
 [[nodiscard]] inline std::uint32_t crc32c_words3(std::uint32_t state, std::uint64_t first,
                                                  std::uint64_t second,
                                                  std::uint64_t third) noexcept {
-  if (detail::crc32c_hardware) [[likely]]
+  if (detail::kCrc32c_hardware) [[likely]]
     return crc32c_words3_hardware(state, first, second, third);
   return crc32c_word_table(crc32c_word_table(crc32c_word_table(state, first), second), third);
 }

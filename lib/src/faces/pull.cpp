@@ -288,7 +288,7 @@ Result<PullReport> pull_from(ObjectStore& store, const StorePlace& place,
 }
 
 Result<PullReport> pull(const std::string& url, const std::filesystem::path& directory,
-                        const PullOptions& options, std::stop_token stop) {
+                        const PullOptions& options, const std::stop_token& stop) {
   std::string source = url;
   if (!is_remote_store(url)) {
     auto whole = directory_of_store(url);

@@ -214,7 +214,7 @@ class Recovery {
 
 Result<std::vector<RecoverOutcome>> recover(
     const std::filesystem::path& root, const RecoverOptions& options,
-    const std::function<void(const RecoverOutcome&)>& on_outcome, std::stop_token stop) {
+    const std::function<void(const RecoverOutcome&)>& on_outcome, const std::stop_token& stop) {
   auto found = list_journals(root);
   if (!found) return std::move(found).error();
   Recovery recovery(options, on_outcome, stop);
