@@ -95,8 +95,8 @@ int pack(std::int64_t records) {
   const std::int64_t held = fill(memory, records);
   SegmentMerge merge({SegmentInput{.bytes = memory, .header = {.segment_bytes = kSegment_bytes}}});
   format::PackWriter writer([](std::span<const std::byte>) -> Result<void> { return {}; });
-  while (const Record* const record = merge.next()) {
-    if (!writer.append(*record)) return 1;
+  for (auto run = merge.next_run(); !run.is_end(); run = merge.next_run()) {
+    if (!writer.append(run.metrics, run.names, *run.entries)) return 1;
   }
   if (!writer.finish({})) return 1;
   return writer.rows() == static_cast<std::uint64_t>(held) ? 0 : 1;

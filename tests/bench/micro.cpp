@@ -152,7 +152,10 @@ void pack(benchmark::State& state) {
       return {};
     });
     SegmentMerge merge(inputs_of(segments));
-    for (Record record; merge.next(record); ++records) (void)writer.append(record);
+    for (auto run = merge.next_run(); !run.is_end(); run = merge.next_run()) {
+      (void)writer.append(run.metrics, run.names, *run.entries);
+      records += static_cast<std::int64_t>(run.metrics.count);
+    }
     (void)writer.finish({});
   }
   state.SetItemsProcessed(records);

@@ -138,6 +138,16 @@ void put_indices(std::span<const std::uint32_t> indices, unsigned width, Bytes& 
   encode_hybrid(indices, width, out);
 }
 
+unsigned delta_bits(const Column& column) {
+  return column.type == PhysicalType::int32 ? 32 : 64;
+}
+
+void set_bounds(std::int64_t low, std::int64_t high, const Column& column, ChunkMeta& meta) {
+  const std::size_t size = column.type == PhysicalType::int32 ? 4 : 8;
+  meta.value_min = chars(low, size);
+  meta.value_max = chars(high, size);
+}
+
 using Numbers = std::vector<std::int64_t>;
 
 std::uint64_t hash_of(std::int64_t value) {
@@ -265,7 +275,7 @@ ChunkMeta NumberColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch&
     const auto values = std::span(values_).subspan(range.value_begin, count);
     switch (encoding) {
       case Encoding::delta_binary_packed:
-        encode_delta(values, column_.type == PhysicalType::int32 ? 32 : 64, page);
+        encode_delta(values, delta_bits(column_), page);
         break;
       case Encoding::byte_stream_split:
         encode_split(values, page);
@@ -283,35 +293,92 @@ ChunkMeta NumberColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch&
   ChunkMeta meta = writer.finish(encoding, is_optional());
   meta.null_count = meta.values - static_cast<std::int64_t>(values_.size());
   if (column_.has_bounds && !values_.empty()) {
-    const std::size_t size = column_.type == PhysicalType::int32 ? 4 : 8;
-    std::int64_t low = values_.front(), high = low;
-    for (const std::int64_t value : values_) {
-      low = std::min(low, value);
-      high = std::max(high, value);
-    }
-    meta.value_min = chars(low, size);
-    meta.value_max = chars(high, size);
+    const auto [low, high] = std::ranges::minmax_element(values_);
+    set_bounds(*low, *high, column_, meta);
   }
   return meta;
 }
 
+ChunkMeta RunColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch& scratch) const {
+  ChunkWriter writer(column_, out_offset, out, scratch);
+  std::size_t run = 0;
+  for_each_page({}, rows_, [&](const PageRange& range) {
+    scratch.numbers.resize(range.row_end - range.row_begin);
+    std::int64_t* target = scratch.numbers.data();
+    for (std::size_t row = range.row_begin; row < range.row_end;) {
+      while (run + 1 < runs_.size() && runs_[run + 1].begin <= row) ++run;
+      const std::size_t end =
+          run + 1 < runs_.size() ? std::min(runs_[run + 1].begin, range.row_end) : range.row_end;
+      for (; row < end; ++row) *target++ = value(runs_[run], row);
+    }
+    encode_delta(scratch.numbers, delta_bits(column_), writer.begin_page());
+    writer.end_data_page(range.row_end - range.row_begin, Encoding::delta_binary_packed);
+  });
+  ChunkMeta meta = writer.finish(Encoding::delta_binary_packed, false);
+  if (column_.has_bounds && rows_ > 0) {
+    // Within a run the values rise or stay: its ends are its bounds.
+    std::int64_t low = runs_.front().first, high = low;
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      const std::size_t end = i + 1 < runs_.size() ? runs_[i + 1].begin : rows_;
+      low = std::min(low, runs_[i].first);
+      high = std::max(high, value(runs_[i], end - 1));
+    }
+    set_bounds(low, high, column_, meta);
+  }
+  return meta;
+}
+
+std::size_t StringColumn::add_names(const MetricRun& metrics,
+                                    std::span<const std::string_view> names,
+                                    std::vector<SeriesEntries::Entry>& entries,
+                                    std::size_t plain_bytes_max) {
+  const std::size_t begin = entry_of_.size();
+  entry_of_.resize(begin + metrics.count);
+  std::size_t done = 0;
+  std::size_t bytes = plain_bytes_;
+  while (done < metrics.count && (done == 0 || bytes < plain_bytes_max)) {
+    const std::uint32_t series = metrics.series(done);
+    if (series >= entries.size() || entries[series].index == UINT32_MAX) {
+      // The walker has seen that there is a name; should the file have changed since, there is
+      // none.
+      const bool is_named = series < names.size();
+      if (is_named && series >= entries.size()) entries.resize(std::size_t{series} + 1);
+      const std::uint32_t index = find_or_append(is_named ? names[series] : std::string_view{});
+      if (is_named) {
+        entries[series] = {index, static_cast<std::uint32_t>(length_bytes(index))};
+      } else {
+        entry_of_[begin + done++] = index;
+        bytes += length_bytes(index);
+        continue;
+      }
+    }
+    entry_of_[begin + done++] = entries[series].index;
+    bytes += entries[series].plain_bytes;
+  }
+  entry_of_.resize(begin + done);
+  plain_bytes_ = bytes;
+  if (is_optional()) levels_.add(true, done);
+  return done;
+}
+
 std::uint32_t StringColumn::add_and_note(std::string_view value) {
+  const std::uint32_t entry = find_or_append(value);
+  guess_of(value) = entry;
+  add_again(entry);
+  return entry;
+}
+
+std::uint32_t StringColumn::find_or_append(std::string_view value) {
   const auto next = static_cast<std::uint32_t>(ends_.size() - 1);
-  guess_of(value) = next;
   if (has_dictionary_) {
     const std::uint32_t found =
         table_.find_or_note(std::hash<std::string_view>{}(value), next,
                             [&](std::uint32_t index) { return entry(index) == value; });
-    if (found != IndexTable::kNone) {
-      guess_of(value) = found;
-      add_again(found);
-      return found;
-    }
+    if (found != IndexTable::kNone) return found;
     if (bytes_.size() + value.size() > kDictionary_bytes_max) has_dictionary_ = false;
   }
   bytes_.append(value);
   ends_.push_back(bytes_.size());
-  add_again(next);
   return next;
 }
 

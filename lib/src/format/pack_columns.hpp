@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "format/index_table.hpp"
+#include "format/pack.hpp"
 #include "format/parquet_footer.hpp"
 #include "format/parquet_schema.hpp"
 
@@ -27,6 +28,15 @@ class Levels {
       return;
     }
     add_bytes(level);
+  }
+  void add(bool has_value, std::size_t rows) {
+    const std::uint8_t level = has_value ? 1 : 0;
+    if (bytes_.empty() && (rows_ == 0 || level == first_)) [[likely]] {
+      first_ = level;
+      rows_ += rows;
+      return;
+    }
+    for (; rows > 0; --rows) add_bytes(level);
   }
   void clear() noexcept {
     bytes_.clear();
@@ -53,6 +63,7 @@ class Levels {
 struct ChunkScratch {
   Bytes page, compressed;
   std::vector<std::uint32_t> indices;
+  std::vector<std::int64_t> numbers;
 };
 
 /// A column of numbers: INT32, INT64, or DOUBLE as bit patterns.
@@ -65,6 +76,16 @@ class NumberColumn {
     if (is_optional()) levels_.add(true);
   }
   void add_null() { levels_.add(false); }
+  void add_nulls(std::size_t rows) { levels_.add(false, rows); }
+  /// Adds what `value_of(index)` gives for each index below `count`.
+  template <typename ValueOf>
+  void add_all(std::size_t count, ValueOf&& value_of) {
+    const std::size_t begin = values_.size();
+    values_.resize(begin + count);
+    std::int64_t* const target = values_.data() + begin;
+    for (std::size_t i = 0; i < count; ++i) target[i] = value_of(i);
+    if (is_optional()) levels_.add(true, count);
+  }
   void clear();
 
   /// Appends the chunk to `out`, which will be written at `out_offset` of the file.
@@ -78,6 +99,45 @@ class NumberColumn {
   const Column& column_;
   std::vector<std::int64_t> values_;  // without the nulls
   Levels levels_;
+};
+
+/// A column of numbers, without nulls, that are known before they come: each is by `difference`
+/// more than the one before it, until it is not. Holds only where.
+class RunColumn {
+ public:
+  RunColumn(const Column& column, std::int64_t difference)
+      : column_(column), difference_(difference) {}
+
+  void add(std::int64_t value) { add(value, 1); }
+  /// `count` values, of which `first` is the first.
+  void add(std::int64_t first, std::size_t count) {
+    if (runs_.empty() || first != next_) runs_.push_back({.first = first, .begin = rows_});
+    rows_ += count;
+    // Unsigned, because sequence numbers of a forged segment may lie at the end of all numbers.
+    next_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(first) +
+                                      static_cast<std::uint64_t>(difference_) * count);
+  }
+  void clear() {
+    runs_.clear();
+    rows_ = 0;
+  }
+  ChunkMeta write(std::int64_t out_offset, Bytes& out, ChunkScratch& scratch) const;
+
+ private:
+  struct Run {
+    std::int64_t first = 0;
+    std::size_t begin = 0;  // row
+  };
+  [[nodiscard]] std::int64_t value(const Run& run, std::size_t row) const noexcept {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(run.first) +
+                                     static_cast<std::uint64_t>(difference_) * (row - run.begin));
+  }
+
+  const Column& column_;
+  std::int64_t difference_;
+  std::vector<Run> runs_;
+  std::size_t rows_ = 0;
+  std::int64_t next_ = 0;
 };
 
 /// A column of byte strings. While a dictionary seems to pay, equal values are kept once.
@@ -104,7 +164,17 @@ class StringColumn {
     plain_bytes_ += length_bytes(entry);
     if (is_optional()) levels_.add(true);
   }
+  void add_again(std::uint32_t entry, std::size_t rows) {
+    entry_of_.insert(entry_of_.end(), rows, entry);
+    plain_bytes_ += rows * length_bytes(entry);
+    if (is_optional()) levels_.add(true, rows);
+  }
   void add_null() { levels_.add(false); }
+  void add_nulls(std::size_t rows) { levels_.add(false, rows); }
+  /// Adds the names of `metrics` up to the one with which plain_bytes() reaches `plain_bytes_max`;
+  /// returns how many. `entries` has those that came before in this row group.
+  std::size_t add_names(const MetricRun& metrics, std::span<const std::string_view> names,
+                        std::vector<SeriesEntries::Entry>& entries, std::size_t plain_bytes_max);
   void clear();
 
   /// What its values would take without a dictionary.
@@ -124,6 +194,7 @@ class StringColumn {
     return guesses_[(address * 0x9E3779B97F4A7C15u) >> (64 - kGuesses_log2)];
   }
   std::uint32_t add_and_note(std::string_view value);
+  std::uint32_t find_or_append(std::string_view value);
   [[nodiscard]] std::size_t length_bytes(std::uint32_t entry) const noexcept {
     return sizeof(std::uint32_t) + (ends_[entry + 1] - ends_[entry]);
   }

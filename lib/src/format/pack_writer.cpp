@@ -1,4 +1,5 @@
 // PackWriter: deals records out to columns and, row group by row group, columns to the file.
+#include <algorithm>
 #include <bit>
 #include <string>
 #include <utility>
@@ -14,7 +15,8 @@ namespace runlog::format {
 namespace {
 
 struct Columns {
-  NumberColumn seq{kColumns[kSeq]}, lane{kColumns[kLane]}, time{kColumns[kTime]};
+  RunColumn seq{kColumns[kSeq], 1}, lane{kColumns[kLane], 0};
+  NumberColumn time{kColumns[kTime]};
   StringColumn kind{kColumns[kKind]}, name{kColumns[kName]};
   NumberColumn step{kColumns[kStep]}, value{kColumns[kValue]}, int_value{kColumns[kInt_value]};
   StringColumn text{kColumns[kText]}, payload{kColumns[kPayload]};
@@ -76,16 +78,51 @@ struct PackWriter::State {
     return error;
   }
 
+  void add_kind(Kind of_rows, std::size_t rows) {
+    if (kind_entry == kNo_entry || kind != of_rows) {
+      kind = of_rows;
+      kind_entry = columns.kind.add(kind_name(kind));
+      --rows;
+    }
+    columns.kind.add_again(kind_entry, rows);
+  }
+
+  // The first of `metrics`, as many as this row group takes; returns how many.
+  std::size_t add_metrics(MetricRun metrics, std::span<const std::string_view> names,
+                          SeriesEntries& entries) {
+    if (entries.group_ != footer.row_groups.size()) {
+      entries.clear();
+      entries.group_ = footer.row_groups.size();
+    }
+    metrics.count = std::min(metrics.count, kRow_group_rows_max - group_rows);
+    const std::size_t others = columns.text.plain_bytes() + columns.payload.plain_bytes();
+    const std::size_t rows =
+        columns.name.add_names(metrics, names, entries.entries_, kRow_group_bytes_max - others);
+    columns.seq.add(metrics.seq, rows);
+    columns.lane.add(metrics.lane, rows);
+    add_kind(Kind::metric, rows);
+    columns.time.add_all(rows, [&](std::size_t i) { return metrics.time_ns(i); });
+    if (metrics.has_step) {
+      columns.step.add_all(rows, [&](std::size_t i) { return metrics.step(i); });
+    } else {
+      columns.step.add_nulls(rows);
+    }
+    NumberColumn& with = metrics.is_real ? columns.value : columns.int_value;
+    NumberColumn& without = metrics.is_real ? columns.int_value : columns.value;
+    with.add_all(rows, [&](std::size_t i) { return metrics.bits(i); });
+    without.add_nulls(rows);
+    columns.text.add_nulls(rows);
+    columns.payload.add_nulls(rows);
+    group_rows += rows;
+    footer.rows += static_cast<std::int64_t>(rows);
+    return rows;
+  }
+
   void add_row(const Record& record) {
     columns.seq.add(record.seq);
     columns.lane.add(record.lane);
     columns.time.add(record.time_ns);
-    if (kind_entry == kNo_entry || kind != record.kind) {
-      kind = record.kind;
-      kind_entry = columns.kind.add(kind_name(kind));
-    } else {
-      columns.kind.add_again(kind_entry);
-    }
+    add_kind(record.kind, 1);
     columns.name.add(record.name);
     add(columns.step, record.step);
     if (record.value) {
@@ -145,6 +182,19 @@ Result<void> PackWriter::append(const Record& record) {
   }
   state.add_row(record);
   return state.is_group_full() ? state.flush_group() : Result<void>{};
+}
+
+Result<void> PackWriter::append(MetricRun metrics, std::span<const std::string_view> names,
+                                SeriesEntries& entries) {
+  State& state = *state_;
+  while (metrics.count > 0) {
+    if (state.closed) return *state.closed;
+    const std::size_t done = state.add_metrics(metrics, names, entries);
+    metrics = metrics.part(done, metrics.count - done);
+    if (!state.is_group_full()) continue;
+    if (auto flushed = state.flush_group(); !flushed) return flushed;
+  }
+  return {};
 }
 
 Result<void> PackWriter::finish(const PackInfo& info) {

@@ -19,22 +19,11 @@
 #include <vector>
 
 #include "format/layout.hpp"
+#include "format/segment_batch.hpp"
+#include "format/segment_header.hpp"
 #include "runlog/record.hpp"
 
 namespace runlog::format {
-
-/// The header, if it validates: magic, CRC, version, size and flags.
-[[nodiscard]] std::optional<SegmentHeader> parse_header(std::span<const std::byte> bytes) noexcept;
-
-/// A header whose page was lost, rebuilt from what the file name tells and the first block head
-/// that validates. Nothing when no block does: then the segment was never used, or is not ours.
-[[nodiscard]] std::optional<SegmentHeader> rebuild_header(std::span<const std::byte> bytes,
-                                                          const Session& session,
-                                                          std::uint32_t number) noexcept;
-
-/// Whether a segment without a header was never in use: no magic (a writer killed before it stored
-/// that leaves the other fields behind) and nothing in the rest of the first block.
-[[nodiscard]] bool is_unused(std::span<const std::byte> bytes) noexcept;
 
 /// So many damaged stretches of one segment are told apart; what comes behind is told as one, with
 /// all that was lost in it. A file of nothing but damage must not cost more than it is worth.
@@ -59,8 +48,17 @@ class SegmentWalker {
   SegmentWalker(std::span<const std::byte> bytes, const SegmentHeader& header, WalkOptions options);
 
   /// Replaces `batch` by the next records (at least one); false at the end. The views point into
-  /// the segment's bytes or into the walker.
+  /// the segment's bytes or into the walker. The metrics' names are in names().
+  bool next(SegmentBatch& batch);
+  /// The same, with each metric as a Record.
   bool next(std::vector<Record>& batch);
+
+  /// Names by series number, empty where none is declared, as of the last batch. Valid until
+  /// next().
+  [[nodiscard]] std::span<const std::string_view> names() const noexcept { return names_; }
+  /// Changes when a number that had a name in an earlier batch has got another one. No writer does
+  /// that.
+  [[nodiscard]] std::uint64_t names_version() const noexcept { return names_version_; }
 
   [[nodiscard]] const std::vector<Damage>& damage() const noexcept { return damage_; }
   /// After the end: seq after the last record, lost ones included.
@@ -88,17 +86,18 @@ class SegmentWalker {
 
   [[nodiscard]] Check check(std::uint64_t at, bool in_block) noexcept;
   [[nodiscard]] bool is_head(std::uint64_t at) const noexcept;
-  bool take_metrics(std::vector<Record>& batch);
-  void take_metric(std::uint64_t word, std::vector<Record>& batch);
-  void take_record(std::uint64_t word, std::vector<Record>& batch);
-  void take_event(std::uint64_t word, std::vector<Record>& batch);
+  bool take_metrics(SegmentBatch& batch);
+  void take_metric(std::uint64_t word, SegmentBatch& batch);
+  [[nodiscard]] MetricRun metrics_here(std::uint64_t word, std::size_t count) const noexcept;
+  void take_record(std::uint64_t word, SegmentBatch& batch);
+  void take_event(std::uint64_t word, SegmentBatch& batch);
   void take_head() noexcept;
   bool skip_damage(const char* why, std::size_t before_index);
   void add_stretch(std::uint64_t end, std::size_t before_index, const char* why, bool is_tail);
   void push_stretch(Stretch stretch);
   void add_damage(Damage damage);
-  void settle_rebuilt(std::vector<Record>& batch, std::int64_t anchor_seq);
-  void settle(std::vector<Record>& batch, std::optional<std::int64_t> anchor_seq, bool is_end);
+  void settle_rebuilt(SegmentBatch& batch, std::int64_t anchor_seq);
+  void settle(SegmentBatch& batch, std::optional<std::int64_t> anchor_seq, bool is_end);
   std::string_view resolve_name(std::uint32_t series);
 
   std::span<const std::byte> bytes_;
@@ -121,7 +120,9 @@ class SegmentWalker {
   std::vector<Stretch> stretches_;
   std::vector<Damage> damage_;
   bool is_merging_ = false;              // damage_ is full: its last entry takes in what comes
-  std::vector<std::string_view> names_;  // by series id
+  std::vector<std::string_view> names_;  // by series number
+  std::uint64_t names_version_ = 0;
+  SegmentBatch scratch_;  // of next() for Records
   // From find_name. Its nodes stay where they are: records hold views of the strings.
   std::unordered_map<std::uint32_t, std::string> found_names_;
 };

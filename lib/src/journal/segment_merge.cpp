@@ -11,9 +11,41 @@ struct SegmentMerge::LaneCursor {
   std::vector<std::size_t> segments;  // indexes into segments_, by first_seq
   std::size_t position = 0;
   std::optional<format::SegmentWalker> walker;
-  std::vector<Record> batch;
-  std::size_t next_in_batch = 0;
+  format::SegmentBatch batch;
+  std::size_t piece = 0;             // of the batch: the one that has the next record
+  std::size_t next_in_piece = 0;     // 0 where that is an event
   std::int64_t end_seq = INT64_MAX;  // of the segment before the current one, where there is one
+  Record record;                     // the one handed out last, where it was a metric
+  format::SeriesEntries entries;     // of the current segment
+  std::uint64_t names_version = 0;   // that `entries` belongs to
+
+  [[nodiscard]] bool is_used_up() const noexcept { return piece == batch.pieces.size(); }
+
+  [[nodiscard]] Key key(std::size_t ahead = 0) const noexcept {
+    const format::SegmentBatch::Piece& here = batch.pieces[piece];
+    if (here.is_event()) {
+      const Record& event = batch.events[here.event];
+      return {event.time_ns, event.lane, event.seq};
+    }
+    const format::MetricRun& metrics = here.metrics;
+    const std::size_t index = next_in_piece + ahead;
+    return {metrics.time_ns(index), metrics.lane, metrics.seq + static_cast<std::int64_t>(index)};
+  }
+
+  const Record* read() {
+    const format::SegmentBatch::Piece& here = batch.pieces[piece];
+    if (here.is_event()) return &batch.events[here.event];
+    here.metrics.read(next_in_piece, walker->names(), record);
+    return &record;
+  }
+
+  // Behind `count` records of the current piece.
+  void advance(std::size_t count) noexcept {
+    next_in_piece += count;
+    if (next_in_piece < batch.pieces[piece].metrics.count) return;
+    ++piece;
+    next_in_piece = 0;
+  }
 };
 
 SegmentMerge::SegmentMerge(std::vector<SegmentInput> segments, FindName find_name)
@@ -48,7 +80,7 @@ SegmentMerge::SegmentMerge(SegmentMerge&&) noexcept = default;
 SegmentMerge& SegmentMerge::operator=(SegmentMerge&&) noexcept = default;
 
 void SegmentMerge::fill(LaneCursor& lane) {
-  while (lane.next_in_batch == lane.batch.size() && lane.position < lane.segments.size()) {
+  while (lane.is_used_up() && lane.position < lane.segments.size()) {
     const std::size_t index = lane.segments[lane.position];
     SegmentInput& segment = segments_[index];
     if (!lane.walker) {
@@ -63,8 +95,11 @@ void SegmentMerge::fill(LaneCursor& lane) {
                                               .end_seq = segment.end_seq,
                                               .settled_end = segment.settled_end,
                                               .find_name = find_name_});
+      lane.entries.clear();
+      lane.names_version = 0;
     }
-    lane.next_in_batch = 0;
+    lane.piece = 0;
+    lane.next_in_piece = 0;
     if (lane.walker->next(lane.batch)) continue;
     Count& count = counts_[index];
     count.first_seq = segment.header.first_seq;
@@ -90,23 +125,12 @@ void SegmentMerge::fill(LaneCursor& lane) {
   }
 }
 
-namespace {
-
-bool comes_before(const Record& one, const Record& other) noexcept {
-  if (one.time_ns != other.time_ns) return one.time_ns < other.time_ns;
-  return std::tie(one.lane, one.seq) < std::tie(other.lane, other.seq);
-}
-
-}  // namespace
-
 // The lane that has the next record. Lanes come in long runs: as long as the current one stays
 // before the best of the others, which does not move meanwhile, the others need no look.
 SegmentMerge::LaneCursor* SegmentMerge::first() {
   if (current_ != nullptr) [[likely]] {
-    if (current_->next_in_batch == current_->batch.size()) fill(*current_);
-    if (current_->next_in_batch != current_->batch.size() &&
-        (runner_up_ == nullptr ||
-         comes_before(current_->batch[current_->next_in_batch], *runner_up_))) {
+    if (current_->is_used_up()) fill(*current_);
+    if (!current_->is_used_up() && (!runner_up_ || current_->key() < *runner_up_)) {
       return current_;
     }
   }
@@ -115,17 +139,17 @@ SegmentMerge::LaneCursor* SegmentMerge::first() {
 
 SegmentMerge::LaneCursor* SegmentMerge::choose() {
   current_ = nullptr;
-  runner_up_ = nullptr;
-  const Record* best = nullptr;
+  runner_up_.reset();
+  std::optional<Key> best;
   for (const auto& lane : lanes_) {
-    if (lane->next_in_batch == lane->batch.size()) fill(*lane);
-    if (lane->next_in_batch == lane->batch.size()) continue;
-    const Record* const head = &lane->batch[lane->next_in_batch];
-    if (best == nullptr || comes_before(*head, *best)) {
+    if (lane->is_used_up()) fill(*lane);
+    if (lane->is_used_up()) continue;
+    const Key head = lane->key();
+    if (!best || head < *best) {
       runner_up_ = best;
       best = head;
       current_ = lane.get();
-    } else if (runner_up_ == nullptr || comes_before(*head, *runner_up_)) {
+    } else if (!runner_up_ || head < *runner_up_) {
       runner_up_ = head;
     }
   }
@@ -134,12 +158,43 @@ SegmentMerge::LaneCursor* SegmentMerge::choose() {
 
 const Record* SegmentMerge::peek() {
   LaneCursor* const lane = first();
-  return lane == nullptr ? nullptr : &lane->batch[lane->next_in_batch];
+  return lane == nullptr ? nullptr : lane->read();
 }
 
 const Record* SegmentMerge::next() {
   LaneCursor* const lane = first();
-  return lane == nullptr ? nullptr : &lane->batch[lane->next_in_batch++];
+  if (lane == nullptr) return nullptr;
+  const Record* const record = lane->read();
+  lane->advance(1);
+  return record;
+}
+
+SegmentMerge::Run SegmentMerge::next_run() {
+  LaneCursor* const lane = first();
+  if (lane == nullptr) return {};
+  const format::SegmentBatch::Piece& piece = lane->batch.pieces[lane->piece];
+  Run run;
+  if (piece.is_event()) {
+    run.record = lane->read();
+    lane->advance(1);
+    return run;
+  }
+  const std::size_t left = piece.metrics.count - lane->next_in_piece;
+  std::size_t count = 1;
+  if (runner_up_) {
+    while (count < left && lane->key(count) < *runner_up_) ++count;
+  } else {
+    count = left;
+  }
+  if (lane->walker->names_version() != lane->names_version) {
+    lane->names_version = lane->walker->names_version();
+    lane->entries.clear();
+  }
+  run.metrics = piece.metrics.part(lane->next_in_piece, count);
+  run.names = lane->walker->names();
+  run.entries = &lane->entries;
+  lane->advance(count);
+  return run;
 }
 
 std::size_t count_among_tails(std::span<Damage> files, std::span<const Damage> damage) {
@@ -170,7 +225,7 @@ FindName names_in(std::vector<SegmentInput> segments) {
       names->searched = true;
       for (const SegmentInput& segment : names->segments) {
         format::SegmentWalker walker(segment.bytes, segment.header, {});
-        std::vector<Record> ignored;
+        format::SegmentBatch ignored;
         while (walker.next(ignored)) {
         }
         for (std::uint32_t id = 0; id < walker.names_end(); ++id) {

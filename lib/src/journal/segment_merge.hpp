@@ -2,14 +2,17 @@
 // reader and recovery all read segments through it.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "format/pack.hpp"
 #include "format/segment_walker.hpp"
 
 namespace runlog {
@@ -45,6 +48,19 @@ class SegmentMerge {
   /// The record next() would return, or nullptr.
   [[nodiscard]] const Record* peek();
 
+  /// Metrics of one lane that come next one after the other, as they lie in their segment, or one
+  /// record of any kind.
+  struct Run {
+    format::MetricRun metrics = {};
+    std::span<const std::string_view> names = {};  ///< of `metrics`, by series number
+    format::SeriesEntries* entries = nullptr;      ///< for the writer that packs them
+    const Record* record = nullptr;                ///< where there are no metrics
+    [[nodiscard]] bool is_end() const noexcept { return metrics.count == 0 && record == nullptr; }
+  };
+  /// The next ones; what is_end() at the end. They live until the next call. May be mixed with
+  /// next(), but all runs must go to the same writer.
+  Run next_run();
+
   /// Complete at the end.
   [[nodiscard]] const std::vector<Damage>& damage() const noexcept { return damage_; }
 
@@ -57,6 +73,12 @@ class SegmentMerge {
 
  private:
   struct LaneCursor;
+  struct Key {
+    std::int64_t time_ns = 0;
+    std::int32_t lane = 0;
+    std::int64_t seq = 0;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
   void fill(LaneCursor& lane);
   [[nodiscard]] LaneCursor* first();
   [[nodiscard]] LaneCursor* choose();
@@ -64,8 +86,8 @@ class SegmentMerge {
   std::vector<SegmentInput> segments_;
   FindName find_name_;
   std::vector<std::unique_ptr<LaneCursor>> lanes_;
-  LaneCursor* current_ = nullptr;      // the lane of the last record
-  const Record* runner_up_ = nullptr;  // the first record of all other lanes, if they have one
+  LaneCursor* current_ = nullptr;  // the lane of the last record
+  std::optional<Key> runner_up_;   // the first record of all other lanes, if they have one
   std::vector<Damage> damage_;
   std::vector<Count> counts_;
 };

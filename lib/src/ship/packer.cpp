@@ -41,6 +41,17 @@ class FileSink {
   std::vector<std::byte> buffer_;
 };
 
+// What records that are no metrics tell about the run.
+void note(const Record& record, PackOutcome& outcome) {
+  if (record.kind == Kind::gap && record.int_value && *record.int_value > 0) {
+    outcome.records_dropped += static_cast<std::uint64_t>(*record.int_value);
+  }
+  if (record.kind == Kind::status && record.name != "started") {
+    outcome.status = record.name;
+    outcome.status_text = record.text.value_or("");
+  }
+}
+
 Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
                          const std::vector<SegmentInput>& segments, FindName find_name,
                          const std::function<void()>& in_between) {
@@ -65,23 +76,23 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
   FileSink sink(file->fd(), temporary);
   format::PackWriter writer([&](std::span<const std::byte> bytes) { return sink.write(bytes); });
   SegmentMerge merge(segments, std::move(find_name));
-  std::uint64_t until_break = kRecords_between_breaks;
-  while (const Record* const next = merge.next()) {
-    const Record& record = *next;
-    if (--until_break == 0) {
-      until_break = kRecords_between_breaks;
+  std::uint64_t since_break = 0;
+  for (auto run = merge.next_run(); !run.is_end(); run = merge.next_run()) {
+    const std::uint64_t count = std::max<std::uint64_t>(1, run.metrics.count);
+    since_break += count;
+    if (since_break >= kRecords_between_breaks) {
+      since_break = 0;
       if (in_between) in_between();
     }
-    if (record.kind == Kind::gap && record.int_value && *record.int_value > 0) {
-      outcome.records_dropped += static_cast<std::uint64_t>(*record.int_value);
+    for (std::uint64_t i = 0; i < count; ++i) crash_point("in_pack");
+    Result<void> appended;
+    if (run.record != nullptr) {
+      note(*run.record, outcome);
+      appended = writer.append(*run.record);
+    } else {
+      appended = writer.append(run.metrics, run.names, *run.entries);
     }
-    if (record.kind == Kind::status && record.name != "started") {
-      outcome.status = record.name;
-      outcome.status_text = record.text.value_or("");
-    }
-    crash_point("in_pack");
-    if (auto appended = writer.append(record); !appended)
-      return give_up(std::move(appended).error());
+    if (!appended) return give_up(std::move(appended).error());
   }
   outcome.records = writer.rows();
   outcome.damage = merge.damage();
