@@ -64,7 +64,11 @@ for round in 1 2 3; do
   for journal in runs/mem-outage/r0-*; do
     mkdir -p "$journal/packs" packs
     [[ -n $(ls packs) ]] || { run 4 "$recover" runs --run mem-outage --store "$(s3_store http://127.0.0.1:1 no)" --timeout 0; cp "$journal"/packs/*.parquet packs/; }
+    # A pack is on disk long before it is shipped, and its name in shipped/ is free: else the rename
+    # that says so would wait for the disk.
+    rm -f "$journal"/shipped/*.parquet
     cp packs/* "$journal/packs/"
+    sync "$journal"/packs/*
   done
   bytes=$(cat packs/* | wc -c)
   start=$EPOCHREALTIME

@@ -62,6 +62,10 @@ class ObjectStore {
   /// Creates `name` with the content of `file`; never overwrites. Blocks.
   virtual PutAnswer put(const std::string& name, const std::filesystem::path& file) = 0;
 
+  /// A hint, given before a put: `file` is likely to be put after it. A store may read it
+  /// meanwhile.
+  virtual void expect(const std::filesystem::path& file) { (void)file; }
+
   /// SHA-256 of the object's bytes as the store has them, read back. Errors: not_found,
   /// unavailable.
   virtual Result<std::string> sha256(const std::string& name) = 0;

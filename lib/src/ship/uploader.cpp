@@ -112,13 +112,16 @@ UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, Obje
       pass.outcome.bytes += bytes;
     }
   }
-  for (const std::string& name : names_in_directory(directory.packs())) {
-    const auto number = parse_numbered_name(name, kPack_suffix);
-    if (!number) continue;
-    const std::filesystem::path path = directory.packs() / name;
+  std::vector<std::string> packs = names_in_directory(directory.packs());
+  std::erase_if(packs, [](const std::string& name) {
+    return !parse_numbered_name(name, kPack_suffix).has_value();
+  });
+  for (std::size_t i = 0; i < packs.size(); ++i) {
+    const std::filesystem::path path = directory.packs() / packs[i];
     const std::uint64_t bytes = size_of(path);
     const std::uint64_t rows = rows_in_pack(path);
-    if (pass.ship(path, format::pack_object(owner, *number))) {
+    if (i + 1 < packs.size()) store.expect(directory.packs() / packs[i + 1]);
+    if (pass.ship(path, format::pack_object(owner, *parse_numbered_name(packs[i], kPack_suffix)))) {
       ++pass.outcome.packs;
       pass.outcome.bytes += bytes;
       pass.outcome.records += rows;

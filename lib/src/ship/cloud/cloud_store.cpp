@@ -105,6 +105,7 @@ void CloudStore::interrupt() noexcept {
     is_interrupted_ = true;
   }
   changed_.notify_all();
+  digests_.stop();
   client_.interrupt();
 }
 

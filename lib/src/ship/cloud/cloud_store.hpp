@@ -22,6 +22,7 @@ class CloudStore final : public ObjectStore {
                                                   CloudCaller::Settings settings = {});
 
   PutAnswer put(const std::string& name, const std::filesystem::path& file) override;
+  void expect(const std::filesystem::path& file) override { expected_ = file; }
   Result<std::string> sha256(const std::string& name) override;
   Result<ObjectInfo> head(const std::string& name) override;
   Result<void> list(const std::string& prefix, bool whole_tree, const Visit& visit) override;
@@ -57,6 +58,7 @@ class CloudStore final : public ObjectStore {
   std::unique_ptr<Dialect> dialect_;  // never null after open
   std::unique_ptr<CloudCaller> caller_;
   PutDigests digests_;
+  std::filesystem::path expected_;  // the next put's, begun when this one's digests are there
   // Objects the server does not take, and files whose name others have: sending gigabytes each
   // minute to hear so again costs money.
   std::map<std::pair<std::string, std::filesystem::path>,

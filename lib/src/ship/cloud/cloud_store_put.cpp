@@ -72,9 +72,10 @@ PutAnswer CloudStore::try_put(const std::string& name, const std::filesystem::pa
   if (!content) {
     PutAnswer out;
     out.error = std::move(content).error();
-    out.concerns_object_only = true;
+    out.concerns_object_only = !digests_.is_stopped();
     return out;
   }
+  if (!expected_.empty()) digests_.begin(std::exchange(expected_, {}), url_.sends_crc32c);
   if (content->bytes > dialect_->traits().put_bytes_max) {
     PutAnswer out;
     out.concerns_object_only = true;

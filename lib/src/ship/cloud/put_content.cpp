@@ -5,6 +5,8 @@
 
 #include <array>
 #include <memory>
+#include <new>
+#include <utility>
 #include <vector>
 
 #include "base/crc32c.hpp"
@@ -47,18 +49,66 @@ bool is_same(const FileStat& a, const FileStat& b) {
 
 }  // namespace
 
+PutDigests::~PutDigests() {
+  stop();
+  if (thread_.joinable()) thread_.join();
+}
+
 Result<PutContent> PutDigests::of(const std::filesystem::path& file, bool with_crc32c) {
+  if (last_ && is_of(*last_, file)) return last_->content;
+  take_begun();
+  if (last_ && is_of(*last_, file)) return last_->content;
+  auto digested = read(file, with_crc32c);
+  if (!digested) return std::move(digested).error();
+  last_ = std::move(*digested);
+  return last_->content;
+}
+
+void PutDigests::begin(const std::filesystem::path& file, bool with_crc32c) noexcept {
+  try {
+    if (thread_.joinable()) thread_.join();
+    begun_.reset();
+    thread_ = std::thread([this, file, with_crc32c] {
+      try {
+        // What goes wrong is found again, and said, by the one who asks.
+        if (auto digested = read(file, with_crc32c)) begun_ = std::move(*digested);
+      } catch (const std::bad_alloc&) {
+        begun_.reset();
+      }
+    });
+  } catch (const std::exception&) {
+    // No thread, or no memory for one: of() does the work.
+    begun_.reset();
+  }
+}
+
+void PutDigests::take_begun() {
+  if (thread_.joinable()) thread_.join();
+  if (begun_) last_ = std::move(begun_);
+  begun_.reset();
+}
+
+bool PutDigests::is_of(const Digested& digested, const std::filesystem::path& file) const {
+  if (digested.content.file != file) return false;
+  const auto now = stat_file(file);
+  return now && is_same(digested.stat, *now);
+}
+
+Result<PutDigests::Digested> PutDigests::read(const std::filesystem::path& file,
+                                              bool with_crc32c) const {
   auto open = OpenFile::open(file, O_RDONLY);
   if (!open) return std::move(open).error();
   auto stat = stat_file(open->fd(), file);
   if (!stat) return std::move(stat).error();
-  if (last_.file == file && is_same(last_stat_, *stat)) return last_;
   PutContent content{.file = file};
   Sha256 sha;
   Md5 md5;
   std::uint32_t crc = ~0u;
   std::vector<std::byte> chunk(kChunk_bytes);
   for (;;) {
+    if (is_stopped()) {
+      return Error{Errc::unavailable, 0, "interrupted while reading " + file.native()};
+    }
     auto got = read_at(open->fd(), content.bytes, chunk, file);
     if (!got) return std::move(got).error();
     if (*got == 0) break;
@@ -71,9 +121,7 @@ Result<PutContent> PutDigests::of(const std::filesystem::path& file, bool with_c
   content.sha256_hex = sha.finish_hex();
   md5.finish(content);
   content.crc32c = ~crc;
-  last_ = content;
-  last_stat_ = *stat;
-  return content;
+  return Digested{std::move(content), *stat};
 }
 
 }  // namespace runlog
