@@ -15,6 +15,7 @@
 #include "format/pack_info.hpp"
 #include "format/parquet_encodings.hpp"
 #include "format/parquet_footer.hpp"
+#include "format/parquet_page_header.hpp"
 #include "format/thrift.hpp"
 #include "support/catch.hpp"
 

@@ -86,27 +86,22 @@ Encoding choose_encoding(std::span<const std::int64_t> values, ChunkScratch& scr
 
 }  // namespace
 
-// Room for a whole row group is reserved at once: growing by doubling would fault in twice the
-// pages, which is a third of what packing a row costs. What stays unused is never touched.
-NumberColumn::NumberColumn(const Column& column) : column_(column) {
-  values_.reserve(kRow_group_rows_max);
-}
-
 void NumberColumn::clear() {
   values_.clear();
   levels_.clear();
 }
 
 ChunkMeta NumberColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch& scratch) const {
+  const std::span<const std::int64_t> all = values_.all();
   // A column of nulls only is PLAIN: no bytes at all, which every reader can read.
   Encoding encoding = Encoding::plain;
   std::optional<Numbers> dictionary;
-  if (!values_.empty() && column_.type != PhysicalType::real64) {
+  if (!all.empty() && column_.type != PhysicalType::real64) {
     encoding = Encoding::delta_binary_packed;
-  } else if (!values_.empty()) {
-    encoding = choose_encoding(values_, scratch);
+  } else if (!all.empty()) {
+    encoding = choose_encoding(all, scratch);
     if (encoding == Encoding::rle_dictionary) {
-      dictionary = make_dictionary(values_, values_.size() / 8 + 1, scratch.indices);
+      dictionary = make_dictionary(all, all.size() / 8 + 1, scratch.indices);
       if (!dictionary) encoding = Encoding::byte_stream_split;
     }
   }
@@ -118,11 +113,11 @@ ChunkMeta NumberColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch&
     encode_plain(*dictionary, writer.begin_page());
     writer.end_dictionary_page(dictionary->size());
   }
-  for_each_page(levels_, values_.size(), [&](const PageRange& range) {
+  for_each_page(levels_, all.size(), [&](const PageRange& range) {
     Bytes& page = writer.begin_page();
     put_levels(levels_, range, page);
     const std::size_t count = range.value_end - range.value_begin;
-    const auto values = std::span(values_).subspan(range.value_begin, count);
+    const auto values = all.subspan(range.value_begin, count);
     switch (encoding) {
       case Encoding::delta_binary_packed:
         encode_delta(values, delta_bits(column_), page);
@@ -141,10 +136,10 @@ ChunkMeta NumberColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch&
   });
 
   ChunkMeta meta = writer.finish(encoding, is_optional());
-  meta.null_count = meta.values - static_cast<std::int64_t>(values_.size());
-  if (column_.has_bounds && !values_.empty()) {
-    std::int64_t low = values_.front(), high = low;
-    for (const std::int64_t value : values_) {
+  meta.null_count = meta.values - static_cast<std::int64_t>(all.size());
+  if (column_.has_bounds && !all.empty()) {
+    std::int64_t low = all.front(), high = low;
+    for (const std::int64_t value : all) {
       low = std::min(low, value);
       high = std::max(high, value);
     }

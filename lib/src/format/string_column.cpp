@@ -9,39 +9,31 @@
 
 namespace runlog::format {
 
-StringColumn::StringColumn(const Column& column)
-    : column_(column), has_dictionary_(column.has_dictionary) {
-  entry_of_.reserve(kRow_group_rows_max);
-}
-
 std::size_t StringColumn::add_names(const MetricRun& metrics,
                                     std::span<const std::string_view> names,
                                     std::vector<SeriesEntries::Entry>& entries,
                                     std::size_t plain_bytes_max) {
   const std::size_t begin = entry_of_.size();
-  entry_of_.resize(begin + metrics.count);
-  std::size_t done = 0;
+  std::uint32_t* const target = entry_of_.extend(metrics.count);
   std::size_t bytes = plain_bytes_;
+  std::size_t done = 0;
   while (done < metrics.count && (done == 0 || bytes < plain_bytes_max)) {
     const std::uint32_t series = metrics.series(done);
-    if (series >= entries.size() || entries[series].index == UINT32_MAX) {
+    SeriesEntries::Entry entry;
+    if (series < entries.size()) [[likely]] entry = entries[series];
+    if (entry.index == UINT32_MAX) [[unlikely]] {
       // The walker has seen that there is a name; should the file have changed since, there is
       // none.
       const bool is_named = series < names.size();
-      if (is_named && series >= entries.size()) entries.resize(std::size_t{series} + 1);
-      const std::uint32_t index = find_or_append(is_named ? names[series] : std::string_view{});
-      if (is_named) {
-        entries[series] = {index, static_cast<std::uint32_t>(length_bytes(index))};
-      } else {
-        entry_of_[begin + done++] = index;
-        bytes += length_bytes(index);
-        continue;
-      }
+      entry.index = find_or_append(is_named ? names[series] : std::string_view{});
+      entry.plain_bytes = static_cast<std::uint32_t>(length_bytes(entry.index));
+      if (is_named && series >= entries.size()) entries.resize(names.size());
+      if (is_named) entries[series] = entry;
     }
-    entry_of_[begin + done++] = entries[series].index;
-    bytes += entries[series].plain_bytes;
+    target[done++] = entry.index;
+    bytes += entry.plain_bytes;
   }
-  entry_of_.resize(begin + done);
+  entry_of_.shorten(begin + done);
   plain_bytes_ = bytes;
   if (is_optional()) levels_.add(true, done);
   return done;
@@ -102,7 +94,7 @@ ChunkMeta StringColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch&
     Bytes& page = writer.begin_page();
     put_levels(levels_, range, page);
     const auto values =
-        std::span(entry_of_).subspan(range.value_begin, range.value_end - range.value_begin);
+        entry_of_.all().subspan(range.value_begin, range.value_end - range.value_begin);
     if (is_dictionary) {
       put_indices(values, index_width, page);
     } else {
@@ -113,7 +105,7 @@ ChunkMeta StringColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch&
   if (is_dictionary || entry_of_.empty()) {
     for_each_page(levels_, entry_of_.size(), write_page);
   } else {
-    const auto value_bytes = [&](std::size_t value) { return length_bytes(entry_of_[value]); };
+    const auto value_bytes = [&](std::size_t value) { return length_bytes(entry_of_.all()[value]); };
     for_each_page(levels_, entry_of_.size(), value_bytes, write_page);
   }
 
