@@ -105,6 +105,20 @@ void append(benchmark::State& state) {
 }
 BENCHMARK(append);
 
+// As packing and recovery read: checked, and left where it is.
+void verify_segment(benchmark::State& state) {
+  const FullSegment segment;
+  format::SegmentBatch batch;
+  for (auto _ : state) {
+    format::SegmentWalker walker(segment.bytes, segment.header, {});
+    while (walker.next(batch)) benchmark::DoNotOptimize(batch.records);
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * kSegment_bytes);
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * segment.records);
+}
+BENCHMARK(verify_segment);
+
+// As readers read: with a Record made of each.
 void walk_segment(benchmark::State& state) {
   const FullSegment segment;
   std::vector<Record> batch;

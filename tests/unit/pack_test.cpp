@@ -15,6 +15,7 @@
 #include "format/pack_info.hpp"
 #include "format/parquet_encodings.hpp"
 #include "format/parquet_footer.hpp"
+#include "format/parquet_page_header.hpp"
 #include "format/thrift.hpp"
 #include "support/catch.hpp"
 
@@ -497,8 +498,8 @@ TEST_CASE("pages with sound checksums and hostile contents are errors, not crash
                     .data_page_offset = 4};
     Bytes file(4);
     const auto add_page = [&](PageType type, Encoding encoding, const Bytes& body) {
-      Bytes compressed;
-      lz4_compress(body, compressed);
+      Bytes room;
+      const auto compressed = lz4_compress(body, room);
       const auto values = static_cast<std::int32_t>(below(10) == 0 ? random() >> 33 : rows);
       encode_page_header({.type = type,
                           .uncompressed_bytes = static_cast<std::int32_t>(

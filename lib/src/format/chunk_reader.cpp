@@ -9,6 +9,7 @@
 #include "format/lz4_codec.hpp"
 #include "format/pack.hpp"
 #include "format/parquet_encodings.hpp"
+#include "format/parquet_page_header.hpp"
 
 namespace runlog::format {
 namespace {

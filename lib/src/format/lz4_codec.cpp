@@ -13,23 +13,16 @@ const char* chars(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-void lz4_compress(std::span<const std::byte> source, std::vector<std::byte>& target) {
+std::span<const std::byte> lz4_compress(std::span<const std::byte> source,
+                                        std::vector<std::byte>& room) {
   assert(source.size() <= LZ4_MAX_INPUT_SIZE);
-  const std::size_t begin = target.size();
   const int source_bytes = static_cast<int>(source.size());
   const int bound = LZ4_compressBound(source_bytes);
-  target.resize(begin + static_cast<std::size_t>(bound));
-  const int written = LZ4_compress_default(
-      chars(source), reinterpret_cast<char*>(target.data() + begin), source_bytes, bound);
+  if (room.size() < static_cast<std::size_t>(bound)) room.resize(static_cast<std::size_t>(bound));
+  const int written = LZ4_compress_default(chars(source), reinterpret_cast<char*>(room.data()),
+                                           source_bytes, bound);
   assert(written > 0);
-  target.resize(begin + static_cast<std::size_t>(written));
-}
-
-std::size_t lz4_compressed_bytes(std::span<const std::byte> source,
-                                 std::vector<std::byte>& scratch) {
-  scratch.clear();
-  lz4_compress(source, scratch);
-  return scratch.size();
+  return std::span(room).first(static_cast<std::size_t>(written));
 }
 
 bool lz4_decompress(std::span<const std::byte> source, std::span<std::byte> target) {

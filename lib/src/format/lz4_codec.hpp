@@ -7,13 +7,10 @@
 
 namespace runlog::format {
 
-/// Appends `source`, compressed, to `target`. Cannot fail below 2 GB (what does not shrink grows by
-/// at most 0.4 % + 16 bytes).
-void lz4_compress(std::span<const std::byte> source, std::vector<std::byte>& target);
-
-/// The bytes `source` would take when compressed; `scratch` is overwritten.
-[[nodiscard]] std::size_t lz4_compressed_bytes(std::span<const std::byte> source,
-                                               std::vector<std::byte>& scratch);
+/// `source`, compressed, at the start of `room`, which grows where it must. Cannot fail below 2 GB
+/// (what does not shrink grows by at most 0.4 % + 16 bytes).
+[[nodiscard]] std::span<const std::byte> lz4_compress(std::span<const std::byte> source,
+                                                      std::vector<std::byte>& room);
 
 /// Fills `target` exactly from untrusted `source`; false when it is damaged or of another length.
 [[nodiscard]] bool lz4_decompress(std::span<const std::byte> source, std::span<std::byte> target);

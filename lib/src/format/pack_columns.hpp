@@ -2,8 +2,11 @@
 // the bytes of a column chunk, choosing its encoding. Knows pages; knows nothing of records.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -66,10 +69,35 @@ struct ChunkScratch {
   std::vector<std::int64_t> numbers;
 };
 
+/// Values of up to a whole row group's rows. Room for all of them is taken at once: growing by
+/// doubling would fault in twice the pages, which is a third of what packing a row costs. What stays
+/// unused is never touched, and nothing is set to zero to be overwritten.
+template <typename T>
+class RowValues {
+ public:
+  void push_back(T value) noexcept { *extend(1) = value; }
+  /// Place for `count` more values, for the caller to set.
+  T* extend(std::size_t count) noexcept {
+    assert(count <= kRow_group_rows_max - size_);
+    T* const begin = values_.get() + size_;
+    size_ += count;
+    return begin;
+  }
+  void shorten(std::size_t size) noexcept { size_ = size; }
+  void clear() noexcept { size_ = 0; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::span<const T> all() const noexcept { return {values_.get(), size_}; }
+
+ private:
+  std::unique_ptr<T[]> values_ = std::make_unique_for_overwrite<T[]>(kRow_group_rows_max);
+  std::size_t size_ = 0;
+};
+
 /// A column of numbers: INT32, INT64, or DOUBLE as bit patterns.
 class NumberColumn {
  public:
-  explicit NumberColumn(const Column& column);
+  explicit NumberColumn(const Column& column) : column_(column) {}
 
   void add(std::int64_t value) {
     values_.push_back(value);
@@ -80,9 +108,7 @@ class NumberColumn {
   /// Adds what `value_of(index)` gives for each index below `count`.
   template <typename ValueOf>
   void add_all(std::size_t count, ValueOf&& value_of) {
-    const std::size_t begin = values_.size();
-    values_.resize(begin + count);
-    std::int64_t* const target = values_.data() + begin;
+    std::int64_t* const target = values_.extend(count);
     for (std::size_t i = 0; i < count; ++i) target[i] = value_of(i);
     if (is_optional()) levels_.add(true, count);
   }
@@ -97,7 +123,7 @@ class NumberColumn {
   }
 
   const Column& column_;
-  std::vector<std::int64_t> values_;  // without the nulls
+  RowValues<std::int64_t> values_;  // without the nulls
   Levels levels_;
 };
 
@@ -143,7 +169,8 @@ class RunColumn {
 /// A column of byte strings. While a dictionary seems to pay, equal values are kept once.
 class StringColumn {
  public:
-  explicit StringColumn(const Column& column);
+  explicit StringColumn(const Column& column)
+      : column_(column), has_dictionary_(column.has_dictionary) {}
 
   /// Copies `value`. Returns the index of its entry, for add_again.
   std::uint32_t add(const std::string_view& value) {
@@ -165,7 +192,7 @@ class StringColumn {
     if (is_optional()) levels_.add(true);
   }
   void add_again(std::uint32_t entry, std::size_t rows) {
-    entry_of_.insert(entry_of_.end(), rows, entry);
+    std::fill_n(entry_of_.extend(rows), rows, entry);
     plain_bytes_ += rows * length_bytes(entry);
     if (is_optional()) levels_.add(true, rows);
   }
@@ -204,7 +231,7 @@ class StringColumn {
   bool has_dictionary_;                  // false once it was given up in this row group
   std::string bytes_;                    // of all entries
   std::vector<std::size_t> ends_{0};     // entry i is bytes_[ends_[i], ends_[i + 1])
-  std::vector<std::uint32_t> entry_of_;  // per value, nulls left out
+  RowValues<std::uint32_t> entry_of_;  // per value, nulls left out
   IndexTable table_;
   static constexpr unsigned kGuesses_log2 = 8;
   std::array<std::uint32_t, std::size_t{1} << kGuesses_log2> guesses_ = {};

@@ -4,9 +4,11 @@
 #include <array>
 #include <bit>
 #include <cassert>
+#include <cstring>
 #include <limits>
 
 #include "base/bytes.hpp"
+#include "format/bit_packing.hpp"
 
 namespace runlog::format {
 namespace {
@@ -32,31 +34,6 @@ void put_bytes(const void* source, std::size_t size, std::vector<std::byte>& out
   const auto* bytes = static_cast<const std::byte*>(source);
   out.insert(out.end(), bytes, bytes + size);
 }
-
-// Packs the values handed to it, each of at most `width` bits, lowest bit first.
-class BitPacker {
- public:
-  BitPacker(unsigned width, std::vector<std::byte>& out) : width_(width), out_(out) {}
-  void put(std::uint64_t value) {
-    if (width_ == 0) return;
-    held_ |= value << held_bits_;
-    held_bits_ += width_;
-    if (held_bits_ < 64) return;
-    put_bytes(&held_, sizeof held_, out_);
-    held_bits_ -= 64;
-    held_ = held_bits_ == 0 ? 0 : value >> (width_ - held_bits_);
-  }
-  void finish() {
-    put_bytes(&held_, (held_bits_ + 7) / 8, out_);
-    held_ = held_bits_ = 0;
-  }
-
- private:
-  unsigned width_;
-  std::vector<std::byte>& out_;
-  std::uint64_t held_ = 0;
-  unsigned held_bits_ = 0;  // below 64 between calls
-};
 
 // The bounds-checked position in bytes that are being decoded.
 struct Cursor {
@@ -88,25 +65,6 @@ struct Cursor {
   }
 };
 
-// The `index`th value of `width` (0 to 64) bits in `packed`, which is long enough to hold it.
-std::uint64_t unpack(std::span<const std::byte> packed, unsigned width, std::size_t index) {
-  if (width == 0) return 0;
-  const std::size_t first_bit = index * width;
-  const std::size_t at = first_bit / 8;
-  const unsigned shift = first_bit % 8;
-  std::uint64_t value = 0;
-  if (packed.size() - at >= 8) {
-    value = load<std::uint64_t>(packed.data() + at) >> shift;
-    if (shift + width > 64) {
-      value |= static_cast<std::uint64_t>(packed[at + 8]) << (64 - shift);
-    }
-  } else {
-    std::memcpy(&value, packed.data() + at, packed.size() - at);
-    value >>= shift;
-  }
-  return width == 64 ? value : value & ((std::uint64_t{1} << width) - 1);
-}
-
 // Wraps `value` at `bits` and widens it again with its sign.
 std::int64_t wrap(std::uint64_t value, unsigned bits) {
   if (bits == 64) return static_cast<std::int64_t>(value);
@@ -128,9 +86,17 @@ void encode_hybrid_run(std::size_t count, std::uint32_t value, unsigned width,
 
 template <typename T>
 void encode_hybrid(std::span<const T> values, unsigned width, std::vector<std::byte>& out) {
+  // Some at once, while they are equal: most runs are as long as the page.
+  constexpr std::size_t kAt_once = 64;
   const auto run_at = [&](std::size_t begin, std::size_t values_max) {
+    const std::size_t limit = begin + std::min(values_max, values.size() - begin);
+    const T* const data = values.data();
     std::size_t end = begin + 1;
-    while (end < values.size() && end - begin < values_max && values[end] == values[begin]) ++end;
+    while (limit - end >= kAt_once &&
+           std::memcmp(data + end, data + end - 1, kAt_once * sizeof(T)) == 0) {
+      end += kAt_once;
+    }
+    while (end < limit && data[end] == data[begin]) ++end;
     return end - begin;
   };
   for (std::size_t at = 0; at < values.size();) {
@@ -144,12 +110,18 @@ void encode_hybrid(std::span<const T> values, unsigned width, std::vector<std::b
     }
     std::size_t end = at;
     while (end < values.size() && run_at(end, kRun_values_min) < kRun_values_min) end += 8;
-    // Only the last run of all may end within a group of 8; zeros fill it.
     const std::size_t groups = (end - at) / 8;
     put_varint(groups << 1 | 1, out);
-    BitPacker packer(width, out);
-    for (; at < end; ++at) packer.put(at < values.size() ? values[at] : T{});
-    packer.finish();
+    const std::size_t whole = (std::min(end, values.size()) - at) / 8 * 8;
+    pack_bits(values.subspan(at, whole), width, out);
+    at += whole;
+    if (at < end) {
+      // Only the last run of all may end within a group of 8; zeros fill it.
+      std::array<T, 8> last = {};
+      std::copy(values.begin() + static_cast<std::ptrdiff_t>(at), values.end(), last.begin());
+      pack_bits(std::span<const T>(last), width, out);
+      at = end;
+    }
   }
 }
 
@@ -170,7 +142,7 @@ bool decode_hybrid(std::span<const std::byte> in, unsigned width, std::span<T> v
       }
       const std::size_t count = std::min(left, static_cast<std::size_t>(groups) * 8);
       for (std::size_t i = 0; i < count; ++i) {
-        const std::uint64_t value = unpack(body, width, i);
+        const std::uint64_t value = unpack_bits(body, width, i);
         if (value > std::numeric_limits<T>::max()) return false;
         values[at++] = static_cast<T>(value);
       }
@@ -195,47 +167,67 @@ template void encode_hybrid(std::span<const std::uint32_t>, unsigned, std::vecto
 template bool decode_hybrid(std::span<const std::byte>, unsigned, std::span<std::uint8_t>);
 template bool decode_hybrid(std::span<const std::byte>, unsigned, std::span<std::uint32_t>);
 
+namespace {
+
+// One block of DELTA_BINARY_PACKED: `deltas` has a value for each place of it, and those behind
+// `count` are filled in here.
+void encode_delta_block(std::array<std::uint64_t, kBlock_values>& deltas, std::size_t count,
+                        std::vector<std::byte>& out) {
+  std::uint64_t differences = 0;
+  for (std::size_t i = 0; i < count; ++i) differences |= deltas[i] ^ deltas[0];
+  if (differences == 0) {
+    // Sequence numbers, lanes, the steps of long rows: nothing but the delta itself.
+    put_zigzag(static_cast<std::int64_t>(deltas[0]), out);
+    out.insert(out.end(), kMiniblocks, std::byte{0});
+    return;
+  }
+  auto delta_min = static_cast<std::int64_t>(deltas[0]);
+  for (std::size_t i = 1; i < count; ++i) {
+    delta_min = std::min(delta_min, static_cast<std::int64_t>(deltas[i]));
+  }
+  put_zigzag(delta_min, out);
+  // What is stored per value is the distance of its delta from the block's smallest. It is never
+  // negative, but it may need all the bits; modulo 2^bits it always fits. A miniblock that has
+  // values is padded with zeros to 32 of them; one that has none has no bytes.
+  std::fill(deltas.begin() + static_cast<std::ptrdiff_t>(count), deltas.end(),
+            static_cast<std::uint64_t>(delta_min));
+  std::array<unsigned, kMiniblocks> widths;
+  for (std::size_t m = 0; m < kMiniblocks; ++m) {
+    std::uint64_t all = 0;
+    for (std::size_t i = 0; i < kMiniblock_values; ++i) {
+      all |= deltas[m * kMiniblock_values + i] -= static_cast<std::uint64_t>(delta_min);
+    }
+    widths[m] = static_cast<unsigned>(std::bit_width(all));
+    out.push_back(static_cast<std::byte>(widths[m]));
+  }
+  const std::span<const std::uint64_t> distances = deltas;
+  for (std::size_t m = 0; m < kMiniblocks; ++m) {
+    pack_bits(distances.subspan(m * kMiniblock_values, kMiniblock_values), widths[m], out);
+  }
+}
+
+}  // namespace
+
 void encode_delta(std::span<const std::int64_t> values, unsigned bits,
                   std::vector<std::byte>& out) {
   put_varint(kBlock_values, out);
   put_varint(kMiniblocks, out);
   put_varint(values.size(), out);
   put_zigzag(values.empty() ? 0 : values.front(), out);
-  // What is stored per value is the distance of its delta from the block's smallest. It is never
-  // negative, but it may need all the bits; modulo 2^bits it always fits.
-  std::array<std::uint64_t, kBlock_values> distances;
+  std::array<std::uint64_t, kBlock_values> deltas;
   for (std::size_t at = 1; at < values.size();) {
     const std::size_t count = std::min(kBlock_values, values.size() - at);
-    std::int64_t delta_min = std::numeric_limits<std::int64_t>::max();
-    for (std::size_t i = 0; i < count; ++i, ++at) {
-      const std::int64_t delta =
-          wrap(static_cast<std::uint64_t>(values[at]) - static_cast<std::uint64_t>(values[at - 1]),
-               bits);
-      delta_min = std::min(delta_min, delta);
-      distances[i] = static_cast<std::uint64_t>(delta);
+    const std::int64_t* const to = values.data() + at;
+    for (std::size_t i = 0; i < count; ++i) {
+      deltas[i] = static_cast<std::uint64_t>(to[i]) - static_cast<std::uint64_t>(to[i - 1]);
     }
-    put_zigzag(delta_min, out);
-    // A miniblock that has values is padded with zeros to 32 of them; one that has none has no
-    // bytes.
-    std::fill(distances.begin() + static_cast<std::ptrdiff_t>(count), distances.end(),
-              static_cast<std::uint64_t>(delta_min));
-    std::array<unsigned, kMiniblocks> widths;
-    for (std::size_t m = 0; m < kMiniblocks; ++m) {
-      std::uint64_t all = 0;
-      for (std::size_t i = 0; i < kMiniblock_values; ++i) {
-        all |= distances[m * kMiniblock_values + i] -= static_cast<std::uint64_t>(delta_min);
+    if (bits != 64) {
+      for (std::size_t i = 0; i < count; ++i) {
+        deltas[i] = static_cast<std::uint64_t>(wrap(deltas[i], bits));
       }
-      widths[m] = static_cast<unsigned>(std::bit_width(all));
-      out.push_back(static_cast<std::byte>(widths[m]));
     }
-    for (std::size_t m = 0; m < kMiniblocks; ++m) {
-      if (widths[m] == 0) continue;
-      BitPacker packer(widths[m], out);
-      for (std::size_t i = 0; i < kMiniblock_values; ++i) {
-        packer.put(distances[m * kMiniblock_values + i]);
-      }
-      packer.finish();
-    }
+    at += count;
+    encode_delta_block(deltas, count, out);
   }
 }
 
@@ -262,7 +254,7 @@ bool decode_delta(std::span<const std::byte> in, unsigned bits, std::span<std::i
       const std::size_t count = std::min(kMiniblock_values, values.size() - at);
       for (std::size_t i = 0; i < count; ++i) {
         value = wrap(static_cast<std::uint64_t>(value) + static_cast<std::uint64_t>(delta_min) +
-                         unpack(body, width, i),
+                         unpack_bits(body, width, i),
                      bits);
         values[at++] = value;
       }

@@ -1,6 +1,5 @@
-// The descriptions in a Parquet file: the footer (FileMetaData) and the header in front of each
-// page, as structs and as bytes. Knows Parquet's field numbers; knows nothing of what the columns
-// mean.
+// The description at the end of a Parquet file, the footer (FileMetaData), as structs and as bytes.
+// Knows Parquet's field numbers; knows nothing of what the columns mean.
 #pragma once
 
 #include <cstdint>
@@ -74,20 +73,5 @@ struct Footer {
 /// has_checksum. Every element was at least as long in `bytes` as a
 /// constant fraction of what it takes in memory.
 [[nodiscard]] Result<Footer> decode_footer(std::span<const std::byte> bytes);
-
-struct PageHeader {
-  PageType type = PageType::data;
-  std::int32_t uncompressed_bytes = 0;
-  std::int32_t compressed_bytes = 0;
-  std::optional<std::uint32_t> crc = {};  ///< CRC-32 of the page as stored
-  std::int32_t values = 0;                ///< nulls included
-  Encoding encoding = Encoding::plain;
-};
-
-void encode_page_header(const PageHeader& header, Bytes& out);
-
-/// `bytes` begins with the header; `header_bytes` is set to its length. Errors as decode_footer.
-[[nodiscard]] Result<PageHeader> decode_page_header(std::span<const std::byte> bytes,
-                                                    std::size_t& header_bytes);
 
 }  // namespace runlog::format

@@ -216,7 +216,11 @@ class Adoption {
         if (!file) continue;
         auto reader = format::PackReader::open(file->bytes());
         if (!reader || reader->row_groups().empty()) continue;
-        (void)reader->read(reader->row_groups().size() - 1, [&](const Record& record) {
+        // Most have none, and of those most say so in their footer.
+        const std::size_t last = reader->row_groups().size() - 1;
+        if (!reader->row_groups()[last].may_hold(Kind::status)) continue;
+        if (const auto has_one = reader->holds(last, Kind::status); !has_one || !*has_one) continue;
+        (void)reader->read(last, [&](const Record& record) {
           if (record.kind == Kind::status && record.name != "started") {
             status_ = record.name;
             status_text_ = record.text.value_or("");

@@ -12,7 +12,8 @@
 namespace runlog {
 namespace {
 
-constexpr std::size_t kChunk_bytes = 1u << 20;
+/// Small enough to stay in the cache between reading and writing.
+constexpr std::size_t kChunk_bytes = 128u << 10;
 /// Our names have five levels; what lies deeper is not ours, and links may go in circles.
 constexpr int kDepth_max = 16;
 

@@ -12,7 +12,7 @@
 namespace runlog {
 namespace {
 
-constexpr std::size_t kBuffer_bytes = 256u << 10;
+constexpr std::size_t kBuffer_bytes = 128u << 10;
 constexpr std::uint64_t kRecords_between_breaks = 32768;  // about 2 ms
 
 // Collects the writer's small pieces into large writes.
