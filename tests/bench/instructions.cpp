@@ -80,6 +80,16 @@ int append(std::int64_t records) {
   return 0;
 }
 
+int verify(std::int64_t records) {
+  std::vector<std::byte> memory(kSegment_bytes);
+  const std::int64_t held = fill(memory, records);
+  format::SegmentWalker walker(memory, {.segment_bytes = kSegment_bytes}, {});
+  format::SegmentBatch batch;
+  std::int64_t found = 0;
+  while (walker.next(batch)) found += static_cast<std::int64_t>(batch.records);
+  return found == held ? 0 : 1;
+}
+
 int walk(std::int64_t records) {
   std::vector<std::byte> memory(kSegment_bytes);
   const std::int64_t held = fill(memory, records);
@@ -106,12 +116,13 @@ int pack(std::int64_t records) {
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    std::fputs("usage: instructions fill|append|walk|pack <records>\n", stderr);
+    std::fputs("usage: instructions fill|append|verify|walk|pack <records>\n", stderr);
     return 2;
   }
   const std::string part = argv[1];
   const std::int64_t records = std::atoll(argv[2]);
   if (part == "append") return append(records);
+  if (part == "verify") return verify(records);
   if (part == "walk") return walk(records);
   if (part == "pack") return pack(records);
   if (part == "fill") {

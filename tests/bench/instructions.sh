@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# instructions.sh PROGRAM [--write]: how many instructions a record costs to append, to walk and to
-# pack, counted by callgrind and compared with instructions.txt: more than 5 % above it is a failure.
+# instructions.sh PROGRAM [--write]: how many instructions a record costs to append, to verify where
+# it lies, to read (walk) and to pack, counted by callgrind and compared with instructions.txt: more
+# than 5 % above it is a failure.
 # Counts do not depend on the machine's speed or load, but on compiler and flags: the numbers are
 # for g++ 12 and the release preset. --write puts today's numbers there.
 set -euo pipefail
@@ -31,9 +32,9 @@ per_100() {
 fill=$(per_100 fill)
 status=0
 written=
-for part in append walk pack; do
+for part in append verify walk pack; do
   now=$(per_100 "$part")
-  # walk and pack fill a segment first; only what they do with it counts.
+  # All others fill a segment first; only what they do with it counts.
   [ $part = append ] || now=$((now - fill))
   written+="$part $now"$'\n'
   wanted=$(awk -v part=$part '$1 == part { print $2 }' "$expected" 2>/dev/null || true)
