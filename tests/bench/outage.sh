@@ -14,6 +14,13 @@ export TMPDIR RUNLOG_BIN=$build/bin RUNLOG_VICTIMS=$build/tests/victims RUNLOG_F
 RUNLOG_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export RUNLOG_SOURCE RUNLOG_SERVERS_DIR=$TMPDIR/none
 source "$RUNLOG_SOURCE/tests/cloud/lib.bash"
+# The servers end before their directory goes: it has their pids.
+end_of_outage() {
+  end_of_test
+  cd /
+  rm -rf "$TMPDIR"
+}
+trap end_of_outage EXIT
 own_server s3 start-s3
 s3=$dir
 as_owner
@@ -95,4 +102,3 @@ for round in 1 2 3; do
     printf "ship_mib_s %d packs, %.1f MiB: runlog-recover %.0f (all %.0f), curl %.0f, rclone %.0f; ratio to curl %.2f, to rclone %.2f\n",
       n, b / m, us, b / m / (o - a), curl, rclone, us / curl, us / rclone }'
 done
-rm -rf "$TMPDIR"
