@@ -95,7 +95,7 @@ __attribute__((target("pclmul"))) std::uint32_t update_by_folding(
   return update_by_table(update_by_table(0, last), bytes.subspan(at));
 }
 
-const bool can_fold = __builtin_cpu_supports("pclmul") != 0;
+const bool kCan_fold = __builtin_cpu_supports("pclmul") != 0;
 #endif
 
 }  // namespace
@@ -106,7 +106,7 @@ std::uint32_t crc32_by_table(std::span<const std::byte> bytes) noexcept {
 
 std::uint32_t crc32(std::span<const std::byte> bytes) noexcept {
 #if defined(RUNLOG_CRC32_FOLDS)
-  if (can_fold && bytes.size() >= kStride_bytes) return ~update_by_folding(0xFFFFFFFFu, bytes);
+  if (kCan_fold && bytes.size() >= kStride_bytes) return ~update_by_folding(0xFFFFFFFFu, bytes);
 #endif
   return crc32_by_table(bytes);
 }

@@ -15,9 +15,9 @@ constexpr const char* kEmulator_key =
 using Fields = std::map<std::string, Secret, std::less<>>;
 
 const std::string& field(const Fields& fields, std::string_view name) {
-  static const std::string kNone;
+  static const std::string none;
   const auto found = fields.find(name);
-  return found == fields.end() ? kNone : found->second.reveal();
+  return found == fields.end() ? none : found->second.reveal();
 }
 
 // "acc" of "https://acc.blob.core.windows.net/"; of any other host nothing can be said.

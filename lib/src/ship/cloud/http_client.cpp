@@ -340,7 +340,8 @@ class Transfer {
     return reason_[0] != '\0' ? std::string(reason_.data()) : ::curl_easy_strerror(code);
   }
 
-  [[nodiscard]] HttpFailure failure(HttpFailure::Kind kind, Errc code, std::string why) const {
+  [[nodiscard]] HttpFailure failure(HttpFailure::Kind kind, Errc code,
+                                    const std::string& why) const {
     return {kind, Error{code, 0, request_.method + " " + without_query(request_.url) + ": " + why}};
   }
 
@@ -400,7 +401,7 @@ class Transfer {
 
 HttpClient::HttpClient(Settings settings) : state_(std::make_unique<State>()) {
   initialize_curl();
-  state_->ca_bundle = settings.ca_bundle.empty() ? find_ca_bundle() : settings.ca_bundle;
+  state_->ca_bundle = settings.ca_bundle.empty() ? find_ca_bundle() : std::move(settings.ca_bundle);
 }
 
 HttpClient::~HttpClient() {

@@ -89,9 +89,9 @@ Result<IniFile> read_ini(const std::filesystem::path& path,
 }
 
 const std::string& value_of(const IniSection& section, std::string_view key) {
-  static const std::string kNone;
+  static const std::string none;
   const auto found = section.find(key);
-  return found == section.end() ? kNone : found->second.reveal();
+  return found == section.end() ? none : found->second.reveal();
 }
 
 }  // namespace runlog

@@ -180,9 +180,9 @@ std::optional<JsonMembers> read_json_members(std::string_view json) {
 }
 
 const std::string& member(const JsonMembers& members, std::string_view name) {
-  static const std::string kNone;
+  static const std::string none;
   const auto found = members.find(name);
-  return found == members.end() ? kNone : found->second.reveal();
+  return found == members.end() ? none : found->second.reveal();
 }
 
 }  // namespace runlog
