@@ -217,9 +217,9 @@ void encode_delta(std::span<const std::int64_t> values, unsigned bits,
   std::array<std::uint64_t, kBlock_values> deltas;
   for (std::size_t at = 1; at < values.size();) {
     const std::size_t count = std::min(kBlock_values, values.size() - at);
-    const std::int64_t* const to = values.data() + at;
+    const std::int64_t* const from = values.data() + at - 1;
     for (std::size_t i = 0; i < count; ++i) {
-      deltas[i] = static_cast<std::uint64_t>(to[i]) - static_cast<std::uint64_t>(to[i - 1]);
+      deltas[i] = static_cast<std::uint64_t>(from[i + 1]) - static_cast<std::uint64_t>(from[i]);
     }
     if (bits != 64) {
       for (std::size_t i = 0; i < count; ++i) {
