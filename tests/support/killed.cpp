@@ -59,7 +59,7 @@ std::string problem_with(const Contents& contents, const Acknowledged& acknowled
     const std::uint64_t returned = acknowledged.records[slot].load();
     const std::vector<std::int64_t> numbers = numbers_of(contents, slot);
     std::string counts = slot_name(slot) + ": acknowledged " + std::to_string(returned) +
-                               ", read " + std::to_string(numbers.size());
+                         ", read " + std::to_string(numbers.size());
     if (numbers.size() < returned || numbers.size() > returned + 1) return counts;
     if (numbers != counting(static_cast<std::int64_t>(numbers.size()))) {
       return counts + ", but not in order";

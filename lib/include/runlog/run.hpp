@@ -43,8 +43,9 @@ class RunCore;
 /// infinities too); integers as int64 (uint64 above INT64_MAX as double); bool as 0 or 1.
 class Number {
  public:
+  // clang-format off
+  // Version 14 does not know where a requires clause ends.
   template <typename T>
-  // clang-format off: version 14 does not know where a requires clause ends
   requires std::is_arithmetic_v<T>
   Number(T value) noexcept {  // NOLINT(google-explicit-constructor)
     // clang-format on

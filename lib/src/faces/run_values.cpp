@@ -143,7 +143,8 @@ Result<void> Run::log_image(std::string_view name, std::span<const std::byte> en
   return guarded([&]() -> Result<void> {
     Journal* const journal = core_ != nullptr ? core_->journal() : nullptr;
     if (journal == nullptr) return no_run();
-    return core_->add_blob(Kind::image, name, step, stage_bytes(journal->living_directory(), encoded));
+    return core_->add_blob(Kind::image, name, step,
+                           stage_bytes(journal->living_directory(), encoded));
   });
 }
 

@@ -70,8 +70,8 @@ struct ChunkScratch {
 };
 
 /// Values of up to a whole row group's rows. Room for all of them is taken at once: growing by
-/// doubling would fault in twice the pages, which is a third of what packing a row costs. What stays
-/// unused is never touched, and nothing is set to zero to be overwritten.
+/// doubling would fault in twice the pages, which is a third of what packing a row costs. What
+/// stays unused is never touched, and nothing is set to zero to be overwritten.
 template <typename T>
 class RowValues {
  public:
@@ -228,9 +228,9 @@ class StringColumn {
   [[nodiscard]] bool dictionary_pays() const noexcept;
 
   const Column& column_;
-  bool has_dictionary_;                  // false once it was given up in this row group
-  std::string bytes_;                    // of all entries
-  std::vector<std::size_t> ends_{0};     // entry i is bytes_[ends_[i], ends_[i + 1])
+  bool has_dictionary_;                // false once it was given up in this row group
+  std::string bytes_;                  // of all entries
+  std::vector<std::size_t> ends_{0};   // entry i is bytes_[ends_[i], ends_[i + 1])
   RowValues<std::uint32_t> entry_of_;  // per value, nulls left out
   IndexTable table_;
   static constexpr unsigned kGuesses_log2 = 8;

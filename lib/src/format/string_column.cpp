@@ -20,7 +20,8 @@ std::size_t StringColumn::add_names(const MetricRun& metrics,
   while (done < metrics.count && (done == 0 || bytes < plain_bytes_max)) {
     const std::uint32_t series = metrics.series(done);
     SeriesEntries::Entry entry;
-    if (series < entries.size()) [[likely]] entry = entries[series];
+    if (series < entries.size()) [[likely]]
+      entry = entries[series];
     if (entry.index == UINT32_MAX) [[unlikely]] {
       // The walker has seen that there is a name; should the file have changed since, there is
       // none.
@@ -105,7 +106,9 @@ ChunkMeta StringColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch&
   if (is_dictionary || entry_of_.empty()) {
     for_each_page(levels_, entry_of_.size(), write_page);
   } else {
-    const auto value_bytes = [&](std::size_t value) { return length_bytes(entry_of_.all()[value]); };
+    const auto value_bytes = [&](std::size_t value) {
+      return length_bytes(entry_of_.all()[value]);
+    };
     for_each_page(levels_, entry_of_.size(), value_bytes, write_page);
   }
 

@@ -3,7 +3,6 @@
 #include <new>
 #include <vector>
 
-
 namespace runlog {
 
 SegmentPool::SegmentPool(JournalDir directory, const Limits& limits)

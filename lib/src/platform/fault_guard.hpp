@@ -2,9 +2,9 @@
 //
 // 1. SIGBUS inside a watched range: a segment's map whose file was truncated, whose disk failed, or
 //    whose file system copies on write and has no room for the copy. The page is replaced by memory
-//    with the same content, the owner's flag is raised, and the job goes on. What is written to that
-//    page from then on survives only when the keeper packs it: at most the record whose store raised
-//    the signal and the segment's end. This is the second net; preallocation is the first.
+//    with the same content, the owner's flag is raised, and the job goes on. What is written to
+//    that page from then on survives only when the keeper packs it: at most the record whose store
+//    raised the signal and the segment's end. This is the second net; preallocation is the first.
 // 2. A fatal signal leaves a mark in the journal (signal, address, time), so that recovery can say
 //    how the job ended.
 //

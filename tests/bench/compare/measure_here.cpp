@@ -77,7 +77,7 @@ json quantiles(std::vector<double> samples) {
 json burst(Writer& writer, Shape shape, double scale) {
   const auto bursts = static_cast<std::size_t>(4000 * scale);
   const std::size_t warm_up = bursts / 10 + 10;
-  const std::uint64_t period = to_ticks(std::getenv("BENCH_PERIOD_NS") ? std::atof(std::getenv("BENCH_PERIOD_NS")) : 500'000);
+  const std::uint64_t period = to_ticks(500'000);
   std::vector<double> samples;
   samples.reserve(bursts);
   std::uint64_t next = __rdtsc();

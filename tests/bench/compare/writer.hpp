@@ -69,8 +69,8 @@ struct Peer {
 /// All that this build has, floor and runlog first.
 std::vector<Peer> all_peers();
 
-/// A value per step, in [0, 1), with a full mantissa; cheap to make. Its low bits have a pattern that
-/// compression finds: what a shipped record takes is for `goals` to tell.
+/// A value per step, in [0, 1), with a full mantissa; cheap to make. Its low bits have a pattern
+/// that compression finds: what a shipped record takes is for `goals` to tell.
 inline double value_of(std::int64_t step) noexcept {
   const std::uint64_t mixed = static_cast<std::uint64_t>(step) * 0x9E3779B97F4A7C15u;
   return std::bit_cast<double>((mixed >> 12) | 0x3FF0000000000000u) - 1.0;
