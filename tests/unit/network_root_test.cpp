@@ -39,7 +39,7 @@ std::filesystem::path dead_journal(const std::filesystem::path& root, const std:
   run->log("loss", 0.5, 1);
   run->complete();
   std::filesystem::rename(elsewhere / run_id, root / run_id);
-  const auto journal = root / run_id / run->journal_path().filename();
+  auto journal = root / run_id / run->journal_path().filename();
   // As if it had not been packed and ended yet, and on that host.
   std::filesystem::remove(journal / "end.json");
   auto text = runlog::read_file(journal / "meta.json", 1 << 20);

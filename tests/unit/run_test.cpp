@@ -308,7 +308,7 @@ TEST_CASE("the last handle ends the run; an exception on the way makes it failed
   TemporaryDirectory root;
   {
     auto run = start(root, {.run_id = "good"});
-    auto copy = run;
+    auto copy = run;  // NOLINT(performance-unnecessary-copy-initialization): a second handle
   }
   try {
     auto run = start(root, {.run_id = "bad"});

@@ -5,7 +5,6 @@
 #include "support/catch.hpp"
 #include "support/segment_image.hpp"
 
-using runlog::format::Tag;
 using test::SegmentImage;
 using test::walk_anything;
 
