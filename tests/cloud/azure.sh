@@ -5,10 +5,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 server azure
 azure=$dir
 cd "$TMPDIR"
-dead_journal dead 1500 2
-run 4 "$recover" runs --store "$(s3_store http://127.0.0.1:1 nowhere)" --timeout 0  # salvaged and packed
-mv runs template
-cp -r template runs
+packed_template 1500
+from_template
 run 0 "$recover" runs --store plain
 
 # azure_store PREFIX: an account of one's own has a server of one's own.
@@ -16,15 +14,13 @@ azure_store() { echo "azblob://$azure_account/$azure_container/$1?endpoint=$(<"$
 
 # ships PREFIX: recovery of a copy of the journal ends with what `plain` has.
 ships() {
-  rm -rf runs
-  cp -r template runs
+  from_template
   run 0 "$recover" runs --store "$(azure_store "$1")"
   azure_download "$azure" "$1" got
   diff -r plain got >diff.txt || fail "other blobs at $1: $(<diff.txt)"
 }
 refused() {
-  rm -rf runs
-  cp -r template runs
+  from_template
   run 4 "$recover" runs --store "$(azure_store "$here/refused")"
   has "$err" "$@"
   lacks "$err" sig= "$azure_key"
@@ -45,8 +41,7 @@ AZURE_STORAGE_CONNECTION_STRING="DefaultEndpointsProtocol=http;AccountName=$azur
 port=$(sed 's|.*:\([0-9]*\)/.*|\1|' "$azure/url")
 s3_error '403 Forbidden' UnauthorizedBlobOverwrite 'not authorized to overwrite' 'x-ms-error-code: UnauthorizedBlobOverwrite' >answer.txt
 fault "$port" PUT -1 answer answer.txt
-rm -rf runs
-cp -r template runs
+from_template
 AZURE_STORAGE_SAS_TOKEN=$(azure_sas c) run 0 "$recover" runs \
   --store "azblob://$azure_account/$azure_container/$here/create-only?endpoint=$url/$azure_account"
 has "$err" 'may not look'
@@ -56,8 +51,7 @@ AZURE_STORAGE_SAS_TOKEN=$(azure_sas rcw 2020-01-01T00:00:00Z) refused 403
 AZURE_STORAGE_SAS_TOKEN=$(azure_sas r) refused 403
 # The answer is lost; the blob is there. The repeated PUT finds it.
 fault "$port" PUT 2 lose
-rm -rf runs
-cp -r template runs
+from_template
 AZURE_STORAGE_KEY=$azure_key run 0 "$recover" runs --store "azblob://$azure_account/$azure_container/$here/lost?endpoint=$url/$azure_account"
 azure_download "$azure" "$here/lost" got
 diff -r plain got >diff.txt || fail "other blobs: $(<diff.txt)"
@@ -68,8 +62,7 @@ equal "$(grep -c ' 409$' "$dir/requests")" 2
 pack=$(cd plain && find . -name '*.parquet' | sort | head -n 1 | sed 's|^\./||')
 echo "somebody else's" >other.txt
 azure_request "$azure" PUT "$azure_container/$here/taken/$pack" other.txt || fail "no PUT"
-rm -rf runs
-cp -r template runs
+from_template
 AZURE_STORAGE_KEY=$azure_key run 4 "$recover" runs --store "$(azure_store "$here/taken")"
 has "$err" 'exists with other bytes'
 azure_download "$azure" "$here/taken" got

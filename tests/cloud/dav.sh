@@ -7,16 +7,13 @@ export RUNLOG_CA_BUNDLE=$dir/ca.pem
 server nginx
 nginx=$dir
 cd "$TMPDIR"
-dead_journal dead 1500 2
-run 4 "$recover" runs --store "$(s3_store http://127.0.0.1:1 nowhere)" --timeout 0  # salvaged and packed
-mv runs template
-cp -r template runs
+packed_template 1500
+from_template
 run 0 "$recover" runs --store plain
 
 # ships URL_FILE PATH: what nginx then has is what `plain` has.
 ships() {
-  rm -rf runs
-  cp -r template runs
+  from_template
   run 0 "$recover" runs --store "$(<"$nginx/$1")/$2"
   diff -r plain "$nginx/data/$2" >diff.txt || fail "other files at $2: $(<diff.txt)"
 }
@@ -34,8 +31,7 @@ chmod 600 "$HOME/.netrc"
 ships dav_tls "$here/netrc"
 rm "$HOME/.netrc"
 
-rm -rf runs
-cp -r template runs
+from_template
 run 4 "$recover" runs --store "$(<"$nginx/dav")/$here/refused"
 has "$err" 401
 export RUNLOG_HTTP_USER=$dav_user
@@ -54,8 +50,7 @@ equal "$(grep '^PUT .* 20[14]$' "$dir/requests" | sort | uniq -d)" "" "written t
 pack=$(cd plain && find . -name '*.parquet' | sort | head -n 1)
 mkdir -p "$(dirname "$nginx/data/$here/taken/$pack")"
 echo "somebody else's" >"$nginx/data/$here/taken/$pack"
-rm -rf runs
-cp -r template runs
+from_template
 run 4 "$recover" runs --store "$(<"$nginx/dav")/$here/taken"
 has "$err" 'exists with other bytes'
 equal "$(<"$nginx/data/$here/taken/$pack")" "somebody else's"

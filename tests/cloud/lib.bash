@@ -103,6 +103,19 @@ dead_journal() {
   steps=$(($(acknowledged "$log") + 1))
 }
 
+# packed_template STEPS: such a journal with two packs, salvaged and packed, in `template`.
+packed_template() {
+  dead_journal dead "$1" 2
+  run 4 "$recover" runs --store "$(s3_store http://127.0.0.1:1 nowhere)" --timeout 0
+  mv runs template
+}
+
+# from_template: a copy of it, nowhere shipped, as `runs`.
+from_template() {
+  rm -rf runs
+  cp -r template runs
+}
+
 # acknowledged LOG: the last whole line "logged N".
 acknowledged() { sed -n 's/^logged \([0-9]*\)$/\1/p' "$1" | tail -n 1; }
 

@@ -8,17 +8,14 @@ server s3
 s3=$dir port=$(<"$dir/port")
 as_owner
 cd "$TMPDIR"
-dead_journal dead 1000 2
-run 4 "$recover" runs --store "$(s3_store http://127.0.0.1:1 nowhere)" --timeout 0  # salvaged and packed
-mv runs template
-cp -r template runs
+packed_template 1000
+from_template
 run 0 "$recover" runs --store plain
 (cd plain && find . -type f | sort) >names
 
 # ships STORE PREFIX: recovery of a copy of the journal ends with what `plain` has.
 ships() {
-  rm -rf runs
-  cp -r template runs
+  from_template
   run 0 "$recover" runs --store "$1"
   s3_download "$s3" "$2" got
   diff -r plain got >diff.txt || fail "other objects at $2: $(<diff.txt)"
@@ -60,8 +57,7 @@ survives PUT 1 answer answer.txt
 # 200 from something that is no store: not believed, said, and kept.
 answer '200 OK' 'welcome to our wifi' >answer.txt
 fault "$port" PUT 1 answer answer.txt
-rm -rf runs
-cp -r template runs
+from_template
 store=$(s3_store "$url" "$here/wifi")
 run 4 "$recover" runs --store "$store"
 has "$err" 'is the URL that of a store?'
@@ -97,8 +93,7 @@ as_owner
 pack=$(grep -m 1 parquet names)
 echo "somebody else's" >other.txt
 s3_request "$s3" PUT "$s3_bucket/$here/taken/$(sed 's|^\./||; s/=/%3D/g' <<<"$pack")" other.txt || fail "no PUT"
-rm -rf runs
-cp -r template runs
+from_template
 run 4 "$recover" runs --store "$(s3_store "$(<"$s3/url")" "$here/taken")"
 has "$err" 'exists with other bytes' 'nothing was overwritten'
 lacks "$err" 'trying again'

@@ -13,38 +13,16 @@
 #include "support/contents.hpp"
 #include "support/process.hpp"
 #include "support/small_disk.hpp"
+#include "support/tally.hpp"
 
+using test::check_tally;
+using test::parse_tally;
 using test::Process;
 using test::read;
 using test::SmallDisk;
+using test::Tally;
 using test::TemporaryDirectory;
 using test::victim;
-
-namespace {
-
-struct Tally {
-  std::int64_t calls = 0;
-  std::uint64_t dropped = 0;
-};
-
-Tally parse_tally(const std::string& line) {
-  Tally tally;
-  REQUIRE(std::sscanf(line.c_str(), "calls %ld dropped %lu", &tally.calls, &tally.dropped) == 2);
-  return tally;
-}
-
-// Every call is either in the data or counted, in stats and in the data.
-void check_tally(const std::filesystem::path& root, const Tally& tally) {
-  const auto contents = read(root);
-  const auto steps = contents.steps("train/loss");
-  CHECK(tally.dropped > 0);
-  CHECK(steps.size() + tally.dropped == static_cast<std::size_t>(tally.calls));
-  CHECK(contents.dropped() == tally.dropped);
-  CHECK(contents.damage.empty());
-  CHECK(contents.is_free_of_duplicates());
-}
-
-}  // namespace
 
 TEST_CASE("a full disk at start is an error that names the path and the remedy") {
   TemporaryDirectory place;

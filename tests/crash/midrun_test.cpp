@@ -14,39 +14,17 @@
 #include "support/loop_disk.hpp"
 #include "support/process.hpp"
 #include "support/small_disk.hpp"
+#include "support/tally.hpp"
 
+using test::check_tally;
 using test::LoopDisk;
+using test::parse_tally;
 using test::Process;
 using test::read;
 using test::SmallDisk;
+using test::Tally;
 using test::TemporaryDirectory;
 using test::victim;
-
-namespace {
-
-struct Tally {
-  std::int64_t calls = 0;
-  std::uint64_t dropped = 0;
-};
-
-Tally parse_tally(const std::string& line) {
-  Tally tally;
-  REQUIRE(std::sscanf(line.c_str(), "calls %ld dropped %lu", &tally.calls, &tally.dropped) == 2);
-  return tally;
-}
-
-// Every call is either in the data or counted, in stats and in the data.
-void check_tally(const std::filesystem::path& place, const Tally& tally) {
-  const auto contents = read(place);
-  CHECK(tally.dropped > 0);
-  CHECK(contents.steps("train/loss").size() + tally.dropped ==
-        static_cast<std::size_t>(tally.calls));
-  CHECK(contents.dropped() == tally.dropped);
-  CHECK(contents.damage.empty());
-  CHECK(contents.is_free_of_duplicates());
-}
-
-}  // namespace
 
 TEST_CASE("a file size limit set in mid-run drops and counts; logging resumes when it is lifted") {
   TemporaryDirectory root;

@@ -59,6 +59,17 @@ TEST_CASE("a file that changed after its digests were begun is read again") {
   CHECK(sha256_of(digests, directory / "a") == kAbc_sha256);
 }
 
+TEST_CASE("a file that is begun again, and has not changed, is not read again") {
+  TemporaryDirectory directory;
+  write(directory / "a", "abc");
+  PutDigests digests;
+  digests.begin(directory / "a", false);
+  digests.begin(directory / "a", false);  // waits for the first
+  digests.stop();                         // from now on no file can be read
+  digests.begin(directory / "a", false);
+  CHECK(sha256_of(digests, directory / "a") == kAbc_sha256);
+}
+
 TEST_CASE("a file begun ahead that cannot be read is an error only for who asks for it") {
   TemporaryDirectory directory;
   write(directory / "a", "abc");

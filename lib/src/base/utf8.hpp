@@ -1,6 +1,7 @@
 // UTF-8: is it valid, where may it be cut, and what to show where it is not.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,5 +18,9 @@ namespace runlog {
 
 /// The longest prefix of at most `bytes_max` bytes that does not end inside a character.
 [[nodiscard]] std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max) noexcept;
+
+/// Appends the encoding of `code`, which must be below 0x110000; surrogates are encoded as they
+/// are.
+void append_utf8(std::string& out, std::uint32_t code);
 
 }  // namespace runlog

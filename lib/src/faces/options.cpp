@@ -5,6 +5,7 @@
 
 #include "base/ids.hpp"
 #include "base/utf8.hpp"
+#include "format/layout.hpp"
 #include "journal/meta.hpp"
 #include "platform/clock.hpp"
 #include "platform/process.hpp"
@@ -249,8 +250,8 @@ Result<void> check_ranges(const Options& options) {
     return invalid("ship_interval (RUNLOG_SHIP_INTERVAL)", ms(*options.ship_interval),
                    "must be 100ms or more");
   }
-  if (*options.segment_bytes < (64u << 10) || *options.segment_bytes > (64u << 20) ||
-      *options.segment_bytes % 4096 != 0) {
+  if (*options.segment_bytes < format::kSegment_bytes_min ||
+      *options.segment_bytes > format::kSegment_bytes_max || *options.segment_bytes % 4096 != 0) {
     return invalid("segment_bytes (RUNLOG_SEGMENT_BYTES)", std::to_string(*options.segment_bytes),
                    "must be 64KiB to 64MiB and a multiple of 4096");
   }

@@ -21,10 +21,7 @@ class Pass {
 
   /// True when `file` is in the store and has moved on.
   bool ship(const std::filesystem::path& file, const std::string& object) {
-    if (is_over()) {
-      ++outcome.waiting;
-      return false;
-    }
+    if (skips()) return false;
     if (!put(file, object)) return false;
     crash_point("after_put");
     const bool is_end = file == directory_.end();
@@ -54,6 +51,12 @@ class Pass {
     return true;
   }
 
+  /// True when nothing more is to be put; then one more object waits.
+  bool skips() {
+    if (!is_over()) return false;
+    ++outcome.waiting;
+    return true;
+  }
   [[nodiscard]] bool is_over() const {
     return options_.stop.stop_requested() ||
            std::chrono::steady_clock::now() >= options_.deadline || outcome.store_failed;
@@ -99,10 +102,7 @@ UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, Obje
   if (!has_uploads(directory)) return pass.outcome;
   pass.outcome.has_meta = options.has_meta || !stat_file(directory.meta());
   if (!pass.outcome.has_meta) {
-    if (pass.is_over()) {
-      ++pass.outcome.waiting;
-      return pass.outcome;
-    }
+    if (pass.skips()) return pass.outcome;
     pass.outcome.has_meta = pass.put(directory.meta(), format::meta_object(owner));
   }
   for (const std::string& name : names_in_directory(directory.blobs())) {
@@ -117,6 +117,7 @@ UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, Obje
     return !parse_numbered_name(name, kPack_suffix).has_value();
   });
   for (std::size_t i = 0; i < packs.size(); ++i) {
+    if (pass.skips()) continue;  // without a look into a pack that stays
     const std::filesystem::path path = directory.packs() / packs[i];
     const std::uint64_t bytes = size_of(path);
     const std::uint64_t rows = rows_in_pack(path);

@@ -3,16 +3,13 @@
 #include "ship/cloud/aws_places.hpp"
 #include "ship/cloud/aws_profile.hpp"
 #include "ship/cloud/credential_chain.hpp"
+#include "ship/cloud/credential_text.hpp"
 
 namespace runlog {
 namespace {
 
 constexpr const char* kRemedy =
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure`";
-
-Error broken(std::string words) {
-  return Error{Errc::invalid_argument, 0, std::move(words)};
-}
 
 // The settings a source works with, as they were when the store was opened.
 class AwsKeys {
@@ -51,8 +48,10 @@ class AwsKeys {
     if (id->empty() && secret->empty()) {
       return Error{Errc::not_found, 0, "AWS_ACCESS_KEY_ID is not set"};
     }
-    if (id->empty()) return broken("AWS_SECRET_ACCESS_KEY is set but not AWS_ACCESS_KEY_ID");
-    if (secret->empty()) return broken("AWS_ACCESS_KEY_ID is set but not AWS_SECRET_ACCESS_KEY");
+    if (id->empty())
+      return unusable_credentials("AWS_SECRET_ACCESS_KEY is set but not AWS_ACCESS_KEY_ID");
+    if (secret->empty())
+      return unusable_credentials("AWS_ACCESS_KEY_ID is set but not AWS_SECRET_ACCESS_KEY");
     AccessKey key{.id = std::move(*id),
                   .secret = Secret(std::move(*secret)),
                   .session_token = Secret(std::move(*token)),
@@ -64,7 +63,8 @@ class AwsKeys {
     const auto token_file = environment_->get("AWS_WEB_IDENTITY_TOKEN_FILE");
     if (!token_file) return Error{Errc::not_found, 0, "AWS_WEB_IDENTITY_TOKEN_FILE is not set"};
     const auto role = environment_->get("AWS_ROLE_ARN");
-    if (!role) return broken("AWS_WEB_IDENTITY_TOKEN_FILE is set but not AWS_ROLE_ARN");
+    if (!role)
+      return unusable_credentials("AWS_WEB_IDENTITY_TOKEN_FILE is set but not AWS_ROLE_ARN");
     return exchange({.token_file = *token_file,
                      .named_by = "AWS_WEB_IDENTITY_TOKEN_FILE",
                      .role_arn = *role,
@@ -102,7 +102,8 @@ class AwsKeys {
                                     *environment_, client_);
     }
     if (has_key(profile.config)) return key_of(profile, profile.config, true);
-    if (!profile_.empty()) return broken("profile " + profile.name + " has no credentials");
+    if (!profile_.empty())
+      return unusable_credentials("profile " + profile.name + " has no credentials");
     return Error{Errc::not_found, 0, "profile " + profile.name + " has no credentials"};
   }
 
@@ -137,9 +138,10 @@ class AwsKeys {
     key.id = value_of(section, "aws_access_key_id");
     key.secret = Secret(std::string(value_of(section, "aws_secret_access_key")));
     key.session_token = Secret(std::string(value_of(section, "aws_session_token")));
-    if (key.id.empty()) return broken(key.from + " has no aws_access_key_id");
-    if (key.secret.empty()) return broken(key.from + " has no aws_secret_access_key");
-    if (!is_printable(key)) return broken(key.from + " has a key with a control character in it");
+    if (key.id.empty()) return unusable_credentials(key.from + " has no aws_access_key_id");
+    if (key.secret.empty()) return unusable_credentials(key.from + " has no aws_secret_access_key");
+    if (!is_printable(key))
+      return unusable_credentials(key.from + " has a key with a control character in it");
     return key;
   }
 
@@ -154,19 +156,19 @@ class AwsKeys {
 
 Result<AccessKey> read_key_json(std::string_view json, KeyNames names, const std::string& from) {
   const auto members = read_json_members(json);
-  if (!members) return broken(from + " did not give a JSON object");
+  if (!members) return unusable_credentials(from + " did not give a JSON object");
   AccessKey key{.from = from};
   key.id = member(*members, "AccessKeyId");
   key.secret = Secret(std::string(member(*members, "SecretAccessKey")));
   key.session_token = Secret(std::string(member(*members, names.token)));
   for (const char* name : {"AccessKeyId", "SecretAccessKey"}) {
-    if (member(*members, name).empty()) return broken(from + " gave no " + name);
+    if (member(*members, name).empty()) return unusable_credentials(from + " gave no " + name);
   }
-  if (!is_printable(key)) return broken(from + " gave a key with a line break in it");
+  if (!is_printable(key)) return unusable_credentials(from + " gave a key with a line break in it");
   const std::string& expiration = member(*members, "Expiration");
   if (!expiration.empty()) {
     key.expires = parse_iso_time(expiration);
-    if (!key.expires) return broken(from + " gave an Expiration that is not a time");
+    if (!key.expires) return unusable_credentials(from + " gave an Expiration that is not a time");
   }
   return key;
 }

@@ -1,5 +1,6 @@
 #include "ship/cloud/aws_places.hpp"
 #include "ship/cloud/credential_endpoint.hpp"
+#include "ship/cloud/credential_text.hpp"
 #include "ship/cloud/encoding.hpp"
 
 namespace runlog {
@@ -9,20 +10,6 @@ constexpr const char* kContainer = "the container's credentials endpoint";
 constexpr const char* kInstance = "EC2 instance metadata";
 constexpr const char* kRelative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 constexpr const char* kFull = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-
-Error broken(std::string words) {
-  return Error{Errc::invalid_argument, 0, std::move(words)};
-}
-
-Error nothing(std::string words) {
-  return Error{Errc::not_found, 0, std::move(words)};
-}
-
-// Not there, or down, comes to the same for who was told that it is there.
-Error down(Error error) {
-  if (error.code == Errc::timeout) error.code = Errc::unavailable;
-  return error;
-}
 
 // The Authorization header of the container endpoint; empty where none is configured.
 Result<Secret> container_token(const EnvironmentCopy& environment) {
@@ -73,23 +60,23 @@ class Instance {
 // `is_refused`: the token was, and a new one may help.
 Result<AccessKey> key_of_role(Instance& instance, const Secret& token, bool& is_refused) {
   auto listed = instance.get("", token);
-  if (!listed) return down(std::move(listed).error());
+  if (!listed) return told_but_down(std::move(listed).error());
   is_refused = listed->status == 401;
   const std::string& names = listed->body.reveal();
   const std::string role(trim_blanks(std::string_view(names).substr(0, names.find('\n'))));
   if (listed->status == 404 || (listed->status == 200 && role.empty())) {
-    return nothing("this EC2 instance has no role");
+    return no_credentials("this EC2 instance has no role");
   }
   if (listed->status != 200 || role.size() > 256 || has_control_character(role)) {
-    return broken(std::string(kInstance) +
-                  " refused to name the instance's role: " + std::to_string(listed->status));
+    return unusable_credentials(std::string(kInstance) + " refused to name the instance's role: " +
+                                std::to_string(listed->status));
   }
   auto given = instance.get(role, token);
-  if (!given) return down(std::move(given).error());
+  if (!given) return told_but_down(std::move(given).error());
   is_refused = given->status == 401;
   if (given->status != 200) {
-    return broken(std::string(kInstance) + " refused the credentials of role " + role + ": " +
-                  std::to_string(given->status));
+    return unusable_credentials(std::string(kInstance) + " refused the credentials of role " +
+                                role + ": " + std::to_string(given->status));
   }
   const std::string from = std::string(kInstance) + ", role " + role;
   const auto members = read_json_members(given->body.reveal());
@@ -105,10 +92,11 @@ Result<AccessKey> key_of_role(Instance& instance, const Secret& token, bool& is_
 Result<AccessKey> ask_container_endpoint(const EnvironmentCopy& environment, HttpClient& client) {
   const auto relative = environment.get(kRelative);
   const auto full = environment.get(kFull);
-  if (!relative && !full) return nothing(std::string(kFull) + " is not set");
+  if (!relative && !full) return no_credentials(std::string(kFull) + " is not set");
   std::string url;
   if (relative) {
-    if (!relative->starts_with('/')) return broken(std::string(kRelative) + " must begin with '/'");
+    if (!relative->starts_with('/'))
+      return unusable_credentials(std::string(kRelative) + " must begin with '/'");
     url = "http://169.254.170.2" + *relative;
   } else {
     if (!may_ask_for_credentials(*full, true)) return refused_endpoint(kFull);
@@ -119,10 +107,11 @@ Result<AccessKey> ask_container_endpoint(const EnvironmentCopy& environment, Htt
   HttpRequest request{.method = "GET", .url = url, .headers = {{"accept", "application/json"}}};
   if (!token->empty()) request.headers.emplace_back("authorization", token->reveal());
   auto answer = ask_endpoint(client, std::move(request), EndpointKind::metadata, kContainer);
-  if (!answer) return down(std::move(answer).error());
+  if (!answer) return told_but_down(std::move(answer).error());
   if (answer->status != 200) {
-    return broken(std::string(kContainer) + " refused: " + std::to_string(answer->status) +
-                  "; check the task's role, and AWS_CONTAINER_AUTHORIZATION_TOKEN(_FILE)");
+    return unusable_credentials(
+        std::string(kContainer) + " refused: " + std::to_string(answer->status) +
+        "; check the task's role, and AWS_CONTAINER_AUTHORIZATION_TOKEN(_FILE)");
   }
   return read_key_json(answer->body.reveal(), {.token = "Token"}, kContainer);
 }
@@ -130,7 +119,7 @@ Result<AccessKey> ask_container_endpoint(const EnvironmentCopy& environment, Htt
 Result<AccessKey> ask_instance_metadata(const EnvironmentCopy& environment, HttpClient& client,
                                         bool& has_answered) {
   if (to_lower(environment.get("AWS_EC2_METADATA_DISABLED").value_or("")) == "true") {
-    return nothing("EC2 metadata is disabled by AWS_EC2_METADATA_DISABLED");
+    return no_credentials("EC2 metadata is disabled by AWS_EC2_METADATA_DISABLED");
   }
   const bool is_named = environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT").has_value();
   auto base = instance_endpoint(environment);
@@ -142,19 +131,19 @@ Result<AccessKey> ask_instance_metadata(const EnvironmentCopy& environment, Http
     auto token = instance.token();
     if (!token) {
       const bool is_there = is_named || has_answered;
-      if (is_there || client.is_interrupted()) return down(std::move(token).error());
+      if (is_there || client.is_interrupted()) return told_but_down(std::move(token).error());
       const bool is_silent =
           token.error().code == Errc::timeout || token.error().code == Errc::unavailable;
-      if (is_silent) return nothing("no EC2 metadata service answers");
+      if (is_silent) return no_credentials("no EC2 metadata service answers");
       return std::move(token).error();
     }
     has_answered = true;
     if (token->status != 200) {
-      return nothing("EC2 metadata gives no tokens (" + std::to_string(token->status) + ")");
+      return no_credentials("EC2 metadata gives no tokens (" + std::to_string(token->status) + ")");
     }
     const Secret session(std::string(trim_blanks(token->body.reveal())));
     if (session.empty() || has_control_character(session.reveal())) {
-      return nothing("what answers at the EC2 metadata address is not EC2");
+      return no_credentials("what answers at the EC2 metadata address is not EC2");
     }
     bool is_refused = false;
     auto key = key_of_role(instance, session, is_refused);

@@ -14,10 +14,6 @@ constexpr const char* kRemedy =
     "with "
     "the role Storage Blob Data Contributor";
 
-Error broken(std::string words) {
-  return Error{Errc::invalid_argument, 0, std::move(words)};
-}
-
 class AzureKeys {
  public:
   AzureKeys(std::string account, HttpClient& client)
@@ -40,7 +36,7 @@ class AzureKeys {
   static Result<AzureCredentials> with_key(const std::string& account, Secret key,
                                            const std::string& from) {
     if (!from_base64(key.reveal())) {
-      return broken(from + ": the account key is not base64; copy it again, whole");
+      return unusable_credentials(from + ": the account key is not base64; copy it again, whole");
     }
     return AzureCredentials{AzureKey{account, std::move(key)}, from};
   }
@@ -49,7 +45,7 @@ class AzureKeys {
     if (query.starts_with('?')) query.remove_prefix(1);
     const bool is_signed = query.starts_with("sig=") || query.find("&sig=") != query.npos;
     if (!is_signed || query.find_first_of(" #\"<>?") != query.npos) {
-      return broken(from + ": the SAS is not a query with a signature (sv=…&sig=…)");
+      return unusable_credentials(from + ": the SAS is not a query with a signature (sv=…&sig=…)");
     }
     return AzureCredentials{AzureSas{Secret(std::string(query))}, from};
   }
@@ -62,8 +58,9 @@ class AzureKeys {
     auto connection = parse_azure_connection(kept.reveal(), kConnection);
     if (!connection) return std::move(connection).error();
     if (!connection->account.empty() && connection->account != account_) {
-      return broken(std::string(kConnection) + " is for the account '" + connection->account +
-                    "', the store's is '" + account_ + "'; unset it or set the right one");
+      return unusable_credentials(std::string(kConnection) + " is for the account '" +
+                                  connection->account + "', the store's is '" + account_ +
+                                  "'; unset it or set the right one");
     }
     if (!connection->key.empty()) return with_key(account_, connection->key, kConnection);
     return with_sas(connection->sas.reveal(), kConnection);
@@ -92,8 +89,9 @@ class AzureKeys {
   [[nodiscard]] std::optional<Error> other_account(const std::string& variable) const {
     const auto named = environment_->get("AZURE_STORAGE_ACCOUNT");
     if (!named || *named == account_) return {};
-    return broken(variable + " is for the account '" + *named + "' (AZURE_STORAGE_ACCOUNT), the " +
-                  "store's is '" + account_ + "'; set both for the store's account");
+    return unusable_credentials(variable + " is for the account '" + *named +
+                                "' (AZURE_STORAGE_ACCOUNT), the " + "store's is '" + account_ +
+                                "'; set both for the store's account");
   }
 
   const SharedEnvironment environment_;

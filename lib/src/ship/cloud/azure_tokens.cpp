@@ -14,20 +14,6 @@ constexpr const char* kIdentity = "the managed identity endpoint";
 constexpr const char* kMetadata = "Azure instance metadata";
 constexpr const char* kResource = "https://storage.azure.com/";
 
-Error broken(std::string words) {
-  return Error{Errc::invalid_argument, 0, std::move(words)};
-}
-
-Error nothing(std::string words) {
-  return Error{Errc::not_found, 0, std::move(words)};
-}
-
-// Not there, or down, comes to the same for who was told that it is there.
-Error down(Error error) {
-  if (error.code == Errc::timeout) error.code = Errc::unavailable;
-  return error;
-}
-
 // Seconds, since 1970 or from now; nothing for what is not a sound number of them.
 std::optional<std::chrono::seconds> seconds_in(std::string_view text) {
   constexpr std::int64_t kYear_2200 = 7'258'118'400;
@@ -77,11 +63,12 @@ std::string with_client(std::string_view name, const EnvironmentCopy& environmen
 }
 
 Result<AzureCredentials> read_identity(Result<EndpointAnswer> answer, const std::string& from) {
-  if (!answer) return down(std::move(answer).error());
+  if (!answer) return told_but_down(std::move(answer).error());
   if (answer->status == 200) return read_token(*answer, from);
-  return broken(from + " refused: " + std::to_string(answer->status) + codes_in(*answer) +
-                "; check that the identity is assigned, and AZURE_CLIENT_ID where there are "
-                "several");
+  return unusable_credentials(
+      from + " refused: " + std::to_string(answer->status) + codes_in(*answer) +
+      "; check that the identity is assigned, and AZURE_CLIENT_ID where there are "
+      "several");
 }
 
 // App Service, Functions, Container Apps, and Azure ML's newer computes.
@@ -91,7 +78,8 @@ Result<AzureCredentials> ask_app_service(const EnvironmentCopy& environment,
   auto header = environment.get_printable("IDENTITY_HEADER");
   if (!header) return std::move(header).error();
   if (header->empty()) {
-    return broken("IDENTITY_ENDPOINT is set but not IDENTITY_HEADER; Azure Arc is not supported");
+    return unusable_credentials(
+        "IDENTITY_ENDPOINT is set but not IDENTITY_HEADER; Azure Arc is not supported");
   }
   HttpRequest request{
       .url = endpoint + resource_query("2019-08-01") + with_client("client_id", environment),
@@ -134,11 +122,12 @@ Result<AzureCredentials> ask_workload_identity(const EnvironmentCopy& environmen
                                                HttpClient& client) {
   constexpr const char* kFile = "AZURE_FEDERATED_TOKEN_FILE";
   const auto path = environment.get(kFile);
-  if (!path) return nothing(std::string(kFile) + " is not set");
+  if (!path) return no_credentials(std::string(kFile) + " is not set");
   const auto tenant = environment.get("AZURE_TENANT_ID");
   const auto client_id = environment.get("AZURE_CLIENT_ID");
-  if (!tenant) return broken(std::string(kFile) + " is set but not AZURE_TENANT_ID");
-  if (!client_id) return broken(std::string(kFile) + " is set but not AZURE_CLIENT_ID");
+  if (!tenant) return unusable_credentials(std::string(kFile) + " is set but not AZURE_TENANT_ID");
+  if (!client_id)
+    return unusable_credentials(std::string(kFile) + " is set but not AZURE_CLIENT_ID");
   const std::string authority = without_slash(
       environment.get("AZURE_AUTHORITY_HOST").value_or("https://login.microsoftonline.com"));
   // Not the link-local addresses: Entra ID is on the internet, and gets a token of ours.
@@ -159,11 +148,12 @@ Result<AzureCredentials> ask_workload_identity(const EnvironmentCopy& environmen
                     .headers = {{"content-type", "application/x-www-form-urlencoded"}},
                     .body = as_bytes(form.reveal())},
                    EndpointKind::service, kEntra);
-  if (!answer) return down(std::move(answer).error());
+  if (!answer) return told_but_down(std::move(answer).error());
   if (answer->status == 200) return read_token(*answer, "workload identity " + *client_id);
-  return broken(std::string(kEntra) + " refused the token in " + *path + " for the client " +
-                *client_id + ": " + std::to_string(answer->status) + codes_in(*answer) +
-                "; check the federated credential of that identity");
+  return unusable_credentials(std::string(kEntra) + " refused the token in " + *path +
+                              " for the client " + *client_id + ": " +
+                              std::to_string(answer->status) + codes_in(*answer) +
+                              "; check the federated credential of that identity");
 }
 
 Result<AzureCredentials> ask_identity_endpoint(const EnvironmentCopy& environment,
@@ -174,7 +164,7 @@ Result<AzureCredentials> ask_identity_endpoint(const EnvironmentCopy& environmen
   if (const auto endpoint = environment.get("MSI_ENDPOINT")) {
     return ask_msi(environment, *endpoint, client);
   }
-  return nothing("IDENTITY_ENDPOINT is not set");
+  return no_credentials("IDENTITY_ENDPOINT is not set");
 }
 
 Result<AzureCredentials> ask_azure_metadata(const EnvironmentCopy& environment, HttpClient& client,
@@ -194,13 +184,13 @@ Result<AzureCredentials> ask_azure_metadata(const EnvironmentCopy& environment, 
     const bool is_there = named || has_answered || client.is_interrupted();
     const bool is_silent =
         answer.error().code == Errc::timeout || answer.error().code == Errc::unavailable;
-    if (!is_there && is_silent) return nothing("no Azure metadata service answers");
-    return down(std::move(answer).error());
+    if (!is_there && is_silent) return no_credentials("no Azure metadata service answers");
+    return told_but_down(std::move(answer).error());
   }
   // 404 and 410: the service is being updated. Also what another cloud's service at this address
   // says, so it counts only where it has answered well before.
   if (answer->status == 404 || answer->status == 410) {
-    if (!named && !has_answered) return nothing("the metadata service is not Azure's");
+    if (!named && !has_answered) return no_credentials("the metadata service is not Azure's");
     return Error{Errc::unavailable, 0,
                  std::string(kMetadata) + " answered " + std::to_string(answer->status)};
   }

@@ -126,6 +126,11 @@ bool may_ask_for_credentials(std::string_view url, bool is_aws) noexcept {
          is_ipv6(host, "fd00:ec2::23") || is_ipv6(host, "fd00:ec2::254");
 }
 
+Error told_but_down(Error error) {
+  if (error.code == Errc::timeout) error.code = Errc::unavailable;
+  return error;
+}
+
 Error refused_endpoint(const std::string& variable) {
   return Error{Errc::invalid_argument, 0,
                variable +

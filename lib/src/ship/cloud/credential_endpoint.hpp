@@ -29,6 +29,10 @@ struct EndpointAnswer {
 Result<EndpointAnswer> ask_endpoint(HttpClient& client, HttpRequest request, EndpointKind kind,
                                     const std::string& what);
 
+/// The error of ask_endpoint() where the endpoint was named, and is not just looked for: that it is
+/// not there comes to the same as that it is down.
+[[nodiscard]] Error told_but_down(Error error);
+
 /// Whether credentials may be asked for there: https, loopback, and over http the addresses at
 /// which clouds put their metadata services (`is_aws`: 169.254.170.2, 169.254.170.23,
 /// 169.254.169.254, fd00:ec2::23 and fd00:ec2::254; else all of 169.254.0.0/16).

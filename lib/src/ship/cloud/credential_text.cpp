@@ -46,6 +46,14 @@ bool take(std::string_view& text, char c) {
 
 }  // namespace
 
+Error unusable_credentials(std::string words) {
+  return Error{Errc::invalid_argument, 0, std::move(words)};
+}
+
+Error no_credentials(std::string words) {
+  return Error{Errc::not_found, 0, std::move(words)};
+}
+
 std::string_view trim_blanks(std::string_view text) noexcept {
   const std::size_t begin = text.find_first_not_of(kBlanks);
   if (begin == std::string_view::npos) return {};

@@ -19,6 +19,12 @@ constexpr std::uint64_t kCredential_file_bytes_max = 1u << 20;
 /// The same for a token.
 constexpr std::uint64_t kToken_bytes_max = 64u << 10;
 
+/// What a source of credentials answers when it is set up and of no use: invalid_argument, and the
+/// search ends with it.
+[[nodiscard]] Error unusable_credentials(std::string words);
+/// And when it has none: not_found, and the next source is asked.
+[[nodiscard]] Error no_credentials(std::string words);
+
 [[nodiscard]] std::string_view trim_blanks(std::string_view text) noexcept;
 [[nodiscard]] bool has_control_character(std::string_view text) noexcept;
 /// Whether all of `key` may go into headers.

@@ -11,10 +11,6 @@ constexpr const char* kRemedy =
     "make an HMAC key (`gcloud storage hmac create SERVICE_ACCOUNT`) and set "
     "RUNLOG_GCS_ACCESS_KEY_ID and RUNLOG_GCS_SECRET_ACCESS_KEY";
 
-Error broken(std::string words) {
-  return Error{Errc::invalid_argument, 0, std::move(words)};
-}
-
 Result<AccessKey> from_variables(const EnvironmentCopy& environment, const std::string& id_name,
                                  const std::string& secret_name) {
   auto id = environment.get_printable(id_name);
@@ -22,8 +18,8 @@ Result<AccessKey> from_variables(const EnvironmentCopy& environment, const std::
   auto secret = environment.get_printable(secret_name);
   if (!secret) return std::move(secret).error();
   if (id->empty() && secret->empty()) return Error{Errc::not_found, 0, id_name + " is not set"};
-  if (id->empty()) return broken(secret_name + " is set but not " + id_name);
-  if (secret->empty()) return broken(id_name + " is set but not " + secret_name);
+  if (id->empty()) return unusable_credentials(secret_name + " is set but not " + id_name);
+  if (secret->empty()) return unusable_credentials(id_name + " is set but not " + secret_name);
   return AccessKey{
       .id = std::move(*id), .secret = Secret(std::move(*secret)), .from = "environment"};
 }
@@ -42,9 +38,10 @@ Result<AccessKey> from_boto(const EnvironmentCopy& environment) {
   if (key.id.empty() && key.secret.empty()) {
     return Error{Errc::not_found, 0, "no gs_access_key_id in " + path.native()};
   }
-  if (key.id.empty()) return broken(key.from + " has no gs_access_key_id");
-  if (key.secret.empty()) return broken(key.from + " has no gs_secret_access_key");
-  if (!is_printable(key)) return broken(key.from + " has a key with a control character in it");
+  if (key.id.empty()) return unusable_credentials(key.from + " has no gs_access_key_id");
+  if (key.secret.empty()) return unusable_credentials(key.from + " has no gs_secret_access_key");
+  if (!is_printable(key))
+    return unusable_credentials(key.from + " has a key with a control character in it");
   return key;
 }
 

@@ -9,10 +9,6 @@
 namespace runlog {
 namespace {
 
-Error broken(std::string words) {
-  return Error{Errc::invalid_argument, 0, std::move(words)};
-}
-
 Result<HttpCredentials> from_environment(const EnvironmentCopy& environment) {
   auto bearer = environment.get_printable("RUNLOG_HTTP_BEARER");
   if (!bearer) return std::move(bearer).error();
@@ -28,12 +24,14 @@ Result<HttpCredentials> from_environment(const EnvironmentCopy& environment) {
   if (found.user.empty() && found.password.empty()) {
     return Error{Errc::not_found, 0, "RUNLOG_HTTP_USER is not set"};
   }
-  if (found.user.empty()) return broken("RUNLOG_HTTP_PASSWORD is set but not RUNLOG_HTTP_USER");
+  if (found.user.empty())
+    return unusable_credentials("RUNLOG_HTTP_PASSWORD is set but not RUNLOG_HTTP_USER");
   if (found.password.empty()) {
-    return broken("RUNLOG_HTTP_USER is set but not RUNLOG_HTTP_PASSWORD");
+    return unusable_credentials("RUNLOG_HTTP_USER is set but not RUNLOG_HTTP_PASSWORD");
   }
   // It would end the name and begin the password.
-  if (found.user.find(':') != std::string::npos) return broken("RUNLOG_HTTP_USER has a ':' in it");
+  if (found.user.find(':') != std::string::npos)
+    return unusable_credentials("RUNLOG_HTTP_USER has a ':' in it");
   return found;
 }
 
@@ -42,20 +40,20 @@ Result<HttpCredentials> from_netrc(const EnvironmentCopy& environment, const std
   struct stat info {};
   const bool is_there = ::stat(path.c_str(), &info) == 0;
   if (!is_there && environment.get("NETRC")) {
-    return broken(path.native() + " (named by NETRC) is not there");
+    return unusable_credentials(path.native() + " (named by NETRC) is not there");
   }
   auto text = read_optional_file(path);
   if (!text) return std::move(text).error();
   const Secret content(std::move(*text));
   auto entry = find_in_netrc(content.reveal(), host);
-  if (!entry) return broken(path.native() + ": " + entry.error().message);
+  if (!entry) return unusable_credentials(path.native() + ": " + entry.error().message);
   if (!*entry) return Error{Errc::not_found, 0, "no entry for " + host + " in " + path.native()};
   HttpCredentials found{.user = std::move((*entry)->user),
                         .password = std::move((*entry)->password),
                         .from = path.native()};
   if (found.user.empty() || found.user.find(':') != std::string::npos ||
       has_control_character(found.user)) {
-    return broken(found.from + ": the entry for " + host + " has no usable login");
+    return unusable_credentials(found.from + ": the entry for " + host + " has no usable login");
   }
   // Used all the same, see decision 0027; whoever reads a message learns it.
   if (is_there && (info.st_mode & (S_IRGRP | S_IROTH)) != 0) {

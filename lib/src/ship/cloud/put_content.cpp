@@ -67,6 +67,8 @@ Result<PutContent> PutDigests::of(const std::filesystem::path& file, bool with_c
 void PutDigests::begin(const std::filesystem::path& file, bool with_crc32c) noexcept {
   try {
     if (thread_.joinable()) thread_.join();
+    // While a store is down, each attempt at one file announces the same next one.
+    if (begun_ && is_of(*begun_, file)) return;
     begun_.reset();
     thread_ = std::thread([this, file, with_crc32c] {
       try {

@@ -27,7 +27,8 @@ class PutDigests {
   [[nodiscard]] Result<PutContent> of(const std::filesystem::path& file, bool with_crc32c);
 
   /// Begins with a file that will be asked for soon. At most one at a time: another one is waited
-  /// for first. Without a thread to be had, nothing happens.
+  /// for first, and the same one, unchanged, is not read again. Without a thread to be had, nothing
+  /// happens.
   void begin(const std::filesystem::path& file, bool with_crc32c) noexcept;
 
   /// Ends what is under way, and all later passes, at the next piece. Any thread.

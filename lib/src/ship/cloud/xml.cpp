@@ -3,30 +3,17 @@
 #include <charconv>
 #include <cstdint>
 
+#include "base/utf8.hpp"
+
 namespace runlog {
 namespace {
 
 constexpr std::size_t kDepth_max = 32;
 
-// Appends the character as UTF-8; what is no character becomes U+FFFD.
-void append_utf8(std::string& out, std::uint32_t code) {
-  if (code == 0 || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) code = 0xFFFD;
-  const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xC0 | (code >> 6));
-    put(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    put(0xE0 | (code >> 12));
-    put(0x80 | ((code >> 6) & 0x3F));
-    put(0x80 | (code & 0x3F));
-  } else {
-    put(0xF0 | (code >> 18));
-    put(0x80 | ((code >> 12) & 0x3F));
-    put(0x80 | ((code >> 6) & 0x3F));
-    put(0x80 | (code & 0x3F));
-  }
+// What is no character becomes U+FFFD.
+void append_character(std::string& out, std::uint32_t code) {
+  const bool is_none = code == 0 || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF);
+  append_utf8(out, is_none ? 0xFFFD : code);
 }
 
 // `text` with its entities replaced. Only the five of XML and character numbers: entities of a
@@ -45,7 +32,7 @@ void append_text(std::string& out, std::string_view text) {
       if (base == 16) name.remove_prefix(1);
       std::uint32_t code = 0;
       const auto parsed = std::from_chars(name.data(), name.data() + name.size(), code, base);
-      append_utf8(out, parsed.ec == std::errc() ? code : 0);
+      append_character(out, parsed.ec == std::errc() ? code : 0);
     } else if (name == "amp") {
       out += '&';
     } else if (name == "lt") {
