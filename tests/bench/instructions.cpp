@@ -64,9 +64,10 @@ int append(std::int64_t records) {
     Lane lane(1, shared);
     for (std::int64_t i = 0; i < records; ++i) {
       const Scalar scalar{bits_of(i), 0, format::Tag::metric_real};
-      if (!lane.try_append_metric(scalar.tag, scalar.series, scalar.bits, true, i,
-                                  kTime_ns + i * 5000)) {
-        lane.append_metrics_slowly({&scalar, 1}, true, i, kTime_ns + i * 5000);
+      const std::int64_t time_ns = kTime_ns + i * 5000;
+      if (!lane.try_append_metric(scalar.tag, scalar.series, scalar.bits, true, i, time_ns) &&
+          !lane.try_append_behind_head(scalar.tag, scalar.series, scalar.bits, true, i, time_ns)) {
+        lane.append_metrics_slowly({&scalar, 1}, true, i, time_ns);
       }
     }
     if (lane.dropped() != 0) return 1;

@@ -78,22 +78,22 @@ struct Run::Handle {
   }
 };
 
-void Metric::log(Number value) noexcept {
+[[gnu::hot]] void Metric::log(Number value) noexcept {
   append_scalar(core_.get(), series_, value, false, 0);
 }
 
-void Metric::log(Number value, std::int64_t step) noexcept {
+[[gnu::hot]] void Metric::log(Number value, std::int64_t step) noexcept {
   append_scalar(core_.get(), series_, value, true, step);
 }
 
-Step::Step(RunCore* core, std::int64_t step) noexcept
+[[gnu::hot]] Step::Step(RunCore* core, std::int64_t step) noexcept
     : core_(core),
       journal_(core != nullptr ? core->journal() : nullptr),
       lane_(journal_ != nullptr ? journal_->cached_own_lane() : nullptr),
       step_(step),
       time_ns_(journal_ != nullptr ? journal_->now_ns() : 0) {}
 
-void Step::log(const Metric& metric, Number value) noexcept {
+[[gnu::hot]] void Step::log(const Metric& metric, Number value) noexcept {
   if (core_ == nullptr) return;
   // The journal is another one, or none, when the run has ended or the process has forked.
   const bool is_quick = lane_ != nullptr && core_->has_journal(journal_);
@@ -106,18 +106,19 @@ void Step::log(const Metric& metric, Number value) noexcept {
   }
 }
 
-void Step::log(std::string_view name, Number value) noexcept {
+[[gnu::hot]] void Step::log(std::string_view name, Number value) noexcept {
   if (core_ == nullptr) return;
   Journal* const journal = core_->journal();
   if (journal == nullptr) return core_->count_drop();
   journal->metric(make_scalar(core_->series(*journal, name), value), true, step_, time_ns_);
 }
 
-void Step::log_slowly(std::uint64_t bits, std::uint32_t series, bool is_real) noexcept {
+[[gnu::hot]] void Step::log_slowly(std::uint64_t bits, std::uint32_t series,
+                                   bool is_real) noexcept {
   Journal* const journal = core_->journal();
   if (journal == nullptr) return core_->count_drop();
   const auto tag = is_real ? format::Tag::metric_real : format::Tag::metric_int;
-  journal->metric({bits, series, tag}, true, step_, time_ns_);
+  journal->metric_rarely(tag, series, bits, true, step_, time_ns_);
 }
 
 Run::Run() noexcept = default;
@@ -191,36 +192,47 @@ std::filesystem::path Run::journal_path() const {
   return core_ != nullptr ? core_->journal_path() : std::filesystem::path{};
 }
 
-void Run::log(std::string_view name, Number value) noexcept {
+[[gnu::hot]] void Run::log(std::string_view name, Number value) noexcept {
   append_named(core_, name, value, false, 0);
 }
 
-void Run::log(std::string_view name, Number value, std::int64_t step) noexcept {
+[[gnu::hot]] void Run::log(std::string_view name, Number value, std::int64_t step) noexcept {
   append_named(core_, name, value, true, step);
 }
 
-void Run::log(std::int64_t step, std::initializer_list<NamedNumber> row) noexcept {
+[[gnu::hot]] void Run::log(std::int64_t step, std::initializer_list<NamedNumber> row) noexcept {
   log(step, std::span(row.begin(), row.size()));
 }
 
-void Run::log(std::int64_t step, std::span<const NamedNumber> row) noexcept {
+[[gnu::hot]] void Run::log(std::int64_t step, std::span<const NamedNumber> row) noexcept {
   if (core_ == nullptr) return;
   Journal* const journal = core_->journal();
   if (journal == nullptr) return core_->count_drop(row.size());
   const std::int64_t time_ns = journal->now_ns();
+  // Looked up and appended in one loop: an array in between cost three stores a metric, and stores
+  // are what limits a row.
+  if (Lane* const lane = journal->cached_own_lane()) [[likely]] {
+    const NameCache& names = lane->names();
+    const std::size_t done = lane->try_append_row(
+        row.size(),
+        [&](std::size_t i) { return make_scalar(names.guess(row[i].first), row[i].second); }, true,
+        step, time_ns);
+    if (done == row.size()) return;
+    row = row.subspan(done);
+  }
   std::array<Scalar, kScalars_max> scalars;
   std::size_t count = 0;
   for (const auto& [name, value] : row) {
     scalars[count++] = make_scalar(core_->series(*journal, name), value);
     if (count == scalars.size()) {
-      journal->metrics(scalars, true, step, time_ns);
+      journal->metrics_slowly(scalars, true, step, time_ns);
       count = 0;
     }
   }
-  if (count > 0) journal->metrics(std::span(scalars).first(count), true, step, time_ns);
+  if (count > 0) journal->metrics_slowly(std::span(scalars).first(count), true, step, time_ns);
 }
 
-Step Run::step(std::int64_t step) noexcept {
+[[gnu::hot]] Step Run::step(std::int64_t step) noexcept {
   return {core_, step};
 }
 

@@ -49,7 +49,7 @@ void SegmentWriter::begin(std::span<std::byte> memory, const SegmentHeader& head
   next_seq_ = header.first_seq;
   lane_ = header.lane;
   stretch_end_ = at_ + kDeclare_again_bytes;
-  begin_block_here(0, time_ns);
+  begin_block_here<false>(0, time_ns);
 }
 
 void SegmentWriter::put(Tag tag, std::size_t payload_bytes) noexcept {
@@ -62,19 +62,6 @@ void SegmentWriter::put(Tag tag, std::size_t payload_bytes) noexcept {
   crash_point("in_append");
   commit(record, upper << 32 | crc);
   at_ += kCommit_bytes + align_up(payload_bytes, 8);
-}
-
-void SegmentWriter::begin_block_here(std::int64_t step, std::int64_t time_ns) noexcept {
-  std::byte* const payload = base_ + at_ + kCommit_bytes;
-  store(payload, next_seq_);
-  store(payload + 8, time_ns);
-  store(payload + 16, step);
-  store(payload + 24, lane_);
-  put(Tag::block, 32);
-  mark_time_ns_ = time_ns;
-  mark_step_ = step;
-  group_seed_ = group_seed(seed_, time_ns, step);
-  block_end_ = std::min<std::uint64_t>(align_up(at_, kBlock_bytes), end_);
 }
 
 // Makes `bytes` available at at_, in this block or a new one, and (for a metric) a mark that the
@@ -97,31 +84,22 @@ bool SegmentWriter::make_room(std::size_t bytes, bool is_metric, std::int64_t st
   }
   const std::uint64_t next_block = align_up(at_, kBlock_bytes);
   if (next_block + kBlock_head_bytes + bytes > end_) return false;
-  if (at_ < next_block) put(Tag::pad, 0);
-  at_ = next_block;
-  begin_block_here(step, time_ns);
+  go_to_block<false>(next_block, step, time_ns);
   return true;
 }
 
 bool SegmentWriter::begin_block(std::int64_t time_ns) noexcept {
   const std::uint64_t next_block = align_up(at_, kBlock_bytes);
   if (next_block + kBlock_head_bytes + kMetric_bytes > end_) return false;
-  if (at_ < next_block) put(Tag::pad, 0);
-  at_ = next_block;
-  begin_block_here(mark_step_, time_ns);
+  go_to_block<false>(next_block, mark_step_, time_ns);
   return true;
 }
 
 bool SegmentWriter::append_series(std::uint32_t series, std::string_view name,
                                   std::int64_t time_ns) noexcept {
-  const std::size_t payload_bytes = 4 + name.size();
-  const std::size_t bytes = kCommit_bytes + align_up(payload_bytes, 8);
-  if (at_ + bytes > block_end_ && !make_room(bytes, false, mark_step_, time_ns)) return false;
-  std::byte* const payload = base_ + at_ + kCommit_bytes;
-  store(payload, series);
-  std::memcpy(payload + 4, name.data(), name.size());
-  put(Tag::series, payload_bytes);
-  return true;
+  return try_append_series<false>(series, name) ||
+         (make_room(series_bytes(name), false, mark_step_, time_ns) &&
+          try_append_series<false>(series, name));
 }
 
 bool SegmentWriter::append_event(const Event& event) noexcept {
@@ -172,7 +150,7 @@ void SegmentWriter::seal() noexcept {
     at_ = next_block;
   }
   if (at_ % kBlock_bytes == 0 && at_ + kBlock_head_bytes + kSeal_bytes <= end_ + kReserve_bytes) {
-    begin_block_here(mark_step_, mark_time_ns_);
+    begin_block_here<false>(mark_step_, mark_time_ns_);
   }
   if (at_ + kSeal_bytes > end_ + kReserve_bytes) return;
   store(base_ + at_ + kCommit_bytes, next_seq_);

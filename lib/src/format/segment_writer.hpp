@@ -6,8 +6,10 @@
 // whole records and, at most, payload bytes behind a zero commit word, which nobody reads.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -44,16 +46,18 @@ class Declarations {
   [[nodiscard]] bool is_declared(std::uint32_t series) const noexcept {
     return series < series_end_ && stretches_[series] == stretch_;
   }
+  /// Whether set_declared(series) needs no memory.
+  [[nodiscard]] bool has_room(std::uint32_t series) const noexcept { return series < series_end_; }
   /// May allocate: called off the hot path. False when out of memory.
   bool set_declared(std::uint32_t series) noexcept;
   void begin_stretch() noexcept { ++stretch_; }
 
  private:
-  std::vector<std::uint32_t> stretch_of_;
   // Of the vector, so that a look is one compare and one load.
   const std::uint32_t* stretches_ = nullptr;
   std::uint32_t series_end_ = 0;
   std::uint32_t stretch_ = 1;
+  std::vector<std::uint32_t> stretch_of_;
 };
 
 /// A number that one thread writes and others may look at, without order: plain moves on x86.
@@ -122,6 +126,53 @@ class SegmentWriter {
     return true;
   }
 
+  /// For a record of `bytes` that was not appended: begins the next block, if that is all that was
+  /// missing. False: it is something else, and nothing was written.
+  template <bool kKnown_hardware>
+  [[gnu::always_inline]] bool try_begin_block(std::size_t bytes, bool has_step, std::int64_t step,
+                                              std::int64_t time_ns) noexcept {
+    const std::uint64_t at = at_;
+    const std::uint64_t next_block = align_up(at, kBlock_bytes);
+    const bool is_room_here = at + bytes <= block_end_;
+    if (is_room_here || next_block + kBlock_head_bytes + bytes > end_) return false;
+    go_to_block<kKnown_hardware>(next_block, has_step ? step : mark_step_, time_ns);
+    return true;
+  }
+  /// Declares `series` as `name` for this stretch, if there is room in this block.
+  template <bool kKnown_hardware>
+  [[gnu::always_inline]] bool try_append_series(std::uint32_t series,
+                                                std::string_view name) noexcept {
+    const std::uint64_t at = at_;
+    const std::size_t bytes = series_bytes(name);
+    if (at + bytes > block_end_) return false;
+    const std::uint64_t upper = commit_upper(static_cast<std::uint8_t>(Tag::series),
+                                             static_cast<std::uint32_t>(4 + name.size()));
+    std::byte* const record = base_ + at;
+    std::uint32_t crc = feed<kKnown_hardware>(seed_, at << 32 | upper);
+    std::uint64_t word = series;
+    std::size_t filled = 4;
+    std::byte* payload = record + kCommit_bytes;
+    const auto put_word = [&] {
+      store(payload, word);
+      crc = feed<kKnown_hardware>(crc, word);
+      payload += sizeof word;
+      word = filled = 0;
+    };
+    for (const char c : name) {
+      word |= std::uint64_t{static_cast<unsigned char>(c)} << (8 * filled);
+      if (++filled == sizeof word) put_word();
+    }
+    if (filled > 0) put_word();
+    crash_point("in_append");
+    commit(record, upper << 32 | crc);
+    at_ = at + bytes;
+    return true;
+  }
+  /// What such a declaration takes.
+  [[nodiscard]] static std::size_t series_bytes(std::string_view name) noexcept {
+    return kCommit_bytes + align_up(4 + name.size(), 8);
+  }
+
   /// Appends a metric, behind a mark or in a new block if it must be. False: the segment is full.
   bool append_metric(Tag tag, std::uint32_t series, std::uint64_t bits, bool has_step,
                      std::int64_t step, std::int64_t time_ns) noexcept {
@@ -166,7 +217,52 @@ class SegmentWriter {
   bool make_room(std::size_t bytes, bool is_metric, std::int64_t step,
                  std::int64_t time_ns) noexcept;
   void put(Tag tag, std::size_t payload_bytes) noexcept;
-  void begin_block_here(std::int64_t step, std::int64_t time_ns) noexcept;
+
+  // A pad, a block head and a declaration are as put() would make them, but nothing is read back
+  // from the page: it is often one that this core has never touched, and a load would wait for
+  // memory where stores do not.
+  template <bool kKnown_hardware>
+  [[gnu::always_inline]] void go_to_block(std::uint64_t next_block, std::int64_t step,
+                                          std::int64_t time_ns) noexcept {
+    if (const std::uint64_t at = at_; at < next_block) {
+      const std::uint64_t upper = commit_upper(static_cast<std::uint8_t>(Tag::pad), 0);
+      crash_point("in_append");
+      commit(base_ + at, upper << 32 | feed<kKnown_hardware>(seed_, at << 32 | upper));
+    }
+    at_ = next_block;
+    begin_block_here<kKnown_hardware>(step, time_ns);
+  }
+  template <bool kKnown_hardware>
+  [[gnu::always_inline]] void begin_block_here(std::int64_t step, std::int64_t time_ns) noexcept {
+    const std::uint64_t at = at_;
+    const std::uint64_t upper = commit_upper(static_cast<std::uint8_t>(Tag::block), 32);
+    const std::uint64_t words[] = {
+        static_cast<std::uint64_t>(next_seq_), static_cast<std::uint64_t>(time_ns),
+        static_cast<std::uint64_t>(step), static_cast<std::uint32_t>(lane_)};
+    std::byte* const record = base_ + at;
+    std::uint32_t crc = feed<kKnown_hardware>(seed_, at << 32 | upper);
+    for (std::size_t i = 0; i < std::size(words); ++i) {
+      store(record + kCommit_bytes + 8 * i, words[i]);
+      crc = feed<kKnown_hardware>(crc, words[i]);
+    }
+    crash_point("in_append");
+    commit(record, upper << 32 | crc);
+    at_ = at + kBlock_head_bytes;
+    mark_time_ns_ = time_ns;
+    mark_step_ = step;
+    crc = feed<kKnown_hardware>(seed_, words[1]);
+    group_seed_ = feed<kKnown_hardware>(crc, words[2]);  // group_seed()
+    block_end_ = std::min<std::uint64_t>(align_up(at_, kBlock_bytes), end_);
+  }
+  template <bool kKnown_hardware>
+  [[gnu::always_inline]] static std::uint32_t feed(std::uint32_t state,
+                                                   std::uint64_t word) noexcept {
+    if constexpr (kKnown_hardware) {
+      return static_cast<std::uint32_t>(detail::crc32c_step(state, word));
+    } else {
+      return crc32c_word(state, word);
+    }
+  }
 
   std::byte* base_ = nullptr;
   Position at_;                  // offset of the next record

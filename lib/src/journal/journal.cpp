@@ -201,20 +201,24 @@ void Journal::give_back(Lane* lane) noexcept {
   }
 }
 
-void Journal::metric_slowly(format::Tag tag, std::uint32_t series, std::uint64_t bits,
+void Journal::metric_rarely(format::Tag tag, std::uint32_t series, std::uint64_t bits,
                             bool has_step, std::int64_t step, std::int64_t time_ns) noexcept {
-  const Scalar scalar{bits, series, tag};
-  if (Lane* const lane = own_lane()) {
-    lane->append_metrics_slowly({&scalar, 1}, has_step, step, time_ns);
-  } else {
-    rare_metrics({&scalar, 1}, has_step, step, time_ns);
+  Lane* const lane = cached_own_lane();
+  if (lane != nullptr && lane->try_append_behind_head(tag, series, bits, has_step, step, time_ns))
+      [[likely]] {
+    return;
   }
+  const Scalar scalar{bits, series, tag};
+  metrics_slowly({&scalar, 1}, has_step, step, time_ns);
 }
 
-void Journal::rare_metrics(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
-                           std::int64_t time_ns) noexcept {
+void Journal::metrics_slowly(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
+                             std::int64_t time_ns) noexcept {
+  if (Lane* const lane = own_lane()) {
+    return lane->append_metrics_slowly(scalars, has_step, step, time_ns);
+  }
   const std::lock_guard lock(rare_mutex_);
-  rare_lane_.append_metrics(scalars, has_step, step, time_ns);
+  rare_lane_.append_metrics_slowly(scalars, has_step, step, time_ns);
 }
 
 bool Journal::event(const format::Event& event) noexcept {

@@ -60,18 +60,18 @@ class Journal : public std::enable_shared_from_this<Journal> {
     const bool is_mine = cached_lane.journal_id == id_;
     if (!is_mine || !cached_lane.lane->try_append_metric(scalar.tag, scalar.series, scalar.bits,
                                                          has_step, step, time_ns)) [[unlikely]] {
-      metric_slowly(scalar.tag, scalar.series, scalar.bits, has_step, step, time_ns);
+      metric_rarely(scalar.tag, scalar.series, scalar.bits, has_step, step, time_ns);
     }
   }
-  /// A row: at most kScalars_max scalars with one step and one time stamp.
-  void metrics(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
-               std::int64_t time_ns) noexcept {
-    if (Lane* const lane = own_lane()) [[likely]] {
-      lane->append_metrics(scalars, has_step, step, time_ns);
-    } else {
-      rare_metrics(scalars, has_step, step, time_ns);
-    }
-  }
+  /// The same, once that was tried. Its arguments by value, so that the caller needs no memory for
+  /// them, and the last thing that a caller does, so that it needs no frame.
+  [[gnu::noinline, gnu::hot]] void metric_rarely(format::Tag tag, std::uint32_t series,
+                                                 std::uint64_t bits, bool has_step,
+                                                 std::int64_t step, std::int64_t time_ns) noexcept;
+  /// What remains of a row, or a row of a thread without a lane of its own: at most kScalars_max
+  /// scalars with one step and one time stamp.
+  void metrics_slowly(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
+                      std::int64_t time_ns) noexcept;
   /// The lane this thread has had for a while, or nullptr.
   [[nodiscard]] Lane* cached_own_lane() const noexcept {
     return cached_lane.journal_id == id_ ? cached_lane.lane : nullptr;
@@ -133,12 +133,6 @@ class Journal : public std::enable_shared_from_this<Journal> {
       return cached_lane.lane;
     return find_own_lane();
   }
-  // Its arguments by value, so that the caller needs no memory for them.
-  [[gnu::noinline, gnu::cold]] void metric_slowly(format::Tag tag, std::uint32_t series,
-                                                  std::uint64_t bits, bool has_step,
-                                                  std::int64_t step, std::int64_t time_ns) noexcept;
-  void rare_metrics(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
-                    std::int64_t time_ns) noexcept;
   Lane* find_own_lane() noexcept;
   void give_back(Lane* lane) noexcept;
   [[nodiscard]] std::uint64_t sum(std::uint64_t (Lane::*count)() const noexcept) const noexcept;

@@ -41,7 +41,7 @@ struct Scalar {          // without initialisers: a row's worth of them is made 
   std::uint32_t series;  ///< SeriesTable::kNo_series: dropped and counted
   format::Tag tag;
 };
-/// Of a row, appended in one go: so that the stretches of declarations stay short.
+/// Of a row, appended in one go the slow way: so that the stretches of declarations stay short.
 inline constexpr std::size_t kScalars_max = 32;
 
 class Lane {
@@ -75,30 +75,47 @@ class Lane {
     segment->gate.leave();
     return true;
   }
-  /// Metrics with one step and one time stamp; at most kScalars_max. The gate is passed once.
-  void append_metrics(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
-                      std::int64_t time_ns) noexcept {
+  /// The next to try: a metric that begins a block, once in 169, or whose series has to be
+  /// declared, once in 64 KiB. False: nothing of the metric was appended, and the gate is left.
+  [[gnu::always_inline]] bool try_append_behind_head(format::Tag tag, std::uint32_t series,
+                                                     std::uint64_t bits, bool has_step,
+                                                     std::int64_t step,
+                                                     std::int64_t time_ns) noexcept {
     OpenSegment* const segment = segment_;
+    if (segment == nullptr || !is_quick_) return false;
+    const bool is_in =
+        segment->gate.enter(true) == 0 &&
+        append_behind_head(segment->writer, {bits, series, tag}, has_step, step, time_ns);
+    count_records(*segment);
+    segment->gate.leave();
+    return is_in;
+  }
+  /// Metrics with one step and one time stamp, as many from the front as that works for; returns
+  /// how many. The gate is passed once, and `scalar_of(i)` is called within: it must be quick.
+  template <typename ScalarOf>
+  [[gnu::always_inline]] std::size_t try_append_row(std::size_t count, ScalarOf&& scalar_of,
+                                                    bool has_step, std::int64_t step,
+                                                    std::int64_t time_ns) noexcept {
+    OpenSegment* const segment = segment_;
+    if (segment == nullptr || !is_quick_) return 0;
     std::size_t done = 0;
-    if (segment != nullptr && is_quick_ && segment->gate.enter(true) == 0) [[likely]] {
-      for (; done < scalars.size(); ++done) {
-        // By reference: a copy of the whole would be loaded before its parts have been stored.
-        const Scalar& scalar = scalars[done];
-        if (!declarations_.is_declared(scalar.series) ||
-            !segment->writer.try_append_metric<true>(scalar.tag, scalar.series, scalar.bits,
-                                                     has_step, step, time_ns)) [[unlikely]] {
+    if (segment->gate.enter(true) == 0) [[likely]] {
+      for (; done < count; ++done) {
+        const Scalar scalar = scalar_of(done);
+        const bool is_in = declarations_.is_declared(scalar.series) &&
+                           segment->writer.try_append_metric<true>(
+                               scalar.tag, scalar.series, scalar.bits, has_step, step, time_ns);
+        if (!is_in && !append_behind_head(segment->writer, scalar, has_step, step, time_ns))
+            [[unlikely]] {
           break;
         }
       }
       count_records(*segment);
-      if (done == scalars.size()) [[likely]] {
-        segment->gate.leave();
-        return;
-      }
     }
-    append_metrics_slowly(scalars.subspan(done), has_step, step, time_ns);
+    segment->gate.leave();
+    return done;
   }
-  /// The same in any case.
+  /// Any metrics with one step and one time stamp, whatever it takes.
   [[gnu::noinline, gnu::cold]] void append_metrics_slowly(std::span<const Scalar> scalars,
                                                           bool has_step, std::int64_t step,
                                                           std::int64_t time_ns) noexcept;
@@ -120,6 +137,10 @@ class Lane {
   [[nodiscard]] NameCache& names() noexcept { return names_; }
 
  private:
+  [[gnu::noinline, gnu::hot]] bool append_behind_head(format::SegmentWriter& writer,
+                                                      const Scalar& scalar, bool has_step,
+                                                      std::int64_t step,
+                                                      std::int64_t time_ns) noexcept;
   template <typename Put>
   bool append(std::int64_t time_ns, Put&& put) noexcept;
   bool declare(format::SegmentWriter& writer, std::uint32_t series, std::int64_t time_ns) noexcept;
@@ -136,19 +157,21 @@ class Lane {
   }
   void sync_record() noexcept;
 
-  const std::int32_t number_;
+  // What each metric touches, in one cache line.
+  alignas(64) const std::int32_t number_;
   // The common case may be taken: the instruction is there, the gate costs no atomic operation, and
   // nothing is to be done beyond the append. One flag, because each costs two instructions a
   // metric.
   const bool is_quick_;
-  LaneShared& shared_;
   OpenSegment* segment_ = nullptr;          // the writer's; holds a reference
+  std::atomic<std::uint64_t> records_ = 0;  // written by the writer, read by stats()
   format::Declarations declarations_;       // the writer's
+
+  LaneShared& shared_;
   NameCache names_;                         // the writer's
   std::int64_t next_seq_ = 0;               // the writer's
   std::int64_t retry_at_ns_ = 0;            // the writer's: no attempt to prepare a segment before
-  std::atomic<std::uint64_t> records_ = 0;  // written by the writer, read by stats()
-  std::atomic<std::uint64_t> dropped_ = 0;  // likewise
+  std::atomic<std::uint64_t> dropped_ = 0;  // written by the writer, read by stats()
   std::atomic<std::uint64_t> gapped_ = 0;   // likewise
 };
 

@@ -102,11 +102,16 @@ std::optional<std::uint32_t> SeriesTable::find_or_add(std::string_view name) noe
   }
 }
 
-std::string_view SeriesTable::name(std::uint32_t series) const noexcept {
-  if (series >= size()) return {};
-  return chunks_[series / kChunk_entries]
-      .load(std::memory_order_acquire)[series % kChunk_entries]
-      .name;
+std::uint32_t NameCache::look_up(const SeriesTable& table, const std::string_view& name) noexcept {
+  const SeriesTable::Entry* const found = table.find_entry(name);
+  if (found == nullptr) return SeriesTable::kNo_series;
+  Guess& guess = guesses_[slot_of(name)];
+  guess = {.bytes = name.size(), .entry = found, .number = found->number};
+  if (name.size() >= sizeof guess.first) {
+    guess.first = first_word(name);
+    guess.last = last_word(name);
+  }
+  return found->number;
 }
 
 }  // namespace runlog

@@ -1,7 +1,4 @@
 // compare: the same work for every writer, in one run. tests/bench/README.md says how to use it.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -18,6 +15,7 @@
 #include "bench/compare/measure.hpp"
 #include "bench/compare/report.hpp"
 #include "bench/compare/writer.hpp"
+#include "bench/page_cache.hpp"
 
 namespace {
 
@@ -51,19 +49,6 @@ std::string today() {
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%d", std::localtime(&now));
   return text;
-}
-
-// A virtual machine hands idle pages back to its host, and the first writer to need them again
-// would pay for it. So as much page cache as any writer takes is used once before each repetition.
-void warm_page_cache(const fs::path& scratch) {
-  const fs::path path = scratch / "warm";
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  const std::vector<char> block(1 << 20, 1);
-  for (int i = 0; i < 1536 && fd >= 0; ++i) {
-    if (::write(fd, block.data(), block.size()) < 0) break;
-  }
-  ::close(fd);
-  fs::remove(path);
 }
 
 struct Settings {
@@ -109,7 +94,7 @@ int drive(const std::vector<Peer>& peers, const Settings& settings) {
   fs::create_directories(settings.directory);
   json results = json::object();
   for (int repetition = 0; repetition < settings.repeat; ++repetition) {
-    warm_page_cache(settings.directory);
+    bench::warm_page_cache(settings.directory, 1536);
     for (const Measurement& what : measurements) {
       for (const Peer* const peer : chosen) {
         if (what.mode == "burst-text" && !peer->has_text) continue;
