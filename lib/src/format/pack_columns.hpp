@@ -116,6 +116,9 @@ class NumberColumn {
 
   /// Without the nulls.
   [[nodiscard]] std::span<const std::int64_t> values() const noexcept { return values_.all(); }
+  /// True only if each value is at or above the one before it; always false for negative ones. A
+  /// third of the cost of looking for the lowest and the highest.
+  [[nodiscard]] bool is_rising() const noexcept;
 
   /// Appends the chunk to `out`, which will be written at `out_offset` of the file.
   ChunkMeta write(std::int64_t out_offset, Bytes& out, ChunkScratch& scratch) const;

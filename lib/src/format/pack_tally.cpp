@@ -86,9 +86,10 @@ double PackTally::number_at(std::uint32_t row, const Columns& columns) const {
 }
 
 // Times rise, but for a clock that was set back and for threads that share a lane.
-void PackTally::find_turns(std::span<const std::int64_t> times) {
+void PackTally::find_turns(const NumberColumn& column) {
+  const std::span<const std::int64_t> times = column.values();
   turns_.clear();
-  if (times.front() >= reached_ns_ && std::is_sorted(times.begin(), times.end())) {
+  if (times.front() >= reached_ns_ && column.is_rising()) {
     reached_ns_ = times.back();
     return;
   }
@@ -133,7 +134,7 @@ void PackTally::end_group(const Columns& columns) {
     rows_ = 0;
     return;
   }
-  find_turns(columns.times.values());
+  find_turns(columns.times);
   summary_.facts.settle_times([&](std::int64_t row) {
     return turn_at(static_cast<std::uint32_t>(row), columns);
   });

@@ -76,7 +76,7 @@ class PackTally {
   }
   [[nodiscard]] const Run& run_of(std::uint32_t row) const;
   [[nodiscard]] double number_at(std::uint32_t row, const Columns& columns) const;
-  void find_turns(std::span<const std::int64_t> times);
+  void find_turns(const NumberColumn& column);
   [[nodiscard]] std::int64_t turn_at(std::uint32_t row, const Columns& columns) const;
   void give_up();
 
