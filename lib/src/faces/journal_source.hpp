@@ -55,7 +55,7 @@ class JournalSource {
     std::optional<std::int64_t> since_ns = {};
     bool checks_digests = false;
     bool checks_summaries = false;
-    bool takes_summaries = false;  ///< sum_up() is to be called, with a summary
+    bool takes_summaries = false;                 ///< sum_up() is to be called, with a summary
     format::Fields fields = format::Fields::all;  ///< of the packs' records
   };
 

@@ -35,8 +35,10 @@ bool parse_segments(std::string_view text, std::vector<PackSegment>& segments) {
   while (!text.empty()) {
     std::string_view fields = take(text, ',');
     PackSegment& segment = segments.emplace_back();
-    if (!parse_number(take(fields, ':'), segment.number) || !parse_number(take(fields, ':'), segment.lane) ||
-        !parse_number(take(fields, ':'), segment.first_seq) || !parse_number(fields, segment.records)) {
+    if (!parse_number(take(fields, ':'), segment.number) ||
+        !parse_number(take(fields, ':'), segment.lane) ||
+        !parse_number(take(fields, ':'), segment.first_seq) ||
+        !parse_number(fields, segment.records)) {
       return false;
     }
   }
@@ -59,7 +61,8 @@ bool parse_damage(std::string_view text, std::vector<Damage>& damage) {
   while (!text.empty()) {
     std::string_view fields = take(text, '\n');
     Damage& item = damage.emplace_back();
-    if (!parse_number(take(fields, ':'), item.begin) || !parse_number(take(fields, ':'), item.end) ||
+    if (!parse_number(take(fields, ':'), item.begin) ||
+        !parse_number(take(fields, ':'), item.end) ||
         !parse_number(take(fields, ':'), item.records_lost)) {
       return false;
     }

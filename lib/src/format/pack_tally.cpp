@@ -70,9 +70,9 @@ void PackTally::count_rows(std::size_t index, const Columns& columns) {
 }
 
 const PackTally::Run& PackTally::run_of(std::uint32_t row) const {
-  const auto after = std::upper_bound(
-      runs_.begin(), runs_.end(), row,
-      [](std::uint32_t wanted, const Run& run) { return wanted < run.begin; });
+  const auto after =
+      std::upper_bound(runs_.begin(), runs_.end(), row,
+                       [](std::uint32_t wanted, const Run& run) { return wanted < run.begin; });
   return *(after - 1);
 }
 
@@ -135,9 +135,8 @@ void PackTally::end_group(const Columns& columns) {
     return;
   }
   find_turns(columns.times);
-  summary_.facts.settle_times([&](std::int64_t row) {
-    return turn_at(static_cast<std::uint32_t>(row), columns);
-  });
+  summary_.facts.settle_times(
+      [&](std::int64_t row) { return turn_at(static_cast<std::uint32_t>(row), columns); });
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     if (i > 0) {
       const Run& last = runs_[i - 1];
