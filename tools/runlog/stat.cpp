@@ -158,13 +158,12 @@ class Screen {
     Table table({"SERIES", "KIND", ">COUNT", ">FIRST", ">LAST", ">MIN", ">MAX", ">LAST STEP"});
     for (const auto& [key, one] : digest.series) {
       if (!all_ && table.size() >= kRows_max) break;
-      const auto number = [&is = one](double SeriesSummary::Numbers::*which) {
+      const auto number = [&is = one](double SeriesNumbers::*which) {
         return Cell(is.numbers ? short_number((*is.numbers).*which) : "");
       };
-      using Numbers = SeriesSummary::Numbers;
       table.add({key.first, std::string(kind_name(key.second)), std::to_string(one.records),
-                 number(&Numbers::first), number(&Numbers::last), number(&Numbers::min),
-                 number(&Numbers::max),
+                 number(&SeriesNumbers::first), number(&SeriesNumbers::last),
+                 number(&SeriesNumbers::min), number(&SeriesNumbers::max),
                  step_text(one.last_step ? std::optional(one.last_step->step) : std::nullopt)});
     }
     out_.write(table.text(out_.has_color(), 2));

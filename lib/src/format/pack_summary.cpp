@@ -29,8 +29,8 @@ void merge(SeriesSummary& series, const SeriesSummary& more) {
     series.numbers = more.numbers;
     return;
   }
-  const SeriesSummary::Numbers& from = *more.numbers;
-  SeriesSummary::Numbers& to = *series.numbers;
+  const SeriesNumbers& from = *more.numbers;
+  SeriesNumbers& to = *series.numbers;
   if (from.first_time_ns < to.first_time_ns) {
     to.first = from.first;
     to.first_time_ns = from.first_time_ns;
@@ -55,8 +55,8 @@ std::string family_and_name(const Fact& fact) {
   return static_cast<char>(family) + fact.name;
 }
 
-std::size_t text_bytes_of(const Fact& fact) {
-  return fact.name.size() + (fact.text ? fact.text->size() : 0);
+std::size_t line_bytes_of(const Fact& fact) {
+  return kSummary_line_bytes_min + fact.name.size() + (fact.text ? fact.text->size() : 0);
 }
 
 // ":123", or ":" alone where there is no number. Doubles are the shortest digits that read back to
@@ -204,12 +204,12 @@ void FactList::add(Fact fact) {
     if (!is_new) {
       if (fact.kind == Kind::property) return;
       const auto old = facts_.find(at->second);
-      text_bytes_ -= text_bytes_of(old->second);
+      line_bytes_ -= line_bytes_of(old->second);
       facts_.erase(old);
       at->second = next_;
     }
   }
-  text_bytes_ += text_bytes_of(fact);
+  line_bytes_ += line_bytes_of(fact);
   facts_.emplace_hint(facts_.end(), next_++, std::move(fact));
 }
 
@@ -280,7 +280,7 @@ void RecordSums::add(const Record& record) {
   if (record.kind != Kind::metric || (!record.value && !record.int_value)) return;
   const double value = record.value ? *record.value : static_cast<double>(*record.int_value);
   if (!series.numbers) series.numbers = {.first = value, .first_time_ns = reached_ns_};
-  SeriesSummary::Numbers& numbers = *series.numbers;
+  SeriesNumbers& numbers = *series.numbers;
   numbers.last = value;
   numbers.last_time_ns = reached_ns_;
   if (std::isnan(value)) return;

@@ -22,12 +22,16 @@ namespace runlog::format {
 inline constexpr std::string_view kSummary_key = "runlog.summary";
 
 /// A longer summary is neither written nor read. It is there to be smaller than what it saves: some
-/// 1500 series or 2000 files, 2 % of a pack of usual size. Without a bound a journal of 100 000
-/// series would carry 15 MiB in each pack, and every reader of a footer would fetch them.
+/// 1500 series or 2000 files, a twentieth of a pack of 16 MiB of segments. Without a bound a
+/// journal of 100 000 series would carry 15 MiB in each pack, and every reader of a footer would
+/// fetch them.
 inline constexpr std::size_t kSummary_bytes_max = 256u << 10;
 /// Nor is it written where it would be larger than this and an eighth of the rows: those of a small
 /// pack are decoded as fast, and packs that are sealed by age would grow for nothing.
 inline constexpr std::size_t kSummary_bytes_free = 4u << 10;
+
+/// A line of a summary takes at least this and the texts in it.
+inline constexpr std::size_t kSummary_line_bytes_min = 15;
 
 /// Params and the like: what a summary keeps whole.
 [[nodiscard]] constexpr bool is_fact(Kind kind) noexcept {
@@ -48,8 +52,8 @@ class FactList {
   /// They must come in the order in which Reader yields their records.
   void add(Fact fact);
   [[nodiscard]] bool empty() const noexcept { return facts_.empty(); }
-  /// What their names and texts take.
-  [[nodiscard]] std::size_t text_bytes() const noexcept { return text_bytes_; }
+  /// What their lines take at least.
+  [[nodiscard]] std::size_t line_bytes() const noexcept { return line_bytes_; }
   template <typename Visit>
   void for_each(Visit&& visit) const {
     for (const auto& [number, fact] : facts_) visit(fact);
@@ -68,7 +72,7 @@ class FactList {
   std::unordered_map<std::string, std::uint64_t> current_;  // by family and name
   std::uint64_t next_ = 0;
   std::uint64_t settled_ = 0;
-  std::size_t text_bytes_ = 0;
+  std::size_t line_bytes_ = 0;
 };
 
 struct PackSummary {

@@ -5,12 +5,6 @@
 #include <utility>
 
 namespace runlog::format {
-namespace {
-
-// A line of the text takes more than this and the name: see encode_summary.
-constexpr std::size_t kLine_bytes_min = 20;
-
-}  // namespace
 
 void PackTally::add_fact(const Record& record) {
   if (is_too_large_ || !is_fact(record.kind)) return;
@@ -21,7 +15,7 @@ void PackTally::add_fact(const Record& record) {
             .time_ns = rows_ - 1};  // its row, until the row group is complete
   if (record.text) fact.text = *record.text;
   summary_.facts.add(std::move(fact));
-  if (summary_.facts.text_bytes() > kSummary_bytes_max) give_up();
+  if (summary_.facts.line_bytes() > kSummary_bytes_max) give_up();
 }
 
 // min and max: a NaN is neither below nor above anything, so it changes nothing. As the compiler
@@ -50,7 +44,7 @@ void PackTally::count_rows(std::size_t index, const Columns& columns) {
   if (tallies.empty()) tallies.resize(columns.names.entry_count());
   const std::size_t rows = end_of(index) - run.begin;
   const auto entries = columns.names.entries().subspan(run.begin, rows);
-  const Which which = shape.has_step ? kNumber_and_step : kNumber;
+  const Which which = shape.has_step ? kBoth : kOnly_number;
   if (shape.kind == Kind::metric && shape.has_value) {
     const auto values = columns.values.values().subspan(run.value_begin, rows);
     count_numbers(entries, run.begin, which, tallies.data(),
@@ -64,7 +58,7 @@ void PackTally::count_rows(std::size_t index, const Columns& columns) {
     for (const std::uint32_t entry : entries) {
       ++row;
       ++tallies[entry].records;
-      if (shape.has_step) tallies[entry].last[kStep] = row;
+      if (shape.has_step) tallies[entry].last[kOnly_step] = row;
     }
   }
 }
@@ -107,12 +101,12 @@ std::int64_t PackTally::turn_at(std::uint32_t row, const Columns& columns) const
 void PackTally::take_series(Kind kind, std::string_view name, const Tally& tally,
                             const Columns& columns) {
   SeriesSummary series{.kind = kind, .name = std::string(name), .records = tally.records};
-  if (const auto row = std::max(tally.last[kStep], tally.last[kNumber_and_step]); row > 0) {
+  if (const auto row = std::max(tally.last[kOnly_step], tally.last[kBoth]); row > 0) {
     const Run& run = run_of(row - 1);
     series.last_step = {.step = columns.steps.values()[run.step_begin + (row - 1 - run.begin)],
                         .time_ns = turn_at(row - 1, columns)};
   }
-  if (const auto row = std::max(tally.last[kNumber], tally.last[kNumber_and_step]); row > 0) {
+  if (const auto row = std::max(tally.last[kOnly_number], tally.last[kBoth]); row > 0) {
     auto& numbers = series.numbers.emplace();
     numbers.first = number_at(tally.first_number - 1, columns);
     numbers.first_time_ns = turn_at(tally.first_number - 1, columns);
@@ -125,7 +119,7 @@ void PackTally::take_series(Kind kind, std::string_view name, const Tally& tally
   }
   const std::size_t before = summary_.series.size();
   summary_.merge(series);
-  if (summary_.series.size() > before) series_bytes_ += kLine_bytes_min + name.size();
+  if (summary_.series.size() > before) series_bytes_ += kSummary_line_bytes_min + name.size();
 }
 
 void PackTally::end_group(const Columns& columns) {

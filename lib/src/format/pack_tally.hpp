@@ -57,7 +57,7 @@ class PackTally {
     std::uint32_t begin = 0;
     std::uint32_t step_begin = 0, value_begin = 0, int_value_begin = 0;
   };
-  enum Which : std::size_t { kNumber, kStep, kNumber_and_step, kWhiches };
+  enum Which : std::size_t { kOnly_number, kOnly_step, kBoth, kWhiches };
   // Of one name and kind. Rows are counted from 1; 0: none.
   struct Tally {
     std::uint32_t records = 0;
