@@ -205,6 +205,47 @@ TEST_CASE("from footers or from rows, the sums are those of the records in the o
   }
 }
 
+TEST_CASE("of records of the same time in several packs, the earlier pack's come first") {
+  TemporaryDirectory directory;
+  // The later number begins first.
+  const bool is_swapped = GENERATE(false, true);
+  CAPTURE(is_swapped);
+  const std::string session(32, 'a');
+  const format::ObjectOwner owner{.project = "p", .run_id = "r", .session = session};
+  for (std::uint32_t number = 0; number < 2; ++number) {
+    const auto path = directory / format::pack_object(owner, number);
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream file(path, std::ios::binary);
+    format::PackWriter writer([&](std::span<const std::byte> bytes) {
+      file.write(reinterpret_cast<const char*>(bytes.data()),
+                 static_cast<std::streamsize>(bytes.size()));
+      return Result<void>{};
+    });
+    const auto lane = static_cast<std::int32_t>(number);
+    const bool is_first = (number == 0) != is_swapped;
+    const double value = number;
+    REQUIRE(writer.append(
+        {.lane = lane, .time_ns = is_first ? 10 : 15, .kind = Kind::text, .name = "info"}));
+    REQUIRE(writer.append({.seq = 1,
+                           .lane = lane,
+                           .time_ns = 20,
+                           .kind = Kind::metric,
+                           .name = "n",
+                           .step = number,
+                           .value = value}));
+    REQUIRE(writer.append(
+        {.seq = 2, .lane = lane, .time_ns = 20, .kind = Kind::param, .name = "p", .value = value}));
+    REQUIRE(writer.finish(
+        {.run_id = "r", .project = "p", .session = session, .segments = {{number, lane, 0, 3}}}));
+  }
+  const auto lines = summed(directory.path());
+  CHECK(lines == read_summed(directory.path()));
+  REQUIRE(lines.front().size() == 4);
+  CHECK(lines.front()[1] == (is_swapped ? "metric n 2 step 0 1.000000 0 0 1.000000"
+                                        : "metric n 2 step 1 0 1.000000 0 1.000000"));
+  CHECK(lines.front()[3] == (is_swapped ? "param p 0 " : "param p 1.000000 "));
+}
+
 TEST_CASE("with every byte of every page ruined, the sums are the same") {
   TemporaryDirectory directory;
   ship_run(directory, "a");
