@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "format/pack.hpp"
+#include "format/pack_summary.hpp"
 #include "fuzz/fuzz.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -10,6 +11,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto reader = format::PackReader::open(bytes);
   if (!reader) return 0;
   volatile std::uint64_t sum = reader->info().segments.size() + reader->info().damage.size();
+  if (const auto text = reader->summary_text()) {
+    if (const auto summary = format::parse_summary(*text, reader->rows())) {
+      sum = sum + format::encode_summary(*summary).size();
+    }
+  }
   for (std::size_t i = 0; i < reader->row_groups().size() && i < 16; ++i) {
     if (const auto holds = reader->holds(i, Kind::status)) sum = sum + (*holds ? 1 : 0);
     if (reader->load_columns(i, format::Fields::sums)) {

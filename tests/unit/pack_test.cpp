@@ -1,5 +1,6 @@
 #include "format/pack.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -219,6 +220,30 @@ TEST_CASE("a pack of many row groups knows the rows and times of each", "[unit][
     first += group.rows;
     end = group.end;
   }
+}
+
+TEST_CASE("the bounds of a row group are its lowest and highest, wherever they are",
+          "[unit][pack]") {
+  const auto numbers =
+      GENERATE(as<std::vector<std::int64_t>>{}, std::vector<std::int64_t>{3},
+               std::vector<std::int64_t>{1, 2, 2, 9}, std::vector<std::int64_t>{9, 2, 5},
+               std::vector<std::int64_t>{2, 9, 5, 2}, std::vector<std::int64_t>{-5, -7, -6},
+               std::vector<std::int64_t>{INT64_MAX, INT64_MIN},
+               std::vector<std::int64_t>{INT64_MIN, 0, INT64_MAX, 1},
+               std::vector<std::int64_t>{0, INT64_MAX, INT64_MIN, 5});
+  std::vector<Row> rows;
+  for (const std::int64_t number : numbers) {
+    rows.push_back(metric(0, "n", 1));
+    rows.back().record.time_ns = number;
+    rows.back().record.step = number;
+  }
+  const Bytes bytes = pack_of(rows);
+  const auto reader = PackReader::open(bytes);
+  REQUIRE(reader);
+  const auto [low, high] = std::minmax_element(numbers.begin(), numbers.end());
+  CHECK(reader->row_groups()[0].time_min_ns == *low);
+  CHECK(reader->row_groups()[0].time_max_ns == *high);
+  CHECK(reader->row_groups()[0].step_max == *high);
 }
 
 TEST_CASE("100 000 names fit into a pack", "[unit][pack]") {

@@ -37,10 +37,15 @@ int warn_of_failures(const std::string& path, const std::vector<Error>& failures
   return exit_failed;
 }
 
-int warn_of_findings(const std::string& path, const Reader& reader) {
-  const int failed = warn_of_failures(path, reader.failures());
-  const int damaged = warn_of_damage(path, reader.damage());
+int warn_of_findings(const std::string& path, const std::vector<Damage>& damage,
+                     const std::vector<Error>& failures) {
+  const int failed = warn_of_failures(path, failures);
+  const int damaged = warn_of_damage(path, damage);
   return damaged != exit_whole ? damaged : failed;
+}
+
+int warn_of_findings(const std::string& path, const Reader& reader) {
+  return warn_of_findings(path, reader.damage(), reader.failures());
 }
 
 }  // namespace runlog::tools

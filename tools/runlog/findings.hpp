@@ -14,7 +14,10 @@ int warn_of_damage(const std::string& path, const std::vector<Damage>& damage);
 /// Says on stderr what a store did not give. exit_failed when there is anything, else exit_whole.
 int warn_of_failures(const std::string& path, const std::vector<Error>& failures);
 
-/// Both, of a reader that is at its end. Damage is the graver news, and decides the exit code.
+/// Both. Damage is the graver news, and decides the exit code.
+int warn_of_findings(const std::string& path, const std::vector<Damage>& damage,
+                     const std::vector<Error>& failures);
+/// Both, of a reader that is at its end.
 int warn_of_findings(const std::string& path, const Reader& reader);
 
 }  // namespace runlog::tools

@@ -1,43 +1,33 @@
 #include "journal_digest.hpp"
 
-#include <algorithm>
-#include <cstdint>
-
 #include "../common/text.hpp"
 #include "records.hpp"
 
 namespace runlog::tools {
 
-void SeriesDigest::add(const Record& record) {
-  ++count;
-  if (record.step) last_step = record.step;
-  if (record.kind != Kind::metric || (!record.value && !record.int_value)) return;
-  const double value = record.value ? *record.value : static_cast<double>(*record.int_value);
-  if (!has_number) first = value;
-  has_number = true;
-  last = value;
-  if (!std::isnan(value)) {
-    min = std::isnan(min) ? value : std::min(min, value);
-    max = std::isnan(max) ? value : std::max(max, value);
+JournalDigest::JournalDigest(const JournalSummary& journal) {
+  for (const SeriesSummary& one : journal.series) add(one);
+  for (const Fact& fact : journal.facts) add(fact);
+}
+
+void JournalDigest::add(const SeriesSummary& one) {
+  std::string name = visible(one.name);
+  if (one.kind == Kind::text) {
+    texts[name] += one.records;
+  } else if (one.kind == Kind::rewind) {
+    rewinds += one.records;
+  } else {
+    const auto [at, is_new] = series.try_emplace({std::move(name), one.kind}, one);
+    if (!is_new) merge(at->second, one);  // names that look alike
   }
 }
 
-SeriesDigest& JournalDigest::series_of(const Record& record) {
-  const auto address = reinterpret_cast<std::uintptr_t>(record.name.data());
-  Guess& guess = guesses_[(address * 0x9E3779B97F4A7C15u) >> (64 - kGuesses_log2)];
-  if (guess.series == nullptr || guess.kind != record.kind || guess.name != record.name) {
-    guess.name = record.name;
-    guess.kind = record.kind;
-    guess.series = &series[{visible(record.name), record.kind}];
-  }
-  return *guess.series;
-}
-
-void JournalDigest::add(const Record& record) {
-  if (record.kind == Kind::metric) return series_of(record).add(record);
-  const std::string name = visible(record.name);
+void JournalDigest::add(const Fact& fact) {
+  const std::string name = visible(fact.name);
+  Record record{.kind = fact.kind, .value = fact.value, .int_value = fact.int_value};
+  if (fact.text) record.text = *fact.text;
   std::string value;
-  switch (record.kind) {
+  switch (fact.kind) {
     case Kind::param:
       append_value(value, record);
       params[name] = std::move(value);
@@ -55,24 +45,14 @@ void JournalDigest::add(const Record& record) {
     case Kind::file:
       append_value(value, record);
       files.emplace_back(name, std::move(value));
-      file_bytes += static_cast<std::uint64_t>(record.int_value.value_or(0));
-      return;
-    case Kind::text:
-      ++texts[name];
-      return;
-    case Kind::rewind:
-      ++rewinds;
+      file_bytes += static_cast<std::uint64_t>(fact.int_value.value_or(0));
       return;
     case Kind::child:
       children.push_back(name);
       return;
-    case Kind::status:
-    case Kind::gap:
-      return;  // the state and the counts tell
     default:
-      break;
+      return;  // how it ended, the state tells
   }
-  series_of(record).add(record);
 }
 
 }  // namespace runlog::tools

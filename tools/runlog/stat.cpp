@@ -1,6 +1,7 @@
-// stat: what a journal is about, on one screen. What the records say is collected by JournalDigest.
+// stat: what a journal is about, on one screen. JournalDigest has it in the order of the screen.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -157,12 +158,13 @@ class Screen {
     Table table({"SERIES", "KIND", ">COUNT", ">FIRST", ">LAST", ">MIN", ">MAX", ">LAST STEP"});
     for (const auto& [key, one] : digest.series) {
       if (!all_ && table.size() >= kRows_max) break;
-      const auto number = [&is = one](double value) {  // clang 14 captures no bindings by name
-        return Cell(is.has_number ? short_number(value) : "");
+      const auto number = [&is = one](double SeriesNumbers::*which) {
+        return Cell(is.numbers ? short_number((*is.numbers).*which) : "");
       };
-      table.add({key.first, std::string(kind_name(key.second)), std::to_string(one.count),
-                 number(one.first), number(one.last), number(one.min), number(one.max),
-                 step_text(one.last_step)});
+      table.add({key.first, std::string(kind_name(key.second)), std::to_string(one.records),
+                 number(&SeriesNumbers::first), number(&SeriesNumbers::last),
+                 number(&SeriesNumbers::min), number(&SeriesNumbers::max),
+                 step_text(one.last_step ? std::optional(one.last_step->step) : std::nullopt)});
     }
     out_.write(table.text(out_.has_color(), 2));
     say_more(digest.series.size(), table);
@@ -179,24 +181,23 @@ class Screen {
 };
 
 int show_path(const std::string& path, bool all, Output& out, bool& is_first) {
-  auto reader = Reader::open(path, {.for_sums = true});
-  if (!reader) {
-    say_error("runlog", path, reader.error());
+  std::vector<Damage> damage;
+  std::vector<Error> failures;
+  const auto journals = summarize_series(path, &damage, &failures);
+  if (!journals) {
+    say_error("runlog", path, journals.error());
     return exit_failed;
   }
-  std::map<const JournalInfo*, JournalDigest> digests;
-  Reader::Entry entry;
-  while (reader->next(entry)) digests[entry.journal].add(entry.record);
   Screen screen(out, all);
-  for (const JournalInfo& info : reader->journals()) {
+  for (const JournalSummary& journal : *journals) {
     if (!out.ok()) return exit_whole;
     if (!is_first) out.write("\n");
     is_first = false;
-    screen.show(info, digests[&info]);
+    screen.show(journal.info, JournalDigest(journal));
   }
   out.flush();
-  if (reader->journals().empty()) say("runlog", shown_path(path) + ": no journals in it");
-  return warn_of_findings(path, *reader);
+  if (journals->empty()) say("runlog", shown_path(path) + ": no journals in it");
+  return warn_of_findings(path, damage, failures);
 }
 
 }  // namespace

@@ -208,7 +208,7 @@ void show(const Finding& finding, bool json, Output& out) {
 }
 
 int verify_path(const std::string& path, bool json, Output& out) {
-  auto reader = Reader::open(path, {.check_digests = true});
+  auto reader = Reader::open(path, {.check_digests = true, .check_summaries = true});
   if (!reader) {
     if (reader.error().code != Errc::corrupt) {
       say_error("runlog", path, reader.error());

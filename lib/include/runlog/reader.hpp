@@ -19,6 +19,7 @@
 #include "runlog/export.hpp"
 #include "runlog/record.hpp"
 #include "runlog/result.hpp"
+#include "runlog/summary.hpp"
 
 namespace runlog {
 
@@ -84,6 +85,9 @@ struct ReadOptions {
   /// Compare each pack of a store that is read to its end with the digest that the store keeps
   /// beside it; a difference is damage. One request more for each pack.
   bool check_digests = false;
+  /// Compare what the footer of each pack says of its records in sum with the records; a difference
+  /// is damage by which no record is lost. For readers of all records.
+  bool check_summaries = false;
   /// Of packs, decode only what sums are made of: time, kind, name, step and the numbers, and the
   /// text of params, tags, properties, files and status. The rest of each record is left empty, and
   /// records of equal time come in any order.
@@ -136,6 +140,23 @@ class RUNLOG_EXPORT Reader {
 RUNLOG_EXPORT Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
                                                          std::vector<Damage>* damage = nullptr,
                                                          std::vector<Error>* failures = nullptr);
+
+/// A journal, what its records come to, and what they say of the run.
+struct JournalSummary {
+  JournalInfo info = {};
+  std::vector<SeriesSummary> series = {};  ///< by kind and name
+  /// By time. Of a param only the last is here, of a tag the last or its removal, of a property the
+  /// first, and all files, children and status records.
+  std::vector<Fact> facts = {};
+};
+
+/// summarize(), and what the records of each series come to: as if Reader had read them all. Of
+/// packs only the footers are read, so damage in their rows goes unnoticed, and the numbers are as
+/// true as the footers (`runlog verify` compares them); but packs of an earlier version, and packs
+/// of so many series and files that their footers do not tell, are decoded, one after the other.
+RUNLOG_EXPORT Result<std::vector<JournalSummary>> summarize_series(
+    const std::filesystem::path& path, std::vector<Damage>* damage = nullptr,
+    std::vector<Error>* failures = nullptr);
 
 /// Yields what is new in a journal, run or root since the last poll. Not for the URL of a store.
 class RUNLOG_EXPORT Follower {

@@ -20,20 +20,6 @@ std::uint64_t used_end(std::span<const std::byte> bytes) {
   return end;
 }
 
-bool is_end_open(const JournalInfo& info) {
-  return info.state == JournalState::crashed || info.state == JournalState::unknown;
-}
-
-// The end record is the writer's own word; end.json only repeats it.
-void take_status(JournalInfo& info, const Record& record) {
-  if (record.kind != Kind::status || !is_end_open(info) || record.name == "started") return;
-  if (record.name == "complete") info.state = JournalState::complete;
-  if (record.name == "failed") info.state = JournalState::failed;
-  if (record.name == "cancelled") info.state = JournalState::cancelled;
-  info.end_reason = record.text.value_or("");
-  info.end_signal = 0;
-}
-
 }  // namespace
 
 JournalSource::~JournalSource() = default;
@@ -44,7 +30,9 @@ Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& f
   source->pack_settings_ = {.since_ns = settings.since_ns,
                             .keeps_file = files.info.state == JournalState::live,
                             .checks_digest = settings.checks_digests,
-                            .fields = settings.fields};
+                            .fields = settings.fields,
+                            .keeps_summary = settings.takes_summaries,
+                            .checks_summary = settings.checks_summaries};
   for (const auto& path : files.segments) {
     const auto name = parse_journal_name(path.parent_path().parent_path().filename().native());
     if (auto added = source->add_segment(path, name, false); !added)
@@ -295,56 +283,6 @@ PackCursor* JournalSource::first_pack() {
       pack.load_next(findings_);
     }
   }
-}
-
-void count_record(JournalInfo& info, const Record& record) {
-  ++info.records;
-  if (record.step && (!info.last_step || *record.step > *info.last_step)) {
-    info.last_step = record.step;
-  }
-  info.last_time_ns = std::max(info.last_time_ns, record.time_ns);
-  if (record.kind == Kind::gap && record.int_value.value_or(0) > 0) {
-    info.records_dropped += static_cast<std::uint64_t>(*record.int_value);
-  }
-  take_status(info, record);
-}
-
-void JournalSource::sum_up(JournalInfo& info) {
-  for (const auto& pack : packs_) count_pack(info, *pack);
-  for (Record record; segments_->next(record);) count_record(info, record);
-  find_end(info);
-  packs_.clear();
-  check_end();
-}
-
-void JournalSource::count_pack(JournalInfo& info, PackCursor& pack) {
-  const PackCursor::Sums& sums = pack.sums();
-  if (sums.may_hold_status) path_without_end_.clear();
-  if (sums.are_known) {
-    info.records += sums.rows;
-    if (sums.step_max)
-      info.last_step = std::max(info.last_step.value_or(*sums.step_max), *sums.step_max);
-    info.last_time_ns = std::max(info.last_time_ns, sums.time_max_ns);
-    info.records_dropped += pack.info().records_dropped;
-    return;
-  }
-  while (!pack.is_over()) {  // of a writer that leaves statistics out
-    if (!pack.has_row()) pack.load_next(findings_);
-    for (; pack.has_row(); pack.pop()) count_record(info, pack.row());
-  }
-}
-
-// A journal whose end no file tells, live ones aside, may have told it in its last pack.
-void JournalSource::find_end(JournalInfo& info) {
-  if (!is_end_open(info)) return;
-  PackCursor* last = nullptr;
-  for (const auto& pack : packs_) {
-    if (last == nullptr || pack->sums().time_max_ns > last->sums().time_max_ns) last = pack.get();
-  }
-  if (last == nullptr || last->is_over() || !last->sums().may_hold_status) return;
-  auto visited = last->visit_last_status([&](const Record& record) { take_status(info, record); });
-  // What is damaged there says nothing of the end. What a store does not give might.
-  if (!visited) last->note_failure(visited.error(), findings_);
 }
 
 const Record* JournalSource::peek() {

@@ -54,6 +54,8 @@ class JournalSource {
   struct Settings {
     std::optional<std::int64_t> since_ns = {};
     bool checks_digests = false;
+    bool checks_summaries = false;
+    bool takes_summaries = false;                 ///< sum_up() is to be called, with a summary
     format::Fields fields = format::Fields::all;  ///< of the packs' records
   };
 
@@ -66,6 +68,9 @@ class JournalSource {
   /// is read but, where nothing else tells how a journal ended, those of its last row group. For a
   /// source of which no record has been read; none can be afterwards.
   void sum_up(JournalInfo& info);
+  /// The same, and what the records come to besides. Packs whose footers do not tell it are decoded
+  /// whole, one after the other.
+  void sum_up(JournalInfo& info, format::PackSummary& summary);
 
   /// A lower bound for the time of the next record; INT64_MAX when there is none. Cheap: no pack is
   /// opened for it.
@@ -92,7 +97,6 @@ class JournalSource {
   void note_ranges(const JournalFiles& files);
   [[nodiscard]] std::vector<Damage> missing() const;
   void check_end();
-  void count_pack(JournalInfo& info, PackCursor& pack);
   void find_end(JournalInfo& info);
   PackCursor* first_pack();
 

@@ -105,6 +105,7 @@ Result<std::unique_ptr<PackCursor>> PackCursor::open(Place place, const Settings
   cursor->groups_ = groups.size();
   cursor->rows_left_ = cursor->reader_->rows();
   cursor->sum_up(groups);
+  if (settings.keeps_summary || settings.checks_summary) cursor->keep_summary(settings);
   if (settings.checks_digest && cursor->place_.reading != nullptr) cursor->digest_.emplace();
   for (std::size_t& next = cursor->next_group_; settings.since_ns && next < groups.size(); ++next) {
     if (groups[next].time_max_ns >= *settings.since_ns) break;
@@ -123,6 +124,18 @@ Result<std::unique_ptr<PackCursor>> PackCursor::open(Place place, const Settings
   }
   cursor->release();
   return cursor;
+}
+
+void PackCursor::keep_summary(const Settings& settings) {
+  const auto text = reader_->summary_text();
+  if (!text || text->size() > format::kSummary_bytes_max) return;
+  summary_text_ = *text;
+  if (settings.checks_summary) seen_sums_ = std::make_unique<format::RecordSums>();
+}
+
+std::optional<format::PackSummary> PackCursor::take_summary() {
+  const auto text = std::exchange(summary_text_, {});
+  return text ? format::parse_summary(*text, sums_.rows) : std::nullopt;
 }
 
 void PackCursor::sum_up(const std::vector<format::PackReader::RowGroup>& groups) {
@@ -214,6 +227,9 @@ void PackCursor::make_rows() {
   rows_ = reader_->records(next_row_, std::min(kRows_at_once, group_rows_ - next_row_));
   row_ = 0;
   next_row_ += rows_.size();
+  if (seen_sums_ == nullptr) return;
+  for (const Record& row : rows_) seen_sums_->add(row);
+  seen_rows_ += rows_.size();
 }
 
 void PackCursor::load_next(ReadFindings& findings) {
@@ -300,6 +316,8 @@ Result<void> PackCursor::visit_last_status(const std::function<void(const Record
 void PackCursor::close(ReadFindings& findings) {
   if (digest_) check_digest(findings);
   digest_.reset();
+  if (seen_sums_ != nullptr) check_summary(findings);
+  seen_sums_.reset();
   keeps_file_ = false;
   release();
 }
@@ -327,6 +345,18 @@ void PackCursor::check_digest(ReadFindings& findings) {
   }
   if (!why.empty())
     findings.damage.push_back({path().native(), 0, place_.object_bytes, 0, true, why});
+}
+
+void PackCursor::check_summary(ReadFindings& findings) {
+  const auto said = take_summary();
+  // Rows that are damaged, or that nobody asked for, may be what makes the difference.
+  if (!said || seen_rows_ != sums_.rows) return;
+  const std::string ours = format::encode_summary(seen_sums_->summary());
+  if (format::encode_summary(*said) == ours) return;
+  findings.damage.push_back(
+      {path().native(), 0, 0, 0, true,
+       "its footer sums its records up in another way than they are; `runlog stat` shows what the "
+       "footer says"});
 }
 
 void PackCursor::forget_rows() noexcept {

@@ -125,6 +125,7 @@ Result<Reader> Reader::open(const std::filesystem::path& path, ReadOptions optio
     auto source = JournalSource::open(
         files, {.since_ns = state->options.since_unix_ns,
                 .checks_digests = state->options.check_digests,
+                .checks_summaries = state->options.check_summaries,
                 .fields = state->options.for_sums ? format::Fields::sums : format::Fields::all});
     if (source) {
       state->streams.push_back({.source = std::move(*source), .journal = index});
@@ -176,36 +177,6 @@ const std::vector<Damage>& Reader::damage() const noexcept {
 }
 const std::vector<Error>& Reader::failures() const noexcept {
   return state_->failures;
-}
-
-Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
-                                           std::vector<Damage>* damage,
-                                           std::vector<Error>* failures) {
-  auto found = find_journal_files(path);
-  if (!found) return std::move(found).error();
-  // One journal after the other: counting needs no merge, and so the memory of one only.
-  std::vector<JournalInfo> infos;
-  for (JournalFiles& files : *found) {
-    JournalInfo& info = infos.emplace_back(files.info);
-    std::vector<Damage> met;
-    if (auto source = JournalSource::open(files, {})) {
-      (*source)->sum_up(info);
-      met = (*source)->damage();
-      for (const Error& one : (*source)->failures()) {
-        if (failures == nullptr) return one;
-        failures->push_back(one);
-      }
-    } else if (found->size() == 1) {
-      return std::move(source).error();
-    } else {
-      met.push_back({info.path.native(), 0, 0, 0, false, source.error().message});
-    }
-    for (Damage& one : met) {
-      info.records_lost += one.records_lost;
-      if (damage != nullptr) damage->push_back(std::move(one));
-    }
-  }
-  return infos;
 }
 
 struct Follower::State {

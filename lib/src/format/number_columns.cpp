@@ -91,6 +91,19 @@ void NumberColumn::clear() {
   levels_.clear();
 }
 
+bool NumberColumn::is_rising() const noexcept {
+  const std::span<const std::int64_t> all = values_.all();
+  if (all.empty()) return true;
+  // The sign tells: between numbers that are not negative no difference overflows. Two at a time,
+  // as the compiler does it, which it would not with a comparison.
+  auto signs = static_cast<std::uint64_t>(all.front());
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    const auto value = static_cast<std::uint64_t>(all[i]);
+    signs |= value | (value - static_cast<std::uint64_t>(all[i - 1]));
+  }
+  return static_cast<std::int64_t>(signs) >= 0;
+}
+
 ChunkMeta NumberColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch& scratch) const {
   const std::span<const std::int64_t> all = values_.all();
   // A column of nulls only is PLAIN: no bytes at all, which every reader can read.
@@ -138,10 +151,12 @@ ChunkMeta NumberColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch&
   ChunkMeta meta = writer.finish(encoding, is_optional());
   meta.null_count = meta.values - static_cast<std::int64_t>(all.size());
   if (column_.has_bounds && !all.empty()) {
-    std::int64_t low = all.front(), high = low;
-    for (const std::int64_t value : all) {
-      low = std::min(low, value);
-      high = std::max(high, value);
+    std::int64_t low = all.front(), high = all.back();
+    if (!is_rising()) {
+      for (const std::int64_t value : all) {
+        low = std::min(low, value);
+        high = std::max(high, value);
+      }
     }
     set_bounds(low, high, column_, meta);
   }

@@ -138,6 +138,9 @@ class PackReader {
   [[nodiscard]] const PackInfo& info() const noexcept;
   [[nodiscard]] const std::vector<RowGroup>& row_groups() const noexcept;
   [[nodiscard]] std::uint64_t rows() const noexcept;
+  /// What the footer says of the records in sum, for parse_summary. Nothing in packs of an earlier
+  /// version, where it would have been too large, and where it is there twice.
+  [[nodiscard]] std::optional<std::string_view> summary_text() const noexcept;
 
   /// Calls `visit` for each row of row group `index`, in order. The views in Record point into a
   /// buffer that is valid until the next call of read. Checks the page CRCs. A damaged row group

@@ -114,6 +114,12 @@ class NumberColumn {
   }
   void clear();
 
+  /// Without the nulls.
+  [[nodiscard]] std::span<const std::int64_t> values() const noexcept { return values_.all(); }
+  /// True only if each value is at or above the one before it; always false for negative ones. A
+  /// third of the cost of looking for the lowest and the highest.
+  [[nodiscard]] bool is_rising() const noexcept;
+
   /// Appends the chunk to `out`, which will be written at `out_offset` of the file.
   ChunkMeta write(std::int64_t out_offset, Bytes& out, ChunkScratch& scratch) const;
 
@@ -204,6 +210,13 @@ class StringColumn {
                         std::vector<SeriesEntries::Entry>& entries, std::size_t plain_bytes_max);
   void clear();
 
+  /// The entry of each value, nulls left out, and what the entries are.
+  [[nodiscard]] std::span<const std::uint32_t> entries() const noexcept { return entry_of_.all(); }
+  [[nodiscard]] std::size_t entry_count() const noexcept { return ends_.size() - 1; }
+  [[nodiscard]] std::string_view entry(std::uint32_t index) const noexcept {
+    return std::string_view(bytes_).substr(ends_[index], ends_[index + 1] - ends_[index]);
+  }
+
   /// What its values would take without a dictionary.
   [[nodiscard]] std::size_t plain_bytes() const noexcept { return plain_bytes_; }
 
@@ -212,9 +225,6 @@ class StringColumn {
  private:
   [[nodiscard]] bool is_optional() const noexcept {
     return column_.repetition == Repetition::optional;
-  }
-  [[nodiscard]] std::string_view entry(std::uint32_t index) const noexcept {
-    return std::string_view(bytes_).substr(ends_[index], ends_[index + 1] - ends_[index]);
   }
   [[nodiscard]] std::uint32_t& guess_of(const std::string_view& value) noexcept {
     const auto address = reinterpret_cast<std::uintptr_t>(value.data());

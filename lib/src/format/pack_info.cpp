@@ -1,58 +1,15 @@
 #include "format/pack_info.hpp"
 
-#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
+
+#include "format/pack_text.hpp"
 
 namespace runlog::format {
 namespace {
 
 constexpr std::string_view kFormat_key = "runlog.format";
-
-bool is_escaped(unsigned char byte) {
-  return byte < 0x20 || byte >= 0x7F || byte == '%' || byte == ':';
-}
-
-// Percent-escapes what separates fields and lines and what is not ASCII: Parquet's strings are
-// UTF-8, paths are any bytes.
-std::string escape(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string escaped;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (is_escaped(byte)) {
-      escaped += {'%', kHex[byte >> 4], kHex[byte & 0xF]};
-    } else {
-      escaped += c;
-    }
-  }
-  return escaped;
-}
-
-template <typename T>
-bool parse(std::string_view text, T& value, int base = 10) {
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
-  return error == std::errc() && stop == end;
-}
-
-bool unescape(std::string_view text, std::string& value) {
-  value.clear();
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      if (is_escaped(static_cast<unsigned char>(text[i]))) return false;
-      value += text[i];
-      continue;
-    }
-    unsigned char byte = 0;
-    if (text.size() - i < 3 || !parse(text.substr(i + 1, 2), byte, 16)) return false;
-    value += static_cast<char>(byte);
-    i += 2;
-  }
-  return true;
-}
 
 // Splits off what is in front of the next `separator`, or everything.
 std::string_view take(std::string_view& text, char separator) {
@@ -78,8 +35,10 @@ bool parse_segments(std::string_view text, std::vector<PackSegment>& segments) {
   while (!text.empty()) {
     std::string_view fields = take(text, ',');
     PackSegment& segment = segments.emplace_back();
-    if (!parse(take(fields, ':'), segment.number) || !parse(take(fields, ':'), segment.lane) ||
-        !parse(take(fields, ':'), segment.first_seq) || !parse(fields, segment.records)) {
+    if (!parse_number(take(fields, ':'), segment.number) ||
+        !parse_number(take(fields, ':'), segment.lane) ||
+        !parse_number(take(fields, ':'), segment.first_seq) ||
+        !parse_number(fields, segment.records)) {
       return false;
     }
   }
@@ -92,7 +51,7 @@ std::string damage_text(const std::vector<Damage>& damage) {
   for (const Damage& item : damage) {
     text += std::to_string(item.begin) + ':' + std::to_string(item.end) + ':' +
             std::to_string(item.records_lost) + (item.exact ? ":exact:" : ":at_least:") +
-            escape(item.path) + ':' + escape(item.why) + '\n';
+            escaped(item.path) + ':' + escaped(item.why) + '\n';
   }
   return text;
 }
@@ -102,8 +61,9 @@ bool parse_damage(std::string_view text, std::vector<Damage>& damage) {
   while (!text.empty()) {
     std::string_view fields = take(text, '\n');
     Damage& item = damage.emplace_back();
-    if (!parse(take(fields, ':'), item.begin) || !parse(take(fields, ':'), item.end) ||
-        !parse(take(fields, ':'), item.records_lost)) {
+    if (!parse_number(take(fields, ':'), item.begin) ||
+        !parse_number(take(fields, ':'), item.end) ||
+        !parse_number(take(fields, ':'), item.records_lost)) {
       return false;
     }
     const std::string_view exact = take(fields, ':');
@@ -150,7 +110,7 @@ Result<PackInfo> decode_info(std::span<const KeyValue> key_values) {
   PackInfo info;
   const auto version = find(kFormat_key);
   if (!version) return Error{Errc::unsupported, 0, "a Parquet file that is not a runlog pack"};
-  if (is_twice || !parse(*version, info.format_version)) return corrupt(kFormat_key);
+  if (is_twice || !parse_number(*version, info.format_version)) return corrupt(kFormat_key);
   if (info.format_version != kPack_format_version) {
     return Error{Errc::unsupported, 0,
                  "pack format version " + std::to_string(info.format_version) +
@@ -170,7 +130,7 @@ Result<PackInfo> decode_info(std::span<const KeyValue> key_values) {
     };
   };
   const auto number_to = [](auto& target) {
-    return [&target](std::string_view value) { return parse(value, target); };
+    return [&target](std::string_view value) { return parse_number(value, target); };
   };
   Result<void> done = read("runlog.run_id", text_to(info.run_id));
   if (done) done = read("runlog.project", text_to(info.project));

@@ -11,6 +11,7 @@
 #include "format/chunk_reader.hpp"
 #include "format/pack.hpp"
 #include "format/pack_info.hpp"
+#include "format/pack_summary.hpp"
 #include "format/parquet_footer.hpp"
 #include "format/parquet_schema.hpp"
 
@@ -264,6 +265,16 @@ const std::vector<PackReader::RowGroup>& PackReader::row_groups() const noexcept
 
 std::uint64_t PackReader::rows() const noexcept {
   return state_->rows;
+}
+
+std::optional<std::string_view> PackReader::summary_text() const noexcept {
+  std::optional<std::string_view> found;
+  for (const KeyValue& pair : state_->footer.key_values) {
+    if (pair.key != kSummary_key) continue;
+    if (found) return {};  // of two nobody can say which one holds
+    found = pair.value;
+  }
+  return found;
 }
 
 Result<void> PackReader::read(std::size_t index, const std::function<void(const Record&)>& visit) {

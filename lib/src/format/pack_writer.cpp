@@ -8,6 +8,7 @@
 #include "format/pack.hpp"
 #include "format/pack_columns.hpp"
 #include "format/pack_info.hpp"
+#include "format/pack_tally.hpp"
 #include "format/parquet_footer.hpp"
 #include "format/parquet_schema.hpp"
 
@@ -56,6 +57,7 @@ struct PackWriter::State {
   std::uint32_t kind_entry = kNo_entry;
   Kind kind = Kind::unknown;
 
+  PackTally tally = {};
   Footer footer = {};
   std::uint64_t bytes_written = 0;
   Bytes chunk = {};
@@ -113,6 +115,11 @@ struct PackWriter::State {
     without.add_nulls(rows);
     columns.text.add_nulls(rows);
     columns.payload.add_nulls(rows);
+    tally.add_rows({.kind = Kind::metric,
+                    .has_step = metrics.has_step,
+                    .has_value = metrics.is_real,
+                    .has_int_value = !metrics.is_real},
+                   rows);
     group_rows += rows;
     footer.rows += static_cast<std::int64_t>(rows);
     return rows;
@@ -133,6 +140,12 @@ struct PackWriter::State {
     add(columns.int_value, record.int_value);
     add(columns.text, record.text);
     add(columns.payload, record.payload);
+    tally.add_rows({.kind = record.kind,
+                    .has_step = record.step.has_value(),
+                    .has_value = record.value.has_value(),
+                    .has_int_value = record.int_value.has_value()},
+                   1);
+    tally.add_fact(record);
     ++group_rows;
     ++footer.rows;
   }
@@ -146,6 +159,11 @@ struct PackWriter::State {
 
   Result<void> flush_group() {
     if (group_rows == 0) return {};
+    tally.end_group({.names = columns.name,
+                     .times = columns.time,
+                     .steps = columns.step,
+                     .values = columns.value,
+                     .int_values = columns.int_value});
     RowGroupMeta group;
     Result<void> written;
     columns.for_each([&](auto& column) {
@@ -202,6 +220,9 @@ Result<void> PackWriter::finish(const PackInfo& info) {
   if (state.closed) return *state.closed;
   if (auto flushed = state.flush_group(); !flushed) return flushed;
   state.footer.key_values = encode_info(info);
+  if (auto summary = state.tally.text(state.bytes_written)) {
+    state.footer.key_values.push_back({std::string(kSummary_key), std::move(*summary)});
+  }
   Bytes footer = encode_footer(state.footer);
   if (footer.size() > kFooter_bytes_max) {
     return state.close({Errc::too_large, 0,

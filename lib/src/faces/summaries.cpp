@@ -1,0 +1,77 @@
+// summarize and summarize_series: journals in numbers.
+#include <utility>
+
+#include "faces/journal_list.hpp"
+#include "runlog/reader.hpp"
+
+namespace runlog {
+namespace {
+
+// Calls `sum_up(source, info)` for each journal below `path`, one after the other: adding up needs
+// no merge, and so the memory of one only. Damage and failures as summarize() has them.
+template <typename SumUp>
+Result<void> for_each_source(const std::filesystem::path& path,
+                             const JournalSource::Settings& settings, std::vector<Damage>* damage,
+                             std::vector<Error>* failures, SumUp&& sum_up) {
+  auto found = find_journal_files(path);
+  if (!found) return std::move(found).error();
+  for (JournalFiles& files : *found) {
+    JournalInfo info = files.info;
+    std::vector<Damage> met;
+    auto source = JournalSource::open(files, settings);
+    if (!source && found->size() == 1) return std::move(source).error();
+    if (!source) {
+      met.push_back({info.path.native(), 0, 0, 0, false, source.error().message});
+    }
+    JournalInfo& kept = sum_up(source ? source->get() : nullptr, std::move(info));
+    if (source) {
+      met = (*source)->damage();
+      for (const Error& one : (*source)->failures()) {
+        if (failures == nullptr) return one;
+        failures->push_back(one);
+      }
+    }
+    for (Damage& one : met) {
+      kept.records_lost += one.records_lost;
+      if (damage != nullptr) damage->push_back(std::move(one));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
+                                           std::vector<Damage>* damage,
+                                           std::vector<Error>* failures) {
+  std::vector<JournalInfo> infos;
+  const auto done = for_each_source(path, {}, damage, failures,
+                                    [&](JournalSource* source, JournalInfo info) -> JournalInfo& {
+                                      if (source != nullptr) source->sum_up(info);
+                                      return infos.emplace_back(std::move(info));
+                                    });
+  if (!done) return done.error();
+  return infos;
+}
+
+Result<std::vector<JournalSummary>> summarize_series(const std::filesystem::path& path,
+                                                     std::vector<Damage>* damage,
+                                                     std::vector<Error>* failures) {
+  std::vector<JournalSummary> journals;
+  const auto done = for_each_source(
+      path, {.takes_summaries = true, .fields = format::Fields::sums}, damage, failures,
+      [&](JournalSource* source, JournalInfo info) -> JournalInfo& {
+        JournalSummary& journal = journals.emplace_back();
+        journal.info = std::move(info);
+        if (source == nullptr) return journal.info;
+        format::PackSummary summary;
+        source->sum_up(journal.info, summary);
+        for (auto& [key, series] : summary.series) journal.series.push_back(std::move(series));
+        summary.facts.for_each([&](const Fact& fact) { journal.facts.push_back(fact); });
+        return journal.info;
+      });
+  if (!done) return done.error();
+  return journals;
+}
+
+}  // namespace runlog
