@@ -171,7 +171,7 @@ json many_threads() {
 
 json sustained() {
   const auto records = static_cast<std::int64_t>(100e6 * scale);
-  if (!getenv("BENCH_COLD")) bench::warm_page_cache(scratch, static_cast<int>(3072 * scale));
+  bench::warm_page_cache(scratch, static_cast<int>(3072 * scale));
   auto run = start("sustained");
   auto metric = run.metric("train/loss");
   const auto begin = SteadyClock::now();

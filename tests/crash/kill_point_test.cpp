@@ -21,10 +21,9 @@ constexpr int kRecords = 6'000;  // several segments of 64 KiB
 
 // A job with artifacts and a store, in which every step comes by; killed at `point`.
 void run_killed_at(const std::string& point, const TemporaryDirectory& root,
-                   const TemporaryDirectory& store, const std::string& notes,
-                   int records = kRecords) {
+                   const TemporaryDirectory& store, const std::string& notes) {
   const auto [exit, output] = test::run_command(
-      {victim("killable"), root.path(), notes, "1", "tight", "files", std::to_string(records)},
+      {victim("killable"), root.path(), notes, "1", "tight", "files", std::to_string(kRecords)},
       {{"RUNLOG_SEGMENT_BYTES", "65536"},
        {"RUNLOG_PACK_BYTES", "65536"},
        {"RUNLOG_SHIP_INTERVAL", "100ms"},
@@ -85,23 +84,6 @@ TEST_CASE("a job killed at a named point loses nothing whose call had returned")
       CHECK(recover(root, store) == 0);
       CHECK(test::problem_with(read(store.path()), *acknowledged, store.path()) == "");
     }
-  }
-}
-
-TEST_CASE("a job killed while a segment is made ready to be used again loses nothing") {
-  constexpr int kEnough = 10'000'000;  // it dies long before; when, is the keeper's to say
-  for (const std::string point : {"in_recycle:1", "in_recycle:2", "in_recycle:7", "in_recycle:8"}) {
-    INFO("killed at " << point);
-    TemporaryDirectory root;
-    TemporaryDirectory store;
-    TemporaryDirectory scratch;
-    const std::string notes = scratch / "acknowledged";
-    const Acknowledged* const acknowledged = test::map_acknowledged(notes);
-    REQUIRE(acknowledged != nullptr);
-    run_killed_at(point, root, store, notes, kEnough);
-    CHECK(test::problem_with(read(root.path()), *acknowledged, root.path()) == "");
-    CHECK(recover(root, store) == 0);
-    CHECK(test::problem_with(read(store.path()), *acknowledged, store.path()) == "");
   }
 }
 

@@ -41,8 +41,8 @@ struct Journal::ThreadLanes {
 
 Journal::Journal(Settings settings)
     : settings_(std::move(settings)),
-      id_(next_journal_id.fetch_add(1, std::memory_order_relaxed)),
       pid_(::getpid()),
+      id_(next_journal_id.fetch_add(1, std::memory_order_relaxed)),
       pool_(settings_.directory, pool_limits()),
       shared_{.pool = pool_,
               .series = series_,

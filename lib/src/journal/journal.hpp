@@ -138,14 +138,15 @@ class Journal : public std::enable_shared_from_this<Journal> {
   [[nodiscard]] std::uint64_t sum(std::uint64_t (Lane::*count)() const noexcept) const noexcept;
 
   Settings settings_;
-  const std::uint64_t
-      id_;  // unique in the process: a thread's cached lane is of this journal or not
   const std::int64_t pid_;    // of the process that made it; a forked child has a copy
   std::mutex home_mutex_;     // taken when the directory is made, looked after and given up
   bool is_given_up_ = false;  // guarded by home_mutex_
   FileLock lock_;             // guarded by home_mutex_
   MappedFile crash_file_;     // guarded by home_mutex_
   CrashMarker crash_marker_;  // guarded by home_mutex_
+  // What each metric looks at, in one cache line: the id, unique in the process, tells whether a
+  // thread's cached lane is of this journal.
+  alignas(64) const std::uint64_t id_;
   Clock clock_;
   SeriesTable series_;
   SegmentPool pool_;

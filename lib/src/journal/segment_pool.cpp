@@ -3,8 +3,6 @@
 #include <new>
 #include <vector>
 
-#include "platform/crash_point.hpp"
-
 namespace runlog {
 
 SegmentPool::SegmentPool(JournalDir directory, const Limits& limits)
@@ -89,7 +87,6 @@ Result<void> SegmentPool::recycle(OpenSegment* old) {
     (void)discard(old);
     return renamed;
   }
-  crash_point("in_recycle");
   OpenSegment* fresh = nullptr;
   try {
     fresh = new OpenSegment;
@@ -111,8 +108,12 @@ Result<void> SegmentPool::recycle(OpenSegment* old) {
     (void)discard(fresh);
     return zeroed;
   }
-  crash_point("in_recycle");
-  fresh->is_stale_on_disk = true;
+  // The keeper syncs only what is written; the zeros behind it must be down before that, or a power
+  // loss would leave old bytes there, which look like damage. The sync write-protects the pages.
+  if (auto synced = sync_data(fresh->file.fd(), path); !synced) {
+    (void)discard(fresh);
+    return synced;
+  }
   fresh->file.touch(0, limits_.segment_bytes);
   add(fresh);
   return {};

@@ -31,21 +31,9 @@ struct OpenSegment {
   std::int32_t lane = 0;
   format::SegmentHeader header;
   OpenSegment* next_opened = nullptr;
-  std::uint64_t synced_at = 0;    // keeper only
-  bool is_stale_on_disk = false;  // keeper only: used again, and the zeros not synced yet
-  bool is_orphan = false;         // keeper only: the file has lost its name
+  std::uint64_t synced_at = 0;  // keeper only
+  bool is_orphan = false;       // keeper only: the file has lost its name
   std::atomic<int> references = 1;
-
-  struct Range {
-    std::uint64_t begin, end;
-  };
-  /// What a sync has to take when the writer has come to `at`. On the disk a segment that is used
-  /// again may have old records behind the new ones, and they would look like damage after a power
-  /// loss: its first sync takes the zeros, too. Keeper only.
-  [[nodiscard]] Range to_sync(std::uint64_t at) const noexcept {
-    if (is_stale_on_disk) return {0, file.bytes().size()};
-    return {synced_at, at};
-  }
 
   void retain() noexcept { references.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept {
@@ -81,8 +69,8 @@ class SegmentPool {
   [[nodiscard]] std::size_t spares() const noexcept;
 
   /// Turns a segment whose records are safe in a pack into a spare: new number, zeroed, the same
-  /// pages and blocks of the disk. What the disk holds may be old until a sync of all of it (see
-  /// is_stale_on_disk). Consumes the reference. Errors: io; the segment's file is removed then.
+  /// blocks of the disk. For a disk that is nearly full; elsewhere a new file is cheaper (see
+  /// docs/decisions/0018). Consumes the reference. Errors: io; the segment's file is removed then.
   Result<void> recycle(OpenSegment* segment);
   /// Removes the segment's file. Consumes the reference.
   Result<void> discard(OpenSegment* segment);

@@ -15,8 +15,6 @@ constexpr std::chrono::milliseconds kLeave_patience{100};
 constexpr int kNice = 19;
 /// Of the keeper, while somebody else works; then it asks again.
 constexpr std::chrono::minutes kTurn_patience{1};
-/// So many packs are made before a sync that is due; it waits some 20 ms for each.
-constexpr std::uint64_t kPacked_first_max = 4;
 /// Behind what was synced, at least so much is made ready for the writer again.
 constexpr std::uint64_t kTouch_bytes_min = 256u << 10;
 
@@ -249,18 +247,15 @@ Result<void> Keeper::sync() {
       // the fault. So it is asked to go on in a fresh page, the pages it has not come to are left
       // out, and those that the sync took with it are touched again here.
       if (list == &open_) segment->gate.request(Gate::kMove_on);
-      const auto [begin, end] = segment->to_sync(at);
-      auto synced = segment->file.sync(begin, end);
+      auto synced = segment->file.sync(segment->synced_at, at);
       if (synced && list == &open_) {
-        segment->file.touch(at, std::max({end, at + kTouch_bytes_min, at + 2 * (at - begin)}));
+        segment->file.touch(at, at + std::max(kTouch_bytes_min, 2 * (at - segment->synced_at)));
       }
       if (synced) {
         segment->synced_at = at;
-        segment->is_stale_on_disk = false;
       } else if (result) {
         result = std::move(synced);
       }
-      prepare_in_between();
     }
   }
   if (names_unsynced_ && result) {
@@ -312,7 +307,7 @@ void Keeper::work() {
   if (is_ending) journal_->pool().retire();
   const auto now = Clock::now();
   collect_opened();
-  if (!is_ending) prepare_spares(spares_wanted_);
+  if (!is_ending) prepare_spares();
   if (now >= next_calibration_) {
     next_calibration_ =
         now + std::max<Clock::duration>(settings_.sync_interval, std::chrono::seconds(1));
@@ -320,13 +315,6 @@ void Keeper::work() {
   }
   const bool sync_due = settings_.sync == Sync::interval && now >= next_sync_;
   if (sync_due) next_sync_ = now + settings_.sync_interval;
-  take_closed();
-  // What is in a pack needs no sync, and segments that were never synced can be used again.
-  if (sync_due && sync_ticket == 0 &&
-      closed_.size() * journal_->pool().limits().segment_bytes <=
-          kPacked_first_max * settings_.pack_bytes) {
-    (void)pack_closed(false);
-  }
   if (sync_ticket != 0 || (sync_due && is_dirty())) {
     auto synced = sync();
     if (!synced) report(synced.error());
@@ -353,7 +341,7 @@ void Keeper::work() {
   const bool all_packed = pack_closed(ship_due || is_short_of_room_);
   if (is_short_of_room_ && !is_ending) {
     no_space_until_ = now;
-    prepare_spares(spares_wanted_);
+    prepare_spares();
   }
   bool has_new_packs = false;
   {

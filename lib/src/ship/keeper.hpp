@@ -75,8 +75,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   class Turn;
   void sleep_until(Clock::time_point deadline) noexcept;
   void collect_opened();
-  void prepare_spares(std::size_t wanted);
-  void prepare_in_between();
+  void prepare_spares();
   void look_for_orphans();
   [[nodiscard]] bool is_dirty() const;
   Result<void> sync();
@@ -84,7 +83,6 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   void take_closed();
   bool pack_closed(bool everything);
   Result<void> pack_some(std::size_t count);
-  [[nodiscard]] bool is_worth_using_again(const OpenSegment& segment) const;
   bool make_room();
   void evict_shipped(std::uint64_t wanted_bytes);
   void evict_oldest_pack();

@@ -46,7 +46,6 @@ void Keeper::take_closed() {
 // Packs closed segments while there are enough for a pack, or all of them. True when none is left
 // that should have been packed.
 bool Keeper::pack_closed(bool everything) {
-  bool may_wait = false;
   if (Clock::now() < pack_retry_at_ && !everything) return false;
   while (!closed_.empty()) {
     std::size_t count = 0;
@@ -55,8 +54,6 @@ bool Keeper::pack_closed(bool everything) {
       bytes += closed_[count++]->writer.at();
     }
     if (bytes < settings_.pack_bytes && !everything) return true;
-    if (may_wait && Clock::now() >= next_sync_) return false;    // the sync goes first
-    may_wait = !everything && settings_.sync == Sync::interval;  // but one pack each time
     if (auto packed = pack_some(count); !packed) {
       report(packed.error());
       pack_retry_at_ = Clock::now() + kRetry_pack;
@@ -70,14 +67,6 @@ bool Keeper::pack_closed(bool everything) {
     }
   }
   return true;
-}
-
-// The pages of a segment that was never synced can be written without a fault: to zero them costs a
-// third of a new file (docs/decisions/0018). Others are used again on a full disk only, where
-// somebody else might take the blocks of a file that is removed.
-bool Keeper::is_worth_using_again(const OpenSegment& segment) const {
-  return segment.synced_at == 0 && settings_.sync != Sync::each_record &&
-         !journal_->pool().is_retired();
 }
 
 Result<void> Keeper::pack_some(std::size_t count) {
@@ -98,14 +87,17 @@ Result<void> Keeper::pack_some(std::size_t count) {
         if (name.empty()) return {};
         return std::string(name);
       },
-      [&] { prepare_in_between(); });
+      // A fast writer uses up its spares while a pack is being made.
+      [&] {
+        if (!journal_->pool().is_retired() && !is_short_of_room_) prepare_spares();
+      });
   if (!packed) return std::move(packed).error();
   SegmentPool& pool = journal_->pool();
   pool.add_disk_bytes(static_cast<std::int64_t>(packed->bytes));
   Result<void> result;
   for (std::size_t i = 0; i < count; ++i) {
-    const bool is_wanted = (is_worth_using_again(*closed_[i]) || is_short_of_room_) &&
-                           pool.spares() < spares_wanted_ &&
+    // Only on a full disk, where somebody else might take the blocks of a file that is removed.
+    const bool is_wanted = is_short_of_room_ && pool.spares() < spares_wanted_ &&
                            pool.disk_bytes() <= pool.limits().disk_budget;
     auto gone = is_wanted ? pool.recycle(closed_[i]) : pool.discard(closed_[i]);
     crash_point("in_remove");

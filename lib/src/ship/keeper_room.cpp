@@ -7,22 +7,8 @@
 #include "ship/uploader.hpp"
 
 namespace runlog {
-namespace {
 
-/// Kept while the keeper is at something long. No more: a pack that is being made frees segments,
-/// and those are cheaper spares than new files.
-constexpr std::size_t kSpares_low = 3;
-
-}  // namespace
-
-// A fast writer uses up its spares while the keeper is at something that takes long.
-void Keeper::prepare_in_between() {
-  if (!journal_->pool().is_retired() && !is_short_of_room_) prepare_spares(kSpares_low);
-}
-
-// Makes at most `wanted` at a time: where new pages are slow to come by, writers take spares as
-// fast as they are made, and the keeper would never come to pack.
-void Keeper::prepare_spares(std::size_t wanted) {
+void Keeper::prepare_spares() {
   SegmentPool& pool = journal_->pool();
   // One spare for a run that logs now and then; more for one whose writers had to help themselves.
   if (const std::uint64_t late = pool.late(); late != late_seen_) {
@@ -30,8 +16,7 @@ void Keeper::prepare_spares(std::size_t wanted) {
     spares_wanted_ = std::min(spares_wanted_ + 2, SegmentPool::kSpares_max);
   }
   is_short_of_room_ = pool.spares() == 0 && Clock::now() < no_space_until_;
-  for (std::size_t made = 0; made < wanted; ++made) {
-    if (pool.spares() >= std::min(wanted, spares_wanted_) || Clock::now() < no_space_until_) return;
+  while (pool.spares() < spares_wanted_ && Clock::now() >= no_space_until_) {
     if (pool.disk_bytes() + pool.limits().segment_bytes > pool.limits().disk_budget) {
       if (!make_room()) {
         is_short_of_room_ = true;

@@ -129,7 +129,8 @@ json tight(Writer& writer, const Peer& peer, int threads, double scale) {
     double cpu_ns = 0;
   };
   std::vector<Taken> taken(static_cast<std::size_t>(threads));
-  std::barrier start(threads + 1);
+  double cpu_begin = 0;
+  std::barrier start(threads, [&]() noexcept { cpu_begin = cpu_ns(CLOCK_PROCESS_CPUTIME_ID); });
   std::vector<std::thread> callers;
   for (int i = 0; i < threads; ++i) {
     callers.emplace_back([&, i] {
@@ -144,8 +145,6 @@ json tight(Writer& writer, const Peer& peer, int threads, double scale) {
       mine.cpu_ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - before;
     });
   }
-  const double cpu_begin = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
-  start.arrive_and_wait();
   for (auto& caller : callers) caller.join();
   writer.close();
   const auto closed_at = SteadyClock::now();
