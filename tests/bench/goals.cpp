@@ -279,14 +279,20 @@ json recovery() {
   result["walk_gb_s"] = *std::max_element(rates_with_records.begin(), rates_with_records.end());
   result["records"] = found;
   result["segment_bytes"] = bytes;
-  const auto begin = SteadyClock::now();
-  const double cpu_begin = cpu_ms(CLOCK_PROCESS_CPUTIME_ID);
-  runlog::RecoverOptions options;
-  options.store = (scratch / "store").native();
-  (void)runlog::recover(scratch / "journal" / "dead", options);
-  const double cpu = cpu_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu_begin;
-  result["recover_gb_s_of_cpu"] = static_cast<double>(bytes) / cpu / 1e6;
-  result["recover_ms"] = ms_since(begin);
+  // First to packs in place, then those to the store: what both take together is a recovery's.
+  double cpu = 0, wall_ms = 0;
+  for (const bool ships : {false, true}) {
+    const auto begin = SteadyClock::now();
+    const double cpu_begin = cpu_ms(CLOCK_PROCESS_CPUTIME_ID);
+    runlog::RecoverOptions options;
+    if (ships) options.store = (scratch / "store").native();
+    (void)runlog::recover(scratch / "journal" / "dead", options);
+    cpu += cpu_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu_begin;
+    wall_ms += ms_since(begin);
+    const char* const what = ships ? "shipped" : "packed";
+    result[std::string(what) + "_gb_s_of_cpu"] = static_cast<double>(bytes) / cpu / 1e6;
+    result[std::string(what) + "_ms"] = wall_ms;
+  }
   return result;
 }
 

@@ -21,8 +21,12 @@ constexpr std::uint32_t kSegment_bytes = 4u << 20;
 constexpr int kSeries = 8;
 constexpr std::int64_t kTime_ns = 1'790'000'000'000'000'000;
 
+// In [0, 1), with all bits as good as random (splitmix64): the measured part of a metric is noise.
 double value_of(std::int64_t step) {
-  const std::uint64_t mixed = static_cast<std::uint64_t>(step) * 0x9E3779B97F4A7C15u;
+  std::uint64_t mixed = static_cast<std::uint64_t>(step) * 0x9E3779B97F4A7C15u;
+  mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9u;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBu;
+  mixed ^= mixed >> 31;
   return std::bit_cast<double>((mixed >> 12) | 0x3FF0000000000000u) - 1.0;
 }
 
@@ -34,7 +38,8 @@ struct FullSegment {
     format::SegmentWriter writer;
     writer.begin(bytes, header, kTime_ns);
     format::Declarations declarations;
-    std::int64_t time_ns = kTime_ns + number;
+    // An hour for each segment, and a lane's segments follow each other.
+    std::int64_t time_ns = kTime_ns + number * std::int64_t{3'600'000'000'000};
     for (std::int64_t step = 0;; ++step, time_ns += 44'000) {
       if (writer.stretch_is_over()) {
         writer.begin_stretch();

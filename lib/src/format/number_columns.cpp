@@ -167,15 +167,21 @@ ChunkMeta RunColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch& sc
   ChunkWriter writer(column_, out_offset, out, scratch);
   std::size_t run = 0;
   for_each_page({}, rows_, [&](const PageRange& range) {
-    scratch.numbers.resize(range.row_end - range.row_begin);
-    std::int64_t* target = scratch.numbers.data();
-    for (std::size_t row = range.row_begin; row < range.row_end;) {
-      while (run + 1 < runs_.size() && runs_[run + 1].begin <= row) ++run;
-      const std::size_t end =
-          run + 1 < runs_.size() ? std::min(runs_[run + 1].begin, range.row_end) : range.row_end;
-      for (; row < end; ++row) *target++ = value(runs_[run], row);
+    while (end_of(run) <= range.row_begin) ++run;
+    const std::size_t rows = range.row_end - range.row_begin;
+    Bytes& page = writer.begin_page();
+    if (end_of(run) >= range.row_end) {
+      encode_delta_run(value(runs_[run], range.row_begin), difference_, rows, page);
+    } else {
+      scratch.numbers.resize(rows);
+      std::int64_t* target = scratch.numbers.data();
+      for (std::size_t row = range.row_begin; row < range.row_end;) {
+        while (end_of(run) <= row) ++run;
+        const std::size_t end = std::min(end_of(run), range.row_end);
+        for (; row < end; ++row) *target++ = value(runs_[run], row);
+      }
+      encode_delta(scratch.numbers, delta_bits(column_), page);
     }
-    encode_delta(scratch.numbers, delta_bits(column_), writer.begin_page());
     writer.end_data_page(range.row_end - range.row_begin, Encoding::delta_binary_packed);
   });
   ChunkMeta meta = writer.finish(Encoding::delta_binary_packed, false);
@@ -183,9 +189,8 @@ ChunkMeta RunColumn::write(std::int64_t out_offset, Bytes& out, ChunkScratch& sc
     // Within a run the values rise or stay: its ends are its bounds.
     std::int64_t low = runs_.front().first, high = low;
     for (std::size_t i = 0; i < runs_.size(); ++i) {
-      const std::size_t end = i + 1 < runs_.size() ? runs_[i + 1].begin : rows_;
       low = std::min(low, runs_[i].first);
-      high = std::max(high, value(runs_[i], end - 1));
+      high = std::max(high, value(runs_[i], end_of(i) - 1));
     }
     set_bounds(low, high, column_, meta);
   }

@@ -165,6 +165,10 @@ class RunColumn {
                                      static_cast<std::uint64_t>(difference_) * (row - run.begin));
   }
 
+  [[nodiscard]] std::size_t end_of(std::size_t run) const noexcept {
+    return run + 1 < runs_.size() ? runs_[run + 1].begin : rows_;
+  }
+
   const Column& column_;
   std::int64_t difference_;
   std::vector<Run> runs_;

@@ -169,18 +169,26 @@ template bool decode_hybrid(std::span<const std::byte>, unsigned, std::span<std:
 
 namespace {
 
+void put_delta_header(std::size_t count, std::int64_t first, std::vector<std::byte>& out) {
+  put_varint(kBlock_values, out);
+  put_varint(kMiniblocks, out);
+  put_varint(count, out);
+  put_zigzag(first, out);
+}
+
+// A block whose deltas are all the same, as those of steps often are: nothing but that delta.
+void put_equal_deltas(std::int64_t delta, std::vector<std::byte>& out) {
+  put_zigzag(delta, out);
+  out.insert(out.end(), kMiniblocks, std::byte{0});
+}
+
 // One block of DELTA_BINARY_PACKED: `deltas` has a value for each place of it, and those behind
 // `count` are filled in here.
 void encode_delta_block(std::array<std::uint64_t, kBlock_values>& deltas, std::size_t count,
                         std::vector<std::byte>& out) {
   std::uint64_t differences = 0;
   for (std::size_t i = 0; i < count; ++i) differences |= deltas[i] ^ deltas[0];
-  if (differences == 0) {
-    // Sequence numbers, lanes, the steps of long rows: nothing but the delta itself.
-    put_zigzag(static_cast<std::int64_t>(deltas[0]), out);
-    out.insert(out.end(), kMiniblocks, std::byte{0});
-    return;
-  }
+  if (differences == 0) return put_equal_deltas(static_cast<std::int64_t>(deltas[0]), out);
   auto delta_min = static_cast<std::int64_t>(deltas[0]);
   for (std::size_t i = 1; i < count; ++i) {
     delta_min = std::min(delta_min, static_cast<std::int64_t>(deltas[i]));
@@ -210,10 +218,7 @@ void encode_delta_block(std::array<std::uint64_t, kBlock_values>& deltas, std::s
 
 void encode_delta(std::span<const std::int64_t> values, unsigned bits,
                   std::vector<std::byte>& out) {
-  put_varint(kBlock_values, out);
-  put_varint(kMiniblocks, out);
-  put_varint(values.size(), out);
-  put_zigzag(values.empty() ? 0 : values.front(), out);
+  put_delta_header(values.size(), values.empty() ? 0 : values.front(), out);
   std::array<std::uint64_t, kBlock_values> deltas;
   for (std::size_t at = 1; at < values.size();) {
     const std::size_t count = std::min(kBlock_values, values.size() - at);
@@ -229,6 +234,12 @@ void encode_delta(std::span<const std::int64_t> values, unsigned bits,
     at += count;
     encode_delta_block(deltas, count, out);
   }
+}
+
+void encode_delta_run(std::int64_t first, std::int64_t difference, std::size_t count,
+                      std::vector<std::byte>& out) {
+  put_delta_header(count, count == 0 ? 0 : first, out);
+  for (std::size_t at = 1; at < count; at += kBlock_values) put_equal_deltas(difference, out);
 }
 
 bool decode_delta(std::span<const std::byte> in, unsigned bits, std::span<std::int64_t> values) {
@@ -267,10 +278,15 @@ void encode_split(std::span<const std::int64_t> values, std::vector<std::byte>& 
   const std::size_t count = values.size();
   const std::size_t begin = out.size();
   out.resize(begin + count * sizeof(std::int64_t));
-  for (std::size_t b = 0; b < sizeof(std::int64_t); ++b) {
-    std::byte* stream = out.data() + begin + b * count;
-    for (std::size_t i = 0; i < count; ++i) {
-      stream[i] = static_cast<std::byte>(static_cast<std::uint64_t>(values[i]) >> (8 * b));
+  // As many at a time as stay in the first-level cache for all eight streams.
+  constexpr std::size_t kAt_once = 1024;
+  for (std::size_t at = 0; at < count; at += kAt_once) {
+    const auto some = values.subspan(at, std::min(kAt_once, count - at));
+    for (std::size_t b = 0; b < sizeof(std::int64_t); ++b) {
+      std::byte* const stream = out.data() + begin + b * count + at;
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        stream[i] = static_cast<std::byte>(static_cast<std::uint64_t>(some[i]) >> (8 * b));
+      }
     }
   }
 }

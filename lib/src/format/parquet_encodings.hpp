@@ -31,6 +31,9 @@ template <typename T>
 /// DELTA_BINARY_PACKED in blocks of 128 values. `bits` is 32 for an INT32 column, else 64: the
 /// arithmetic wraps at that width.
 void encode_delta(std::span<const std::int64_t> values, unsigned bits, std::vector<std::byte>& out);
+/// The same for `count` values, each by `difference` more than the one before it.
+void encode_delta_run(std::int64_t first, std::int64_t difference, std::size_t count,
+                      std::vector<std::byte>& out);
 [[nodiscard]] bool decode_delta(std::span<const std::byte> in, unsigned bits,
                                 std::span<std::int64_t> values);
 
