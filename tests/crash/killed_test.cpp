@@ -49,6 +49,37 @@ TEST_CASE("SIGKILL in a tight loop of many segments loses nothing") {
   CHECK(contents.is_free_of_duplicates());
 }
 
+TEST_CASE("SIGKILL loses no metric of a row or of a step scope") {
+  for (const auto& [every, kill_after] : {std::pair{"1", 500}, std::pair{"1000", 20}}) {
+    TemporaryDirectory root;
+    Process job({victim("writer"), "rows", root.path(), every},
+                {{"RUNLOG_SEGMENT_BYTES", "262144"}, {"RUNLOG_SHIP_INTERVAL", "100ms"}});
+    std::string line;
+    for (int i = 0; i < kill_after; ++i) line = job.read_until("logged ");
+    job.kill(SIGKILL);
+    job.wait();
+    const auto last = std::stoull(line.substr(7));
+    const auto contents = read(root.path());
+    CHECK(contents.damage.empty());
+    CHECK(contents.is_free_of_duplicates());
+    std::map<std::string, std::vector<std::int64_t>> steps;
+    std::map<std::pair<char, std::int64_t>, std::int64_t> times;  // of a row, of a step scope
+    bool have_one_time = true;
+    for (const test::Row& row : contents.of(runlog::Kind::metric)) {
+      steps[row.name].push_back(*row.step);
+      const auto [time, is_new] = times.try_emplace({row.name[0], *row.step}, row.time_ns);
+      have_one_time = have_one_time && time->second == row.time_ns;
+    }
+    CHECK(have_one_time);
+    REQUIRE(steps.size() == 16);
+    for (const auto& [name, of_series] : steps) {
+      INFO(name);
+      REQUIRE(of_series.size() > last);
+      CHECK(of_series == test::counting(static_cast<std::int64_t>(of_series.size())));
+    }
+  }
+}
+
 TEST_CASE("SIGKILL loses nothing of any thread") {
   TemporaryDirectory root;
   Process job({victim("writer"), "threads", root.path()});

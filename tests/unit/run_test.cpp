@@ -84,6 +84,56 @@ TEST_CASE("a row shares one time stamp and one step") {
   }
 }
 
+TEST_CASE("what is logged in a step scope shares its step and one time stamp") {
+  TemporaryDirectory root;
+  auto run = start(root);
+  const auto a = run.metric("a"), b = run.metric("b");
+  constexpr std::int64_t kSteps = 500;  // through the shared lane, and through several blocks
+  for (std::int64_t i = 0; i < kSteps; ++i) {
+    auto step = run.step(i);
+    step.log(a, i);
+    step.log("by name", 0.5);
+    step.log(b, 2.5);
+  }
+  std::map<std::int64_t, std::vector<test::Row>> by_step;
+  for (const auto& row : test::read(run.journal_path()).of(Kind::metric)) {
+    by_step[row.step.value()].push_back(row);
+  }
+  REQUIRE(by_step.size() == kSteps);
+  for (const auto& [step, rows] : by_step) {
+    REQUIRE(rows.size() == 3);
+    CHECK(rows[0].name == "a");
+    CHECK(rows[0].int_value == step);
+    CHECK(rows[1].value == 0.5);
+    CHECK(rows[2].name == "b");
+    CHECK(rows[2].value == 2.5);
+    CHECK(rows[0].time_ns == rows[1].time_ns);
+    CHECK(rows[0].time_ns == rows[2].time_ns);
+  }
+}
+
+TEST_CASE("a step scope drops and counts metrics of another run, and all of them after the end") {
+  TemporaryDirectory root;
+  auto run = start(root);
+  auto other = start(root);
+  auto mine = run.metric("mine");
+  const auto foreign = other.metric("foreign");
+  for (std::int64_t i = 0; i < 100; ++i) mine.log(i, i);  // a lane of its own
+  auto step = run.step(100);
+  step.log(mine, 100);
+  step.log(foreign, 1);
+  step.log(runlog::Metric(), 2);
+  CHECK(run.stats().dropped == 2);
+  CHECK(other.stats().dropped == 0);
+  run.complete();
+  step.log(mine, 101);
+  step.log("mine", 102);
+  CHECK(run.stats().dropped == 4);
+  CHECK(test::read(run.journal_path()).steps("mine") == test::counting(101));
+  runlog::Run().step(1).log(mine, 103);  // of an inert run: nothing happens
+  CHECK(run.stats().dropped == 4);
+}
+
 TEST_CASE("structured values are kept as JSON") {
   TemporaryDirectory root;
   auto run = start(root);

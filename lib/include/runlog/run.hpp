@@ -143,7 +143,7 @@ class RUNLOG_EXPORT Step {
  private:
   friend class Run;
   Step(RunCore* core, std::int64_t step) noexcept;
-  void log_slowly(std::uint64_t bits, std::uint32_t series, bool is_real) noexcept;
+  [[gnu::noinline]] void log_slowly(const Metric& metric, Number value) noexcept;
   RunCore* core_;
   Journal* journal_;
   Lane* lane_;  // of this thread; nullptr while it logs rarely

@@ -44,6 +44,22 @@ Scalar make_scalar(std::uint32_t series, Number value) noexcept {
   journal->metric(make_scalar(series, value), has_step, step, journal->now_ns());
 }
 
+// In a function of its own, because it needs much of the stack.
+[[gnu::noinline]] void log_row_slowly(RunCore& core, Journal& journal, std::int64_t step,
+                                      std::int64_t time_ns,
+                                      std::span<const NamedNumber> row) noexcept {
+  std::array<Scalar, kScalars_max> scalars;
+  std::size_t count = 0;
+  for (const auto& [name, value] : row) {
+    scalars[count++] = make_scalar(core.series(journal, name), value);
+    if (count == scalars.size()) {
+      journal.metrics_slowly(scalars, true, step, time_ns);
+      count = 0;
+    }
+  }
+  if (count > 0) journal.metrics_slowly(std::span(scalars).first(count), true, step, time_ns);
+}
+
 }  // namespace
 
 // Owned by the user's handles; its end is the run's end, if nobody said another one.
@@ -94,15 +110,13 @@ struct Run::Handle {
       time_ns_(journal_ != nullptr ? journal_->now_ns() : 0) {}
 
 [[gnu::hot]] void Step::log(const Metric& metric, Number value) noexcept {
-  if (core_ == nullptr) return;
-  // The journal is another one, or none, when the run has ended or the process has forked.
-  const bool is_quick = lane_ != nullptr && core_->has_journal(journal_);
-  if (metric.core_.get() != core_) [[unlikely]]
-    return core_->count_drop();
+  // The journal is another one, or none, when the run has ended or the process has forked. Where
+  // there is a lane there is a core.
   const Scalar scalar = make_scalar(metric.series_, value);
-  if (!is_quick || !lane_->try_append_metric(scalar.tag, scalar.series, scalar.bits, true, step_,
-                                             time_ns_)) [[unlikely]] {
-    log_slowly(scalar.bits, scalar.series, value.is_real());
+  if (lane_ == nullptr || metric.core_.get() != core_ || !core_->has_journal(journal_) ||
+      !lane_->try_append_metric(scalar.tag, scalar.series, scalar.bits, true, step_, time_ns_))
+      [[unlikely]] {
+    log_slowly(metric, value);
   }
 }
 
@@ -113,12 +127,12 @@ struct Run::Handle {
   journal->metric(make_scalar(core_->series(*journal, name), value), true, step_, time_ns_);
 }
 
-[[gnu::hot]] void Step::log_slowly(std::uint64_t bits, std::uint32_t series,
-                                   bool is_real) noexcept {
+[[gnu::hot]] void Step::log_slowly(const Metric& metric, Number value) noexcept {
+  if (core_ == nullptr) return;
   Journal* const journal = core_->journal();
-  if (journal == nullptr) return core_->count_drop();
-  const auto tag = is_real ? format::Tag::metric_real : format::Tag::metric_int;
-  journal->metric_rarely(tag, series, bits, true, step_, time_ns_);
+  if (journal == nullptr || metric.core_.get() != core_) return core_->count_drop();
+  const Scalar scalar = make_scalar(metric.series_, value);
+  journal->metric_rarely(scalar.tag, scalar.series, scalar.bits, true, step_, time_ns_);
 }
 
 Run::Run() noexcept = default;
@@ -220,16 +234,7 @@ std::filesystem::path Run::journal_path() const {
     if (done == row.size()) return;
     row = row.subspan(done);
   }
-  std::array<Scalar, kScalars_max> scalars;
-  std::size_t count = 0;
-  for (const auto& [name, value] : row) {
-    scalars[count++] = make_scalar(core_->series(*journal, name), value);
-    if (count == scalars.size()) {
-      journal->metrics_slowly(scalars, true, step, time_ns);
-      count = 0;
-    }
-  }
-  if (count > 0) journal->metrics_slowly(std::span(scalars).first(count), true, step, time_ns);
+  log_row_slowly(*core_, *journal, step, time_ns, row);
 }
 
 [[gnu::hot]] Step Run::step(std::int64_t step) noexcept {

@@ -20,23 +20,23 @@ Lane::~Lane() {
 // All in one piece and with no call but for the name: what runs so rarely has left the caches when
 // its turn comes, and each further place that code or data is fetched from took 0.1 to 1 µs
 // (docs/decisions/0017).
-bool Lane::append_behind_head(format::SegmentWriter& writer, const Scalar& scalar, bool has_step,
-                              std::int64_t step, std::int64_t time_ns) noexcept {
+bool Lane::append_behind_head(format::SegmentWriter& writer, format::Tag tag, std::uint32_t series,
+                              std::uint64_t bits, bool has_step, std::int64_t step,
+                              std::int64_t time_ns) noexcept {
   if (writer.stretch_is_over()) {
     writer.begin_stretch();
     declarations_.begin_stretch();
   }
-  if (!declarations_.is_declared(scalar.series)) {
-    const std::string_view name = shared_.series.name(scalar.series);
-    if (name.empty() || !declarations_.has_room(scalar.series)) return false;
-    while (!writer.try_append_series<true>(scalar.series, name)) {
+  if (!declarations_.is_declared(series)) {
+    const std::string_view name = shared_.series.name(series);
+    if (name.empty() || !declarations_.has_room(series)) return false;
+    while (!writer.try_append_series<true>(series, name)) {
       const std::size_t bytes = format::SegmentWriter::series_bytes(name);
       if (!writer.try_begin_block<true>(bytes, has_step, step, time_ns)) return false;
     }
-    (void)declarations_.set_declared(scalar.series);
+    (void)declarations_.set_declared(series);
   }
-  while (!writer.try_append_metric<true>(scalar.tag, scalar.series, scalar.bits, has_step, step,
-                                         time_ns)) {
+  while (!writer.try_append_metric<true>(tag, series, bits, has_step, step, time_ns)) {
     if (!writer.try_begin_block<true>(format::kMetric_bytes, has_step, step, time_ns)) return false;
   }
   return true;
@@ -124,7 +124,7 @@ void Lane::let_go() noexcept {
   next_seq_ = segment_->writer.next_seq();
   segment_->gate.leave();
   segment_->release();
-  segment_ = nullptr;
+  segment_ = quick_segment_ = nullptr;
 }
 
 bool Lane::open_segment(std::int64_t time_ns) noexcept {
@@ -169,6 +169,7 @@ bool Lane::open_segment(std::int64_t time_ns) noexcept {
     }
   }
   segment_ = segment;
+  quick_segment_ = is_quick_ ? segment : nullptr;
   crash_point("in_lane_change");
   segment->retain();  // the keeper's
   OpenSegment* head = shared_.opened.load(std::memory_order_relaxed);

@@ -62,8 +62,8 @@ class Lane {
   [[gnu::always_inline]] bool try_append_metric(format::Tag tag, std::uint32_t series,
                                                 std::uint64_t bits, bool has_step,
                                                 std::int64_t step, std::int64_t time_ns) noexcept {
-    OpenSegment* const segment = segment_;
-    if (segment == nullptr || !is_quick_) [[unlikely]]
+    OpenSegment* const segment = quick_segment_;
+    if (segment == nullptr) [[unlikely]]
       return false;
     if (segment->gate.enter(true) != 0 || !declarations_.is_declared(series) ||
         !segment->writer.try_append_metric<true>(tag, series, bits, has_step, step, time_ns))
@@ -81,11 +81,11 @@ class Lane {
                                                      std::uint64_t bits, bool has_step,
                                                      std::int64_t step,
                                                      std::int64_t time_ns) noexcept {
-    OpenSegment* const segment = segment_;
-    if (segment == nullptr || !is_quick_) return false;
+    OpenSegment* const segment = quick_segment_;
+    if (segment == nullptr) return false;
     const bool is_in =
         segment->gate.enter(true) == 0 &&
-        append_behind_head(segment->writer, {bits, series, tag}, has_step, step, time_ns);
+        append_behind_head(segment->writer, tag, series, bits, has_step, step, time_ns);
     count_records(*segment);
     segment->gate.leave();
     return is_in;
@@ -96,8 +96,8 @@ class Lane {
   [[gnu::always_inline]] std::size_t try_append_row(std::size_t count, ScalarOf&& scalar_of,
                                                     bool has_step, std::int64_t step,
                                                     std::int64_t time_ns) noexcept {
-    OpenSegment* const segment = segment_;
-    if (segment == nullptr || !is_quick_) return 0;
+    OpenSegment* const segment = quick_segment_;
+    if (segment == nullptr) return 0;
     std::size_t done = 0;
     if (segment->gate.enter(true) == 0) [[likely]] {
       for (; done < count; ++done) {
@@ -105,8 +105,8 @@ class Lane {
         const bool is_in = declarations_.is_declared(scalar.series) &&
                            segment->writer.try_append_metric<true>(
                                scalar.tag, scalar.series, scalar.bits, has_step, step, time_ns);
-        if (!is_in && !append_behind_head(segment->writer, scalar, has_step, step, time_ns))
-            [[unlikely]] {
+        if (!is_in && !append_behind_head(segment->writer, scalar.tag, scalar.series, scalar.bits,
+                                          has_step, step, time_ns)) [[unlikely]] {
           break;
         }
       }
@@ -137,8 +137,11 @@ class Lane {
   [[nodiscard]] NameCache& names() noexcept { return names_; }
 
  private:
+  // By value: a reference to the caller's scalar would cost three stores a metric, and stores are
+  // what limits a row.
   [[gnu::noinline, gnu::hot]] bool append_behind_head(format::SegmentWriter& writer,
-                                                      const Scalar& scalar, bool has_step,
+                                                      format::Tag tag, std::uint32_t series,
+                                                      std::uint64_t bits, bool has_step,
                                                       std::int64_t step,
                                                       std::int64_t time_ns) noexcept;
   template <typename Put>
@@ -160,13 +163,14 @@ class Lane {
   // What each metric touches, in one cache line.
   alignas(64) const std::int32_t number_;
   // The common case may be taken: the instruction is there, the gate costs no atomic operation, and
-  // nothing is to be done beyond the append. One flag, because each costs two instructions a
-  // metric.
+  // nothing is to be done beyond the append.
   const bool is_quick_;
-  OpenSegment* segment_ = nullptr;          // the writer's; holds a reference
+  // segment_ where is_quick_, else nullptr: one question for each metric instead of two.
+  OpenSegment* quick_segment_ = nullptr;    // the writer's
   std::atomic<std::uint64_t> records_ = 0;  // written by the writer, read by stats()
   format::Declarations declarations_;       // the writer's
 
+  OpenSegment* segment_ = nullptr;  // the writer's; holds a reference
   LaneShared& shared_;
   NameCache names_;                         // the writer's
   std::int64_t next_seq_ = 0;               // the writer's

@@ -108,8 +108,8 @@ std::uint32_t NameCache::look_up(const SeriesTable& table, const std::string_vie
   Guess& guess = guesses_[slot_of(name)];
   guess = {.bytes = name.size(), .entry = found, .number = found->number};
   if (name.size() >= sizeof guess.first) {
-    guess.first = first_word(name);
-    guess.last = last_word(name);
+    guess.first = word_at(name.data());
+    guess.last = word_at(name.data() + name.size() - sizeof(std::uint64_t));
   }
   return found->number;
 }

@@ -95,9 +95,13 @@ class NameCache {
       return SeriesTable::kNo_series;
     // Two overlapping words are all of a name of 8 to 16 bytes: most names, without a call of
     // memcmp and without a look at the entry.
-    const bool is_same = guess.bytes - 8 <= 8
-                             ? first_word(name) == guess.first && last_word(name) == guess.last
-                             : guess.entry->name == name;
+    bool is_same = false;
+    if (guess.bytes - 8 <= 8) [[likely]] {
+      is_same = word_at(name.data()) == guess.first &&
+                word_at(name.data() + (guess.bytes - 8)) == guess.last;
+    } else {
+      is_same = guess.entry->name == name;
+    }
     return is_same ? guess.number : SeriesTable::kNo_series;
   }
 
@@ -114,13 +118,10 @@ class NameCache {
     const auto address = reinterpret_cast<std::uintptr_t>(name.data());
     return (address * 0x9E3779B97F4A7C15u) >> (64 - kGuesses_log2);
   }
-  static std::uint64_t first_word(std::string_view name) noexcept {
+  static std::uint64_t word_at(const char* bytes) noexcept {
     std::uint64_t word = 0;
-    std::memcpy(&word, name.data(), sizeof word);
+    std::memcpy(&word, bytes, sizeof word);
     return word;
-  }
-  static std::uint64_t last_word(std::string_view name) noexcept {
-    return first_word(name.substr(name.size() - sizeof(std::uint64_t)));
   }
   [[gnu::noinline]] std::uint32_t look_up(const SeriesTable& table,
                                           const std::string_view& name) noexcept;

@@ -48,10 +48,17 @@ void log_numbers(runlog::Run& run, const Job& job, std::size_t slot, bool with_f
   const std::uint64_t file_every = job.is_paced ? 4 : 500;
   const std::uint64_t flush_every = job.is_paced ? 10 : 2'000;
   for (std::uint64_t number = 0; number < job.records; ++number) {
+    const auto step = static_cast<std::int64_t>(number);
     if (test::is_logged_as_text(number)) {
       run.text(runlog::Level::info, name + " " + std::to_string(number));
+    } else if (number % 4 == 0) {
+      run.log(name, number, step);
+    } else if (number % 4 == 1) {
+      run.log(step, {{name, number}});
+    } else if (number % 4 == 2) {
+      run.step(step).log(metric, number);
     } else {
-      metric.log(number, static_cast<std::int64_t>(number));
+      metric.log(number, step);
     }
     job.acknowledged->records[slot].store(number + 1);
     if (with_files && number % file_every == 0) upload(run, job, number / file_every);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -53,6 +54,27 @@ int forever(const char* root, long every) {
   auto loss = run.metric("train/loss");
   for (std::int64_t step = 0;; ++step) {
     loss.log(1.0 / static_cast<double>(step + 1), step);
+    if (step % every == 0) say("logged " + std::to_string(step));
+  }
+}
+
+// As forever, but each step logs eight metrics as a row, "row/0" to "row/7", and eight through
+// handles in a step scope, "step/0" to "step/7".
+int rows(const char* root, long every) {
+  auto run = start(root);
+  std::array<std::string, 8> names;
+  std::array<runlog::Metric, 8> metrics;
+  std::vector<runlog::NamedNumber> row;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    names[i] = "row/" + std::to_string(i);
+    metrics[i] = run.metric("step/" + std::to_string(i));
+  }
+  for (std::int64_t step = 0;; ++step) {
+    row.clear();
+    for (const std::string& name : names) row.emplace_back(name, step);
+    run.log(step, row);
+    auto now = run.step(step);
+    for (const auto& metric : metrics) now.log(metric, step);
     if (step % every == 0) say("logged " + std::to_string(step));
   }
 }
@@ -244,6 +266,7 @@ int main(int argc, char** argv) {
   const std::string argument = argc > 3 ? argv[3] : "";
   if (mode == "forever")
     return forever(argv[2], argument.empty() ? 1 : std::atol(argument.c_str()));
+  if (mode == "rows") return rows(argv[2], argument.empty() ? 1 : std::atol(argument.c_str()));
   if (mode == "threads") return threads(argv[2]);
   if (mode == "everything") return everything(argv[2], argument);
   if (mode == "forks") return forks(argv[2], argument.empty() ? 3 : std::atoi(argument.c_str()));
