@@ -190,24 +190,29 @@ TEST_CASE("a pack that is gone is missed by its footer's brothers") {
 TEST_CASE("sums need no other columns: the same numbers, without place, payload and long texts") {
   TemporaryDirectory directory;
   ship_run(directory, "a");
-  const auto whole = test::read(directory / "store");
-  const auto sums = test::read(directory / "store", {.for_sums = true});
-  REQUIRE(sums.rows.size() == whole.rows.size());
+  Reading reading(directory / "store");
+  auto found = reading.find();
+  REQUIRE(found);
+  auto whole = JournalSource::open(found->front(), {});
+  auto sums = JournalSource::open(found->front(), {.fields = format::Fields::sums});
+  REQUIRE(whole);
+  REQUIRE(sums);
   bool has_params = false;
-  for (std::size_t i = 0; i < whole.rows.size(); ++i) {
-    const test::Row& is = sums.rows[i];
-    const test::Row& was = whole.rows[i];
-    CHECK(is.time_ns == was.time_ns);
-    CHECK(is.kind == was.kind);
-    CHECK(is.name == was.name);
-    CHECK(is.step == was.step);
-    CHECK(is.value == was.value);
-    CHECK(is.int_value == was.int_value);
-    if (format::is_text_summed(was.kind)) CHECK(is.text == was.text);
-    has_params = has_params || was.text;
-    CHECK(is.seq == 0);
-    CHECK_FALSE(is.payload);
+  for (; const Record* const was = (*whole)->peek(); (*whole)->pop(), (*sums)->pop()) {
+    const Record* const is = (*sums)->peek();
+    REQUIRE(is != nullptr);
+    CHECK(is->time_ns == was->time_ns);
+    CHECK(is->kind == was->kind);
+    CHECK(is->name == was->name);
+    CHECK(is->step == was->step);
+    CHECK(is->value == was->value);
+    CHECK(is->int_value == was->int_value);
+    if (format::is_text_summed(was->kind)) CHECK(is->text == was->text);
+    has_params = has_params || was->text;
+    CHECK(is->seq == 0);
+    CHECK_FALSE(is->payload);
   }
+  CHECK((*sums)->peek() == nullptr);
   CHECK(has_params);
 }
 

@@ -88,10 +88,6 @@ struct ReadOptions {
   /// Compare what the footer of each pack says of its records in sum with the records; a difference
   /// is damage by which no record is lost. For readers of all records.
   bool check_summaries = false;
-  /// Of packs, decode only what sums are made of: time, kind, name, step and the numbers, and the
-  /// text of params, tags, properties, files and status. The rest of each record is left empty, and
-  /// records of equal time come in any order.
-  bool for_sums = false;
 };
 
 /// Streams records merged by time across lanes, ranks and attempts; records with equal time keep

@@ -122,11 +122,9 @@ Result<Reader> Reader::open(const std::filesystem::path& path, ReadOptions optio
   for (JournalFiles& files : *found) {
     if (!selection.has_run(files.info.run_id) || !selection.has_rank(files.info.rank)) continue;
     const std::size_t index = state->journals.size();
-    auto source = JournalSource::open(
-        files, {.since_ns = state->options.since_unix_ns,
-                .checks_digests = state->options.check_digests,
-                .checks_summaries = state->options.check_summaries,
-                .fields = state->options.for_sums ? format::Fields::sums : format::Fields::all});
+    auto source = JournalSource::open(files, {.since_ns = state->options.since_unix_ns,
+                                              .checks_digests = state->options.check_digests,
+                                              .checks_summaries = state->options.check_summaries});
     if (source) {
       state->streams.push_back({.source = std::move(*source), .journal = index});
     } else if (found->size() == 1) {
