@@ -3,6 +3,7 @@
 #include <fstream>
 #include <map>
 #include <random>
+#include <utility>
 
 #include "support/contents.hpp"
 #include "support/pack_patch.hpp"
@@ -329,7 +330,7 @@ TEST_CASE("a summary that does not agree with the rows is told by who reads them
   TemporaryDirectory directory;
   test::write_pack(directory.path(), 0, 0, 70'000);
   const auto damage_of = [&](ReadOptions options) {
-    return test::read(directory.path(), options).damage;
+    return test::read(directory.path(), std::move(options)).damage;
   };
   CHECK(damage_of({.check_summaries = true}).empty());
   const auto pack = packs_below(directory.path()).front();
