@@ -1,7 +1,5 @@
 #include "faces/journal_source.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <map>
 
@@ -9,19 +7,6 @@
 #include "ship/store_runs.hpp"
 
 namespace runlog {
-namespace {
-
-constexpr int kSnapshot_tries = 20;
-
-// The offset behind the last word that is not zero.
-std::uint64_t used_end(std::span<const std::byte> bytes) {
-  std::uint64_t end = bytes.size() & ~std::uint64_t{7};
-  while (end > 0 && load<std::uint64_t>(bytes.data() + end - 8) == 0) end -= 8;
-  return end;
-}
-
-}  // namespace
-
 JournalSource::~JournalSource() = default;
 
 Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& files,
@@ -35,8 +20,7 @@ Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& f
                             .checks_summary = settings.checks_summaries};
   for (const auto& path : files.segments) {
     const auto name = parse_journal_name(path.parent_path().parent_path().filename().native());
-    if (auto added = source->add_segment(path, name, false); !added)
-      return std::move(added).error();
+    if (auto added = source->add_segment(path, name); !added) return std::move(added).error();
   }
   for (const auto& path : files.packs) source->add_pack_or_damage({.path = path});
   for (const RemoteFile& pack : files.remote_packs) {
@@ -60,107 +44,6 @@ Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& f
   const FindName find_name = names_in(source->inputs_);
   source->segments_.emplace(source->inputs_, find_name);
   return source;
-}
-
-// A live keeper turns segments into packs while we look. Lanes are read first, then the packs: a
-// segment that is gone from lanes/ by then is in a pack, and one that is in both counts once.
-Result<void> JournalSource::snapshot(const JournalFiles& files) {
-  const JournalDir directory(files.directory);
-  const auto name = parse_journal_name(files.directory.filename().native());
-  const bool is_live = files.info.state == JournalState::live;
-  std::set<std::uint32_t> seen;
-  for (int attempt = 0; attempt < kSnapshot_tries; ++attempt) {
-    bool is_stable = true;
-    for (const std::string& file : names_in_directory(directory.lanes())) {
-      const auto number = parse_numbered_name(file, kSegment_suffix);
-      if (!number || !seen.insert(*number).second) continue;
-      auto added = add_segment(directory.lanes() / file, name, is_live);
-      if (added) continue;
-      if (added.error().code != Errc::not_found) return added;
-      is_stable = false;  // packed meanwhile
-    }
-    std::map<std::uint32_t, std::filesystem::path> packs;
-    for (const auto& place : {directory.packs(), directory.shipped()}) {
-      for (const std::string& file : names_in_directory(place)) {
-        const auto number = parse_numbered_name(file, kPack_suffix);
-        if (number) packs.emplace(*number, place / file);
-      }
-    }
-    packs_.clear();
-    std::erase_if(unreadable_, [](const Damage& one) { return one.path.ends_with(kPack_suffix); });
-    for (const auto& [number, path] : packs) {
-      auto added = add_pack({.path = path});
-      if (added) continue;
-      if (added.error().code == Errc::not_found) {
-        is_stable = false;  // moved to shipped/ between the listing and the open
-        continue;
-      }
-      unreadable_.push_back({path.native(), 0, 0, 1, false, added.error().message});
-    }
-    if (is_stable) break;
-  }
-  std::set<std::uint32_t> packed;
-  for (const auto& pack : packs_) {
-    for (const auto& segment : pack->info().segments) packed.insert(segment.number);
-  }
-  std::erase_if(inputs_,
-                [&](const SegmentInput& input) { return packed.contains(input.header.number); });
-  return {};
-}
-
-Result<void> JournalSource::add_segment(const std::filesystem::path& path,
-                                        const std::optional<JournalName>& name, bool is_live) {
-  const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
-  std::span<const std::byte> bytes;
-  std::uint64_t settled_end = UINT64_MAX;
-  if (is_live) {
-    // The first copy tells how far the writer had come before the second one was begun: in the
-    // second, everything before that offset is final. Behind it a record may be half there.
-    auto file = OpenFile::open(path, O_RDONLY);
-    if (!file) return std::move(file).error();
-    auto info = stat_file(file->fd(), path);
-    if (!info) return std::move(info).error();
-    std::vector<std::byte> copy(std::min<std::uint64_t>(info->bytes, format::kSegment_bytes_max));
-    for (int round = 0; round < 2; ++round) {
-      auto got = read_at(file->fd(), 0, copy, path);
-      if (!got) return std::move(got).error();
-      copy.resize(*got);
-      if (round == 0) settled_end = used_end(copy);
-    }
-    // The last record seen may itself be unfinished: only what lies before its block's end counts.
-    settled_end = settled_end & ~std::uint64_t{format::kBlock_bytes - 1};
-    copies_.push_back(std::move(copy));
-    bytes = copies_.back();
-  } else {
-    auto file = MappedFile::open_read_only(path);
-    if (!file) return std::move(file).error();
-    maps_.push_back(std::move(*file));
-    bytes = maps_.back().bytes();
-  }
-  auto header = format::parse_header(bytes);
-  if (header && number && header->number != *number) {
-    // Recycled, not yet in use; or its first page is a misplaced one. See load_dead_segments.
-    header.reset();
-    if (!name || !format::rebuild_header(bytes, name->session, *number)) return {};
-  }
-  if (!header && name && number) {
-    header = format::rebuild_header(bytes, name->session, *number);
-    if (header && !is_live) {
-      findings_.damage.push_back(
-          {path.native(), 0, format::kHeader_bytes, 0, true,
-           "the segment's header is damaged; it was rebuilt from a block head"});
-    }
-  }
-  if (!header) {
-    if (!is_live && !format::is_unused(bytes)) {
-      unreadable_.push_back(
-          {path.native(), 0, bytes.size(), 1, false, "no block of this segment can be read"});
-    }
-    return {};
-  }
-  inputs_.push_back(
-      {.bytes = bytes, .header = *header, .path = path.native(), .settled_end = settled_end});
-  return {};
 }
 
 Result<void> JournalSource::add_pack(PackCursor::Place place) {

@@ -59,7 +59,8 @@ class JournalSource {
     format::Fields fields = format::Fields::all;  ///< of the packs' records
   };
 
-  /// Takes a snapshot: every record committed before the call is in it.
+  /// Takes a snapshot: every record committed before the call is in it, and of what a thread logs
+  /// meanwhile a first part without holes.
   static Result<std::unique_ptr<JournalSource>> open(const JournalFiles& files,
                                                      const Settings& settings);
   ~JournalSource();
@@ -89,8 +90,14 @@ class JournalSource {
  private:
   JournalSource() = default;
   Result<void> snapshot(const JournalFiles& files);
+  Result<void> copy_shared_lane(const JournalDir& directory,
+                                const std::optional<JournalName>& name);
+  [[nodiscard]] bool is_shared_lane_packed_since(const JournalDir& directory) const;
   Result<void> add_segment(const std::filesystem::path& path,
-                           const std::optional<JournalName>& name, bool is_live);
+                           const std::optional<JournalName>& name);
+  Result<void> add_copy(const std::filesystem::path& path, const std::optional<JournalName>& name,
+                        bool is_of_shared_lane);
+  void add_local_pack(const JournalDir& directory, const std::filesystem::path& path);
   Result<void> add_pack(PackCursor::Place place);
   void add_pack_or_damage(PackCursor::Place place);
   void sort_packs();
@@ -100,8 +107,9 @@ class JournalSource {
   void find_end(JournalInfo& info);
   PackCursor* first_pack();
 
-  std::vector<std::vector<std::byte>> copies_;  // segments of a live journal
-  std::vector<MappedFile> maps_;                // segments of a dead one
+  std::map<std::uint32_t, std::vector<std::byte>> copies_;  // segments of a live journal
+  std::vector<MappedFile> maps_;                            // segments of a dead one
+  std::set<std::uint32_t> snapshot_packs_;                  // by number, those it has
   std::vector<SegmentInput> inputs_;
   std::optional<SegmentMerge> segments_;
   PackCursor::Settings pack_settings_;

@@ -32,6 +32,9 @@ inline constexpr std::size_t kHeader_bytes = 128;
 inline constexpr std::size_t kCommit_bytes = 8;
 /// Sequence numbers lie in [0, kSeq_end): what claims another is damage, and differences fit.
 inline constexpr std::int64_t kSeq_end = std::int64_t{1} << 62;
+/// The lane that threads begin on; what a thread logs later is in another. A reader beside a live
+/// writer reads it last.
+inline constexpr std::int32_t kShared_lane = 0;
 inline constexpr std::size_t kSegment_bytes_min = 64u << 10;
 inline constexpr std::size_t kSegment_bytes_max = 64u << 20;
 inline constexpr std::size_t kPayload_bytes_max = (1u << 24) - 1;

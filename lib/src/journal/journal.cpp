@@ -51,7 +51,7 @@ Journal::Journal(Settings settings)
               .overflow_block = settings_.overflow_block,
               .sync_each_record = settings_.sync_each_record,
               .asymmetric_gate = membarrier_is_usable()},
-      rare_lane_(0, shared_),
+      rare_lane_(format::kShared_lane, shared_),
       keeper_lane_(static_cast<std::int32_t>(kLanes_max) + 1, shared_) {
   shared_.report = settings_.report;
   shared_.wait_for_spare = [this](std::chrono::milliseconds limit) {
