@@ -43,6 +43,7 @@ class RunCore;
 /// infinities too); integers as int64 (uint64 above INT64_MAX as double); bool as 0 or 1.
 class Number {
  public:
+  enum class Type : std::uint8_t { real = 1, integer = 2 };
   // clang-format off
   // Version 14 does not know where a requires clause ends.
   template <typename T>
@@ -51,11 +52,11 @@ class Number {
     // clang-format on
     if constexpr (std::is_floating_point_v<T>) {
       real_ = static_cast<double>(value);
-      is_real_ = true;
+      type_ = Type::real;
     } else if constexpr (std::is_unsigned_v<T> && sizeof(T) == 8) {
       if (value > static_cast<T>(INT64_MAX)) {
         real_ = static_cast<double>(value);
-        is_real_ = true;
+        type_ = Type::real;
       } else {
         integer_ = static_cast<std::int64_t>(value);
       }
@@ -63,7 +64,8 @@ class Number {
       integer_ = static_cast<std::int64_t>(value);
     }
   }
-  [[nodiscard]] bool is_real() const noexcept { return is_real_; }
+  [[nodiscard]] Type type() const noexcept { return type_; }
+  [[nodiscard]] bool is_real() const noexcept { return type_ == Type::real; }
   [[nodiscard]] double real() const noexcept { return real_; }
   [[nodiscard]] std::int64_t integer() const noexcept { return integer_; }
 
@@ -72,7 +74,7 @@ class Number {
     double real_;
     std::int64_t integer_;
   };
-  bool is_real_ = false;
+  Type type_ = Type::integer;
 };
 
 enum class Level : std::uint8_t { debug, info, warning, error };
@@ -143,7 +145,8 @@ class RUNLOG_EXPORT Step {
  private:
   friend class Run;
   Step(RunCore* core, std::int64_t step) noexcept;
-  [[gnu::noinline]] void log_slowly(const Metric& metric, Number value) noexcept;
+  [[gnu::noinline]] void log_slowly(std::uint32_t series, Number value) noexcept;
+  [[gnu::noinline, gnu::cold]] void drop() noexcept;
   RunCore* core_;
   Journal* journal_;
   Lane* lane_;  // of this thread; nullptr while it logs rarely

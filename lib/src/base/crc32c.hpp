@@ -39,20 +39,21 @@ extern const bool kCrc32c_hardware;
   return crc32c_word_table(state, word);
 }
 
-/// Feeds three words: a metric record. For callers that know crc32c_is_hardware().
-[[nodiscard]] inline std::uint32_t crc32c_words3_hardware(std::uint32_t state, std::uint64_t first,
+/// Feeds three words: a metric record. For callers that know crc32c_is_hardware(). The upper half
+/// is 0.
+[[nodiscard]] inline std::uint64_t crc32c_words3_hardware(std::uint32_t state, std::uint64_t first,
                                                           std::uint64_t second,
                                                           std::uint64_t third) noexcept {
   std::uint64_t wide = detail::crc32c_step(state, first);
   wide = detail::crc32c_step(wide, second);
-  return static_cast<std::uint32_t>(detail::crc32c_step(wide, third));
+  return detail::crc32c_step(wide, third);
 }
 /// The same for everybody.
 [[nodiscard]] inline std::uint32_t crc32c_words3(std::uint32_t state, std::uint64_t first,
                                                  std::uint64_t second,
                                                  std::uint64_t third) noexcept {
   if (detail::kCrc32c_hardware) [[likely]]
-    return crc32c_words3_hardware(state, first, second, third);
+    return static_cast<std::uint32_t>(crc32c_words3_hardware(state, first, second, third));
   return crc32c_word_table(crc32c_word_table(crc32c_word_table(state, first), second), third);
 }
 

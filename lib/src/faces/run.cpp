@@ -17,11 +17,13 @@
 namespace runlog {
 namespace {
 
+static_assert(static_cast<int>(Number::Type::real) == static_cast<int>(format::Tag::metric_real));
+static_assert(static_cast<int>(Number::Type::integer) == static_cast<int>(format::Tag::metric_int));
+
 Scalar make_scalar(std::uint32_t series, Number value) noexcept {
-  if (value.is_real()) {
-    return {std::bit_cast<std::uint64_t>(value.real()), series, format::Tag::metric_real};
-  }
-  return {static_cast<std::uint64_t>(value.integer()), series, format::Tag::metric_int};
+  const std::uint64_t bits = value.is_real() ? std::bit_cast<std::uint64_t>(value.real())
+                                             : static_cast<std::uint64_t>(value.integer());
+  return {bits, series, static_cast<format::Tag>(value.type())};
 }
 
 [[gnu::always_inline]] inline void append_scalar(RunCore* core, std::uint32_t series, Number value,
@@ -112,11 +114,13 @@ struct Run::Handle {
 [[gnu::hot]] void Step::log(const Metric& metric, Number value) noexcept {
   // The journal is another one, or none, when the run has ended or the process has forked. Where
   // there is a lane there is a core.
+  if (metric.core_.get() != core_) [[unlikely]]
+    return drop();
   const Scalar scalar = make_scalar(metric.series_, value);
-  if (lane_ == nullptr || metric.core_.get() != core_ || !core_->has_journal(journal_) ||
+  if (lane_ == nullptr || !core_->has_journal(journal_) ||
       !lane_->try_append_metric(scalar.tag, scalar.series, scalar.bits, true, step_, time_ns_))
       [[unlikely]] {
-    log_slowly(metric, value);
+    log_slowly(metric.series_, value);
   }
 }
 
@@ -127,11 +131,15 @@ struct Run::Handle {
   journal->metric(make_scalar(core_->series(*journal, name), value), true, step_, time_ns_);
 }
 
-[[gnu::hot]] void Step::log_slowly(const Metric& metric, Number value) noexcept {
+void Step::drop() noexcept {
+  if (core_ != nullptr) core_->count_drop();
+}
+
+[[gnu::hot]] void Step::log_slowly(std::uint32_t series, Number value) noexcept {
   if (core_ == nullptr) return;
   Journal* const journal = core_->journal();
-  if (journal == nullptr || metric.core_.get() != core_) return core_->count_drop();
-  const Scalar scalar = make_scalar(metric.series_, value);
+  if (journal == nullptr) return core_->count_drop();
+  const Scalar scalar = make_scalar(series, value);
   journal->metric_rarely(scalar.tag, scalar.series, scalar.bits, true, step_, time_ns_);
 }
 

@@ -46,7 +46,7 @@ void SegmentWriter::begin(std::span<std::byte> memory, const SegmentHeader& head
   seed_ = segment_seed(header.session, header.number);
   at_ = kHeader_bytes;
   end_ = memory.size() - kReserve_bytes;
-  next_seq_ = header.first_seq;
+  next_seq_ = static_cast<std::uint64_t>(header.first_seq);
   lane_ = header.lane;
   stretch_end_ = at_ + kDeclare_again_bytes;
   begin_block_here<false>(0, time_ns);
@@ -135,7 +135,7 @@ bool SegmentWriter::append_event(const Event& event) noexcept {
   copy(event.payload.value_or(std::string_view{}));
   const auto tag = static_cast<std::uint8_t>(0x40u + static_cast<std::uint8_t>(event.kind));
   put(static_cast<Tag>(tag), payload_bytes);
-  ++next_seq_;
+  next_seq_ += 1;
   // Behind a record that spans blocks the position is inside a block without a head: close it.
   if (at_ > block_end_) block_end_ = at_;
   return true;
@@ -153,7 +153,7 @@ void SegmentWriter::seal() noexcept {
     begin_block_here<false>(mark_step_, mark_time_ns_);
   }
   if (at_ + kSeal_bytes > end_ + kReserve_bytes) return;
-  store(base_ + at_ + kCommit_bytes, next_seq_);
+  store(base_ + at_ + kCommit_bytes, next_seq());
   crash_point("in_seal");
   put(Tag::seal, 8);
 }

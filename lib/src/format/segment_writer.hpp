@@ -96,24 +96,48 @@ class SegmentWriter {
   [[gnu::always_inline]] bool try_append_metric(Tag tag, std::uint32_t series, std::uint64_t bits,
                                                 bool has_step, std::int64_t step,
                                                 std::int64_t time_ns) noexcept {
+    const FromMark from_mark = from_mark_to(has_step, step, time_ns);
+    if (!from_mark.is_near || !try_append_near<kKnown_hardware>(from_mark, tag, series, bits))
+        [[unlikely]] {
+      return false;
+    }
+    next_seq_ += 1;
+    return true;
+  }
+
+  /// What metrics with one step and one time stamp share behind one mark.
+  struct FromMark {
+    std::uint64_t delta_ns = 0;  // as it lies in the record
+    std::uint64_t upper = 0;     // of the commit word, without the tag
+    bool is_near = false;        // the mark is near enough to tell them from it
+  };
+  [[gnu::always_inline]] FromMark from_mark_to(bool has_step, std::int64_t step,
+                                               std::int64_t time_ns) const noexcept {
     // Unsigned, because steps may be any two numbers; a reader adds modulo 2^64, too.
     const auto delta_ns = static_cast<std::uint64_t>(difference(time_ns, mark_time_ns_));
     const std::int64_t delta_step = has_step ? difference(step, mark_step_) : 0;
-    const std::uint64_t at = at_;
     // One compare for both ends: 1 is the smallest code of a step, 0xFFFFFF the largest.
     const std::uint64_t code = static_cast<std::uint64_t>(delta_step) + kStep_bias;
-    if (delta_ns > UINT32_MAX || code - 1 >= 2 * kStep_delta_max + 1 ||
-        at + kMetric_bytes > block_end_) [[unlikely]] {
-      return false;
-    }
     const auto argument = has_step ? static_cast<std::uint32_t>(code) : 0;
-    const std::uint64_t upper = commit_upper(static_cast<std::uint8_t>(tag), argument);
-    const std::uint64_t who = series | delta_ns << 32;
+    return {.delta_ns = delta_ns << 32,
+            .upper = commit_upper(0, argument),
+            .is_near = delta_ns <= UINT32_MAX && code - 1 < 2 * kStep_delta_max + 1};
+  }
+  /// As try_append_metric, with what from_mark_to() said since the last mark, and is_near. The
+  /// caller counts the record, see count().
+  template <bool kKnown_hardware>
+  [[gnu::always_inline]] bool try_append_near(const FromMark& from_mark, Tag tag,
+                                              std::uint32_t series, std::uint64_t bits) noexcept {
+    const std::uint64_t at = at_;
+    if (at + kMetric_bytes > block_end_) [[unlikely]]
+      return false;
+    const std::uint64_t upper = from_mark.upper | static_cast<std::uint8_t>(tag);
+    const std::uint64_t who = series | from_mark.delta_ns;
     std::byte* const record = base_ + at;
     store(record + 8, who);
     store(record + 16, bits);
     const std::uint64_t first = at << 32 | upper;
-    std::uint32_t crc = 0;
+    std::uint64_t crc = 0;  // so wide because the instruction's result is: no need to clear a half
     if constexpr (kKnown_hardware) {
       crc = crc32c_words3_hardware(group_seed_, first, who, bits);
     } else {
@@ -122,9 +146,10 @@ class SegmentWriter {
     crash_point("in_append");
     commit(record, upper << 32 | crc);
     at_ = at + kMetric_bytes;
-    ++next_seq_;
     return true;
   }
+  /// Records that were appended by try_append_near; before anything else is appended.
+  void count(std::size_t records) noexcept { next_seq_ += records; }
 
   /// For a record of `bytes` that was not appended: begins the next block, if that is all that was
   /// missing. False: it is something else, and nothing was written.
@@ -196,9 +221,12 @@ class SegmentWriter {
   /// Whether an event with this payload size fits into an empty segment of `segment_bytes`.
   [[nodiscard]] static bool fits(std::size_t payload_bytes, std::size_t segment_bytes) noexcept;
 
-  [[nodiscard]] std::int64_t next_seq() const noexcept { return next_seq_; }
   /// Where the next record goes. Any thread may ask; others than the writer get an old answer.
   [[nodiscard]] std::uint64_t at() const noexcept { return at_; }
+  /// The sequence number it gets. Likewise.
+  [[nodiscard]] std::int64_t next_seq() const noexcept {
+    return static_cast<std::int64_t>(std::uint64_t{next_seq_});
+  }
   /// True once per 64 KiB: the caller then begins a new stretch of declarations. It is enough to
   /// ask once per block: the answer is about the end of the block that begins next.
   [[nodiscard]] bool stretch_is_over() const noexcept { return at_ + kBlock_bytes > stretch_end_; }
@@ -236,9 +264,9 @@ class SegmentWriter {
   [[gnu::always_inline]] void begin_block_here(std::int64_t step, std::int64_t time_ns) noexcept {
     const std::uint64_t at = at_;
     const std::uint64_t upper = commit_upper(static_cast<std::uint8_t>(Tag::block), 32);
-    const std::uint64_t words[] = {
-        static_cast<std::uint64_t>(next_seq_), static_cast<std::uint64_t>(time_ns),
-        static_cast<std::uint64_t>(step), static_cast<std::uint32_t>(lane_)};
+    const std::uint64_t words[] = {next_seq_, static_cast<std::uint64_t>(time_ns),
+                                   static_cast<std::uint64_t>(step),
+                                   static_cast<std::uint32_t>(lane_)};
     std::byte* const record = base_ + at;
     std::uint32_t crc = feed<kKnown_hardware>(seed_, at << 32 | upper);
     for (std::size_t i = 0; i < std::size(words); ++i) {
@@ -264,17 +292,19 @@ class SegmentWriter {
     }
   }
 
+  // What a metric touches, in one cache line with the gate before it (OpenSegment).
   std::byte* base_ = nullptr;
   Position at_;                  // offset of the next record
   std::uint64_t block_end_ = 0;  // records must end here or before
-  std::uint64_t end_ = 0;        // of the segment, less room for the seal record
   std::int64_t mark_time_ns_ = 0;
   std::int64_t mark_step_ = 0;
-  std::uint32_t seed_ = 0;
+  Position next_seq_;
   std::uint32_t group_seed_ = 0;
-  std::int64_t next_seq_ = 0;
-  std::int32_t lane_ = 0;
+
+  std::uint32_t seed_ = 0;
+  std::uint64_t end_ = 0;  // of the segment, less room for the seal record
   std::uint64_t stretch_end_ = 0;
+  std::int32_t lane_ = 0;
 };
 
 }  // namespace runlog::format

@@ -14,7 +14,7 @@ constexpr int kAppend_rounds_max = 8;
 }  // namespace
 
 Lane::~Lane() {
-  if (segment_ != nullptr) segment_->release();
+  if (OpenSegment* const segment = segment_) segment->release();
 }
 
 // All in one piece and with no call but for the name: what runs so rarely has left the caches when
@@ -45,7 +45,7 @@ bool Lane::append_behind_head(format::SegmentWriter& writer, format::Tag tag, st
 template <typename Put>
 bool Lane::append(std::int64_t time_ns, Put&& put) noexcept {
   for (int round = 0; round < kAppend_rounds_max; ++round) {
-    OpenSegment* const segment = segment_;
+    OpenSegment* const segment = segment_.load(std::memory_order_relaxed);
     if (segment == nullptr) [[unlikely]] {
       if (!open_segment(time_ns)) break;
       continue;
@@ -64,7 +64,6 @@ bool Lane::append(std::int64_t time_ns, Put&& put) noexcept {
       declarations_.begin_stretch();
     }
     const bool is_in = put(segment->writer);
-    count_records(*segment);  // of a row that does not fit, what did
     if (is_in) {
       if (shared_.sync_each_record) sync_record();
       segment->gate.leave();
@@ -121,10 +120,19 @@ bool Lane::declare(format::SegmentWriter& writer, std::uint32_t series,
 // Ends the append that is under way, and the lane's claim on its segment: what was appended belongs
 // to the keeper now. The next segment continues the numbering.
 void Lane::let_go() noexcept {
-  next_seq_ = segment_->writer.next_seq();
-  segment_->gate.leave();
-  segment_->release();
-  segment_ = quick_segment_ = nullptr;
+  OpenSegment* const segment = segment_;
+  next_seq_ = segment->writer.next_seq();
+  segment->gate.leave();
+  quick_segment_ = nullptr;
+  segment_ = nullptr;
+  segment->release();
+}
+
+std::uint64_t Lane::records() const noexcept {
+  const SegmentLook look;
+  const OpenSegment* const segment = segment_;
+  const std::int64_t next = segment != nullptr ? segment->writer.next_seq() : next_seq_.load();
+  return static_cast<std::uint64_t>(next);
 }
 
 bool Lane::open_segment(std::int64_t time_ns) noexcept {
@@ -163,10 +171,7 @@ bool Lane::open_segment(std::int64_t time_ns) noexcept {
                             .name = "dropped",
                             .int_value = static_cast<std::int64_t>(pending),
                             .text = "no space for a segment (disk full, quota or disk budget)"};
-    if (segment->writer.append_event(gap)) {
-      count(gapped_, pending);
-      count_records(*segment);
-    }
+    if (segment->writer.append_event(gap)) count(gapped_, pending);
   }
   segment_ = segment;
   quick_segment_ = is_quick_ ? segment : nullptr;
@@ -189,7 +194,8 @@ bool Lane::open_segment(std::int64_t time_ns) noexcept {
 
 // Sync::each_record. Inside the gate, so the keeper cannot end the map meanwhile.
 void Lane::sync_record() noexcept {
-  const auto synced = sync_data(segment_->file.fd(), segment_->file.path());
+  const OpenSegment* const segment = segment_;
+  const auto synced = sync_data(segment->file.fd(), segment->file.path());
   if (!synced && shared_.report) shared_.report(synced.error());
 }
 

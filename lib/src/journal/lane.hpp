@@ -61,7 +61,8 @@ class Lane {
   /// and never come back, and the keeper must not wait for it.
   [[gnu::always_inline]] bool try_append_metric(format::Tag tag, std::uint32_t series,
                                                 std::uint64_t bits, bool has_step,
-                                                std::int64_t step, std::int64_t time_ns) noexcept {
+                                                const std::int64_t& step,
+                                                const std::int64_t& time_ns) noexcept {
     OpenSegment* const segment = quick_segment_;
     if (segment == nullptr) [[unlikely]]
       return false;
@@ -71,7 +72,6 @@ class Lane {
       segment->gate.leave();
       return false;
     }
-    count_records(*segment);
     segment->gate.leave();
     return true;
   }
@@ -86,7 +86,6 @@ class Lane {
     const bool is_in =
         segment->gate.enter(true) == 0 &&
         append_behind_head(segment->writer, tag, series, bits, has_step, step, time_ns);
-    count_records(*segment);
     segment->gate.leave();
     return is_in;
   }
@@ -100,17 +99,26 @@ class Lane {
     if (segment == nullptr) return 0;
     std::size_t done = 0;
     if (segment->gate.enter(true) == 0) [[likely]] {
+      format::SegmentWriter& writer = segment->writer;
+      auto from_mark = writer.from_mark_to(has_step, step, time_ns);
+      std::size_t counted = 0;
       for (; done < count; ++done) {
         const Scalar scalar = scalar_of(done);
-        const bool is_in = declarations_.is_declared(scalar.series) &&
-                           segment->writer.try_append_metric<true>(
-                               scalar.tag, scalar.series, scalar.bits, has_step, step, time_ns);
-        if (!is_in && !append_behind_head(segment->writer, scalar.tag, scalar.series, scalar.bits,
-                                          has_step, step, time_ns)) [[unlikely]] {
+        if (from_mark.is_near && declarations_.is_declared(scalar.series) &&
+            writer.try_append_near<true>(from_mark, scalar.tag, scalar.series, scalar.bits))
+            [[likely]] {
+          continue;
+        }
+        writer.count(done - counted);
+        if (!append_behind_head(writer, scalar.tag, scalar.series, scalar.bits, has_step, step,
+                                time_ns)) {
+          counted = done;
           break;
         }
+        counted = done + 1;
+        from_mark = writer.from_mark_to(has_step, step, time_ns);
       }
-      count_records(*segment);
+      writer.count(done - counted);
     }
     segment->gate.leave();
     return done;
@@ -123,9 +131,8 @@ class Lane {
   bool append_event(const format::Event& event) noexcept;
 
   [[nodiscard]] std::int32_t number() const noexcept { return number_; }
-  [[nodiscard]] std::uint64_t records() const noexcept {
-    return records_.load(std::memory_order_relaxed);
-  }
+  /// They are numbered from 0, lost ones apart: the number of the next is their count. Any thread.
+  [[nodiscard]] std::uint64_t records() const noexcept;
   [[nodiscard]] std::uint64_t dropped() const noexcept {
     return dropped_.load(std::memory_order_relaxed);
   }
@@ -148,11 +155,6 @@ class Lane {
   bool append(std::int64_t time_ns, Put&& put) noexcept;
   bool declare(format::SegmentWriter& writer, std::uint32_t series, std::int64_t time_ns) noexcept;
   bool open_segment(std::int64_t time_ns) noexcept;
-  // Its records are numbered from 0, lost ones apart: the number of the next is their count.
-  void count_records(const OpenSegment& segment) noexcept {
-    records_.store(static_cast<std::uint64_t>(segment.writer.next_seq()),
-                   std::memory_order_relaxed);
-  }
   void let_go() noexcept;
   // The writer is the only one who writes it: a load and a store, no read-modify-write.
   static void count(std::atomic<std::uint64_t>& counter, std::uint64_t more) noexcept {
@@ -166,14 +168,13 @@ class Lane {
   // nothing is to be done beyond the append.
   const bool is_quick_;
   // segment_ where is_quick_, else nullptr: one question for each metric instead of two.
-  OpenSegment* quick_segment_ = nullptr;    // the writer's
-  std::atomic<std::uint64_t> records_ = 0;  // written by the writer, read by stats()
-  format::Declarations declarations_;       // the writer's
+  OpenSegment* quick_segment_ = nullptr;  // the writer's
+  format::Declarations declarations_;     // the writer's
 
-  OpenSegment* segment_ = nullptr;  // the writer's; holds a reference
+  std::atomic<OpenSegment*> segment_ = nullptr;  // written by the writer; holds a reference
   LaneShared& shared_;
   NameCache names_;                         // the writer's
-  std::int64_t next_seq_ = 0;               // the writer's
+  std::atomic<std::int64_t> next_seq_ = 0;  // of the next segment's first record; likewise
   std::int64_t retry_at_ns_ = 0;            // the writer's: no attempt to prepare a segment before
   std::atomic<std::uint64_t> dropped_ = 0;  // written by the writer, read by stats()
   std::atomic<std::uint64_t> gapped_ = 0;   // likewise

@@ -1,9 +1,31 @@
 #include "journal/segment_pool.hpp"
 
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace runlog {
+
+// What was retired goes once nobody looks. Taken off the list first, asked second: all that is on
+// the list had left its lane before, so whoever may have found it there was counted before that,
+// and is still counted or done. (Both sides store and then load, in one order for all: seq_cst.)
+void OpenSegment::retire() noexcept {
+  const auto push = [](OpenSegment* first, OpenSegment* last) {
+    OpenSegment* head = SegmentLook::retired.load(std::memory_order_relaxed);
+    do {
+      last->next_opened = head;
+    } while (!SegmentLook::retired.compare_exchange_weak(head, first, std::memory_order_seq_cst));
+  };
+  push(this, this);
+  OpenSegment* const list = SegmentLook::retired.exchange(nullptr, std::memory_order_seq_cst);
+  if (list == nullptr) return;
+  if (SegmentLook::looks.load(std::memory_order_seq_cst) != 0) {
+    OpenSegment* last = list;
+    while (last->next_opened != nullptr) last = last->next_opened;
+    return push(list, last);
+  }
+  for (OpenSegment* one = list; one != nullptr;) delete std::exchange(one, one->next_opened);
+}
 
 SegmentPool::SegmentPool(JournalDir directory, const Limits& limits)
     : directory_(std::move(directory)), limits_(limits) {}

@@ -37,8 +37,27 @@ struct OpenSegment {
 
   void retain() noexcept { references.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept {
-    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) retire();
   }
+
+ private:
+  void retire() noexcept;
+};
+
+/// While one lives, no OpenSegment goes that was reachable when it was made: whoever has no
+/// reference may then look at the segment of a lane. A release is a rare thing, and a look too;
+/// neither waits for the other.
+class SegmentLook {
+ public:
+  SegmentLook() noexcept { looks.fetch_add(1, std::memory_order_seq_cst); }
+  ~SegmentLook() { looks.fetch_sub(1, std::memory_order_release); }
+  SegmentLook(const SegmentLook&) = delete;
+  SegmentLook& operator=(const SegmentLook&) = delete;
+
+ private:
+  friend struct OpenSegment;
+  static inline std::atomic<int> looks = 0;
+  static inline std::atomic<OpenSegment*> retired = nullptr;  // linked by next_opened
 };
 
 class SegmentPool {
