@@ -26,24 +26,45 @@ Scalar make_scalar(std::uint32_t series, Number value) noexcept {
   return {bits, series, static_cast<format::Tag>(value.type())};
 }
 
-[[gnu::always_inline]] inline void append_scalar(RunCore* core, std::uint32_t series, Number value,
-                                                 bool has_step, std::int64_t step) noexcept {
+// The common case, all or nothing and without a call: so the public functions need no frame and end
+// in a jump to a function that does the rest.
+template <typename SeriesOf>
+[[gnu::always_inline]] inline bool try_append(RunCore* core, SeriesOf&& series_of, Number value,
+                                              bool has_step, const std::int64_t& step) noexcept {
+  if (core == nullptr) return false;
+  Journal* const journal = core->journal_at_hand();
+  std::int64_t time_ns = 0;
+  return journal != nullptr && journal->clock().try_now_ns(time_ns) &&
+         journal->try_metric(make_scalar(series_of(*journal), value), has_step, step, time_ns);
+}
+
+// Once a block; and where a thread has no lane yet, or the run has ended.
+[[gnu::noinline, gnu::hot]] void append_slowly(RunCore* core, std::uint32_t series, Number value,
+                                               bool has_step, std::int64_t step) noexcept {
   if (core == nullptr) return;
   Journal* const journal = core->journal();
-  if (journal == nullptr) [[unlikely]]
-    return core->count_drop();
+  if (journal == nullptr) return core->count_drop();
   journal->metric(make_scalar(series, value), has_step, step, journal->now_ns());
 }
 
-[[gnu::always_inline]] inline void append_named(RunCore* core, const std::string_view& name,
-                                                Number value, bool has_step,
-                                                std::int64_t step) noexcept {
+// The same for a name, and where it has to be looked up.
+[[gnu::noinline, gnu::hot]] void append_named_slowly(RunCore* core, std::string_view name,
+                                                     Number value, std::int64_t step) noexcept {
   if (core == nullptr) return;
-  Journal* const journal = core->journal();
-  if (journal == nullptr) [[unlikely]]
-    return core->count_drop();
-  const std::uint32_t series = core->series(*journal, name);
-  journal->metric(make_scalar(series, value), has_step, step, journal->now_ns());
+  if (Journal* const journal = core->journal()) {
+    append_slowly(core, core->series(*journal, name), value, true, step);
+  } else {
+    core->count_drop();
+  }
+}
+[[gnu::noinline]] void append_named_slowly(RunCore* core, std::string_view name,
+                                           Number value) noexcept {
+  if (core == nullptr) return;
+  if (Journal* const journal = core->journal()) {
+    append_slowly(core, core->series(*journal, name), value, false, 0);
+  } else {
+    core->count_drop();
+  }
 }
 
 // In a function of its own, because it needs much of the stack.
@@ -97,11 +118,15 @@ struct Run::Handle {
 };
 
 [[gnu::hot]] void Metric::log(Number value) noexcept {
-  append_scalar(core_.get(), series_, value, false, 0);
+  const auto series = [this](Journal&) { return series_; };
+  if (!try_append(core_.get(), series, value, false, 0)) [[unlikely]]
+    append_slowly(core_.get(), series_, value, false, 0);
 }
 
 [[gnu::hot]] void Metric::log(Number value, std::int64_t step) noexcept {
-  append_scalar(core_.get(), series_, value, true, step);
+  const auto series = [this](Journal&) { return series_; };
+  if (!try_append(core_.get(), series, value, true, step)) [[unlikely]]
+    append_slowly(core_.get(), series_, value, true, step);
 }
 
 [[gnu::hot]] Step::Step(RunCore* core, std::int64_t step) noexcept
@@ -125,10 +150,13 @@ struct Run::Handle {
 }
 
 [[gnu::hot]] void Step::log(std::string_view name, Number value) noexcept {
-  if (core_ == nullptr) return;
-  Journal* const journal = core_->journal();
-  if (journal == nullptr) return core_->count_drop();
-  journal->metric(make_scalar(core_->series(*journal, name), value), true, step_, time_ns_);
+  const bool is_quick = lane_ != nullptr && core_->has_journal(journal_);
+  const Scalar scalar =
+      make_scalar(is_quick ? lane_->names().guess(name) : SeriesTable::kNo_series, value);
+  if (!is_quick || !lane_->try_append_metric(scalar.tag, scalar.series, scalar.bits, true, step_,
+                                             time_ns_)) [[unlikely]] {
+    log_slowly(name, value);
+  }
 }
 
 void Step::drop() noexcept {
@@ -139,8 +167,14 @@ void Step::drop() noexcept {
   if (core_ == nullptr) return;
   Journal* const journal = core_->journal();
   if (journal == nullptr) return core_->count_drop();
-  const Scalar scalar = make_scalar(series, value);
-  journal->metric_rarely(scalar.tag, scalar.series, scalar.bits, true, step_, time_ns_);
+  journal->metric(make_scalar(series, value), true, step_, time_ns_);
+}
+
+void Step::log_slowly(std::string_view name, Number value) noexcept {
+  if (core_ == nullptr) return;
+  Journal* const journal = core_->journal();
+  if (journal == nullptr) return core_->count_drop();
+  journal->metric(make_scalar(core_->series(*journal, name), value), true, step_, time_ns_);
 }
 
 Run::Run() noexcept = default;
@@ -215,11 +249,15 @@ std::filesystem::path Run::journal_path() const {
 }
 
 [[gnu::hot]] void Run::log(std::string_view name, Number value) noexcept {
-  append_named(core_, name, value, false, 0);
+  const auto series = [&](Journal& journal) { return journal.guess_series(name); };
+  if (!try_append(core_, series, value, false, 0)) [[unlikely]]
+    append_named_slowly(core_, name, value);
 }
 
 [[gnu::hot]] void Run::log(std::string_view name, Number value, std::int64_t step) noexcept {
-  append_named(core_, name, value, true, step);
+  const auto series = [&](Journal& journal) { return journal.guess_series(name); };
+  if (!try_append(core_, series, value, true, step)) [[unlikely]]
+    append_named_slowly(core_, name, value, step);
 }
 
 [[gnu::hot]] void Run::log(std::int64_t step, std::initializer_list<NamedNumber> row) noexcept {

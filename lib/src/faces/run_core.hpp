@@ -59,6 +59,10 @@ class RunCore {
       return journal;
     return find_journal();
   }
+  /// The same without a call; nullptr also where journal() would find one.
+  [[nodiscard]] Journal* journal_at_hand() noexcept {
+    return journal_.load(std::memory_order_acquire);
+  }
   [[nodiscard]] bool has_journal(const Journal* journal) const noexcept {
     return journal_.load(std::memory_order_acquire) == journal;
   }

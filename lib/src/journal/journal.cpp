@@ -201,17 +201,6 @@ void Journal::give_back(Lane* lane) noexcept {
   }
 }
 
-void Journal::metric_rarely(format::Tag tag, std::uint32_t series, std::uint64_t bits,
-                            bool has_step, std::int64_t step, std::int64_t time_ns) noexcept {
-  Lane* const lane = cached_own_lane();
-  if (lane != nullptr && lane->try_append_behind_head(tag, series, bits, has_step, step, time_ns))
-      [[likely]] {
-    return;
-  }
-  const Scalar scalar{bits, series, tag};
-  metrics_slowly({&scalar, 1}, has_step, step, time_ns);
-}
-
 void Journal::metrics_slowly(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
                              std::int64_t time_ns) noexcept {
   if (Lane* const lane = own_lane()) {

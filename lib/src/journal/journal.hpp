@@ -54,20 +54,24 @@ class Journal : public std::enable_shared_from_this<Journal> {
   static Result<std::shared_ptr<Journal>> create(Settings settings);
   ~Journal();
 
+  /// The common case, without a call: this thread has a lane, which has room, and the series is
+  /// declared there. False: nothing was appended.
+  [[gnu::always_inline]] bool try_metric(const Scalar& scalar, bool has_step,
+                                         const std::int64_t& step,
+                                         const std::int64_t& time_ns) noexcept {
+    return cached_lane.journal_id == id_ &&
+           cached_lane.lane->try_append_metric(scalar.tag, scalar.series, scalar.bits, has_step,
+                                               step, time_ns);
+  }
   /// Appends; any thread. Names are used as given (the caller has mended them).
   [[gnu::always_inline]] void metric(const Scalar& scalar, bool has_step, std::int64_t step,
                                      std::int64_t time_ns) noexcept {
-    const bool is_mine = cached_lane.journal_id == id_;
-    if (!is_mine || !cached_lane.lane->try_append_metric(scalar.tag, scalar.series, scalar.bits,
-                                                         has_step, step, time_ns)) [[unlikely]] {
-      metric_rarely(scalar.tag, scalar.series, scalar.bits, has_step, step, time_ns);
+    Lane* const lane = cached_own_lane();
+    if (lane == nullptr || !lane->try_append_behind_head(scalar.tag, scalar.series, scalar.bits,
+                                                         has_step, step, time_ns)) {
+      metrics_slowly({&scalar, 1}, has_step, step, time_ns);
     }
   }
-  /// The same, once that was tried. Its arguments by value, so that the caller needs no memory for
-  /// them, and the last thing that a caller does, so that it needs no frame.
-  [[gnu::noinline, gnu::hot]] void metric_rarely(format::Tag tag, std::uint32_t series,
-                                                 std::uint64_t bits, bool has_step,
-                                                 std::int64_t step, std::int64_t time_ns) noexcept;
   /// What remains of a row, or a row of a thread without a lane of its own: at most kScalars_max
   /// scalars with one step and one time stamp.
   void metrics_slowly(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
@@ -75,6 +79,12 @@ class Journal : public std::enable_shared_from_this<Journal> {
   /// The lane this thread has had for a while, or nullptr.
   [[nodiscard]] Lane* cached_own_lane() const noexcept {
     return cached_lane.journal_id == id_ ? cached_lane.lane : nullptr;
+  }
+  /// The number of a name that this thread has logged before, else kNo_series or what find_series()
+  /// says.
+  [[nodiscard]] std::uint32_t guess_series(const std::string_view& name) const noexcept {
+    return cached_lane.journal_id == id_ ? cached_lane.lane->names().guess(name)
+                                         : SeriesTable::kNo_series;
   }
   /// The number of a name that has one, else kNo_series.
   [[nodiscard]] std::uint32_t find_series(const std::string_view& name) noexcept {

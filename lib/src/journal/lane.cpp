@@ -27,19 +27,26 @@ bool Lane::append_behind_head(format::SegmentWriter& writer, format::Tag tag, st
     writer.begin_stretch();
     declarations_.begin_stretch();
   }
-  if (!declarations_.is_declared(series)) {
-    const std::string_view name = shared_.series.name(series);
-    if (name.empty() || !declarations_.has_room(series)) return false;
-    while (!writer.try_append_series<true>(series, name)) {
-      const std::size_t bytes = format::SegmentWriter::series_bytes(name);
-      if (!writer.try_begin_block<true>(bytes, has_step, step, time_ns)) return false;
-    }
-    (void)declarations_.set_declared(series);
+  if (!declarations_.is_declared(series) &&
+      !declare_behind_head(writer, series, has_step, step, time_ns)) {
+    return false;
   }
   while (!writer.try_append_metric<true>(tag, series, bits, has_step, step, time_ns)) {
     if (!writer.try_begin_block<true>(format::kMetric_bytes, has_step, step, time_ns)) return false;
   }
   return true;
+}
+
+// Once in sixteen blocks, and so kept out of the code above.
+bool Lane::declare_behind_head(format::SegmentWriter& writer, std::uint32_t series, bool has_step,
+                               std::int64_t step, std::int64_t time_ns) noexcept {
+  const std::string_view name = shared_.series.name(series);
+  if (name.empty() || !declarations_.has_room(series)) return false;
+  while (!writer.try_append_series<true>(series, name)) {
+    const std::size_t bytes = format::SegmentWriter::series_bytes(name);
+    if (!writer.try_begin_block<true>(bytes, has_step, step, time_ns)) return false;
+  }
+  return declarations_.set_declared(series);
 }
 
 template <typename Put>

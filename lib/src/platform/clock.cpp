@@ -12,6 +12,8 @@ namespace {
 
 __extension__ using Wide = __int128;  // 64 × 64 bits without loss
 
+constexpr std::uint32_t kAnchor_back_ns = 1'000'000;
+
 std::int64_t read_clock(clockid_t clock) noexcept {
   timespec now{};
   ::clock_gettime(clock, &now);
@@ -71,12 +73,17 @@ Clock::Clock() noexcept : uses_tsc_(tsc_is_invariant()) {
 void Clock::calibrate() noexcept {
   if (!uses_tsc_) return;
   const Sample rate = sample(CLOCK_MONOTONIC);
-  const Sample anchor = sample(CLOCK_REALTIME);
+  Sample anchor = sample(CLOCK_REALTIME);
   const std::uint64_t ticks = rate.tsc - first_tsc_;
   const std::int64_t ns = rate.ns - first_monotonic_ns_;
   if (ticks == 0 || ns <= 0) return;
   const auto per_tick =
       static_cast<std::uint64_t>((static_cast<Wide>(ns) << 32) / static_cast<Wide>(ticks));
+  if (per_tick == 0) return;
+  // A millisecond back, so that no core's counter, nor one read a little early, is before it.
+  const std::uint64_t back = (std::uint64_t{kAnchor_back_ns} << 32) / per_tick;
+  anchor.ns -= static_cast<std::int64_t>((static_cast<Wide>(back) * per_tick) >> 32);
+  anchor.tsc -= back;
   const std::uint32_t version = version_.load(std::memory_order_relaxed);
   version_.store(version + 1, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_release);  // pairs with the acquire fence in now_ns

@@ -34,6 +34,9 @@ class Clock {
 
   /// Nanoseconds since 1970-01-01T00:00Z. Any thread.
   [[nodiscard]] std::int64_t now_ns() const noexcept;
+  /// The same without a call. False: only a call would tell, there is no TSC or calibrate() is at
+  /// work.
+  [[nodiscard]] bool try_now_ns(std::int64_t& now) const noexcept;
 
   /// Re-anchors. One thread at a time.
   void calibrate() noexcept;
@@ -54,8 +57,14 @@ class Clock {
 };
 
 inline std::int64_t Clock::now_ns() const noexcept {
+  std::int64_t now = 0;
+  return try_now_ns(now) ? now : realtime_ns();
+}
+
+[[gnu::always_inline]] inline bool Clock::try_now_ns(std::int64_t& now) const noexcept {
   __extension__ using Wide = unsigned __int128;  // 64 × 64 bits without loss
-  if (!uses_tsc_) return realtime_ns();
+  if (!uses_tsc_) [[unlikely]]
+    return false;
   const std::uint32_t version = version_.load(std::memory_order_acquire);
   const std::uint64_t anchor_tsc = anchor_tsc_.load(std::memory_order_relaxed);
   const std::int64_t anchor_ns = anchor_ns_.load(std::memory_order_relaxed);
@@ -65,11 +74,13 @@ inline std::int64_t Clock::now_ns() const noexcept {
   if ((version & 1) != 0 || version != version_.load(std::memory_order_relaxed)) [[unlikely]] {
     // The keeper writes at the lowest priority and may be descheduled in between: do not wait for
     // it.
-    return realtime_ns();
+    return false;
   }
-  const auto ticks = static_cast<std::int64_t>(tsc - anchor_tsc);
-  return anchor_ns +
-         static_cast<std::int64_t>((static_cast<Wide>(ticks) * static_cast<Wide>(per_tick)) >> 32);
+  // Not negative: the anchor lies in the past, see calibrate().
+  const std::uint64_t ticks = tsc - anchor_tsc;
+  now = anchor_ns +
+        static_cast<std::int64_t>((static_cast<Wide>(ticks) * static_cast<Wide>(per_tick)) >> 32);
+  return true;
 }
 
 }  // namespace runlog
