@@ -223,10 +223,11 @@ TEST_CASE("what is no summary is taken for none") {
   const auto is_one = [](std::string_view text, std::uint64_t rows = 10) {
     return parse_summary(text, rows).has_value();
   };
-  CHECK(is_one(""));
+  CHECK(is_one("", 0));
+  CHECK_FALSE(is_one("", 1));
   CHECK(is_one("series:metric:n:2:1:5:1:5:nan:6:-inf:1e300\n"));
   CHECK(is_one("series:metric:n:2::::::::\n"));
-  CHECK(is_one("series:later_kind:n:2::::::::\n"));
+  CHECK(is_one("series:unknown:n:2::::::::\n"));
   CHECK(is_one("fact:param:n:5:1::\n"));
   CHECK(is_one("fact:param:n:5:::=%3A\n"));
   for (const char* const text : {"\n",
@@ -239,6 +240,10 @@ TEST_CASE("what is no summary is taken for none") {
                                  "series:metric:n:2::1::::::\n",
                                  "series:metric:n:2:1:5:1:5:1:5:1:\n",
                                  "series:metric:n:2:1:5:1:5:1:5:1:1 \n",
+                                 "series:metric:n:0::::::::\n",
+                                 "series:metric:n:0:::1:5:1:5:1:1\n",
+                                 "series:text:n:1:::1:5:1:5:1:1\n",
+                                 "series:later_kind:n:2::::::::\n",
                                  "series:metric:n:-1::::::::\n",
                                  "series:metric:n:11::::::::\n",
                                  "series:metric:n:6::::::::\nseries:metric:m:6::::::::\n",

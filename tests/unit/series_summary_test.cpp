@@ -289,8 +289,7 @@ TEST_CASE("of a store, only the ends of packs are asked for") {
   auto found = reading.find();
   REQUIRE(found);
   reading.store->ranges.clear();
-  auto source = JournalSource::open(found->front(),
-                                    {.takes_summaries = true, .fields = format::Fields::sums});
+  auto source = JournalSource::open(found->front(), {.fields = format::Fields::sums});
   REQUIRE(source);
   JournalSummary journal{.info = found->front().info};
   format::PackSummary summary;

@@ -1,7 +1,8 @@
 #include "runlog/result.hpp"
 
 #include <cerrno>
-#include <system_error>
+
+#include "base/errno_text.hpp"
 
 namespace runlog {
 
@@ -64,7 +65,7 @@ Error os_error(int os_errno, std::string_view doing, std::string_view path) {
     message += path;
   }
   message += ": ";
-  message += std::generic_category().message(os_errno);
+  message += errno_text(os_errno);
   return Error{code, os_errno, std::move(message)};
 }
 

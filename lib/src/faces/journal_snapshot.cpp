@@ -4,10 +4,14 @@
 //
 // Two things move under a reader. The keeper turns segments into packs: lanes are read first, then
 // the packs, so that a segment that has left lanes/ by then is in a pack, and one that is in both
-// counts once. And threads move: the first records of each go to the shared lane, the later ones to
-// a lane of its own. So the shared lane is read last, behind all that may hold a later record; what
-// was committed before that is in it, unless it was packed between the two looks, and then we look
-// again. Within a lane the records of a copy have no hole, see SegmentMerge.
+// counts once. And threads move, in two ways:
+// - From one segment to the next of a lane. So all headers are looked at before anything is copied,
+//   and segments begun since are left out. What lies before one that had begun was final by then:
+//   its copy, or the pack it has gone to, is whole. (SegmentMerge sees to the last one, whose copy
+//   may be older than what follows it.)
+// - The first records of each go to the shared lane, the later ones to a lane of its own. So the
+//   shared lane is read last, behind all that may hold a later record; what was committed before
+//   that is in it, unless it was packed between the two looks, and then we look again.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -55,6 +59,31 @@ bool is_shared_lane(const format::SegmentHeader& header) {
   return header.lane == format::kShared_lane;
 }
 
+// The header of a file that may be written to meanwhile; nothing for a spare.
+Result<std::optional<format::SegmentHeader>> look_at_header(const OpenFile& file,
+                                                            const std::filesystem::path& path,
+                                                            const std::optional<JournalName>& name,
+                                                            std::uint32_t number) {
+  using Found = std::optional<format::SegmentHeader>;
+  // Two blocks: a spare has nothing in either, one whose first page was lost has a head in the
+  // second.
+  std::vector<std::byte> bytes(2 * format::kBlock_bytes);
+  auto got = read_at(file.fd(), 0, bytes, path);
+  if (!got) return std::move(got).error();
+  bytes.resize(*got);
+  if (used_end(bytes) == 0) return Found{};
+  if (const auto header = format::parse_header(bytes); header && header->number == number) {
+    return Found(header);
+  }
+  // Damaged; or recycled since the directory was read, and then no block has this number.
+  if (!name) return Found{};
+  bytes.resize(format::kSegment_bytes_max);
+  got = read_at(file.fd(), 0, bytes, path);
+  if (!got) return std::move(got).error();
+  bytes.resize(*got);
+  return Found(format::rebuild_header(bytes, name->session, number));
+}
+
 }  // namespace
 
 Result<void> JournalSource::snapshot(const JournalFiles& files) {
@@ -62,16 +91,23 @@ Result<void> JournalSource::snapshot(const JournalFiles& files) {
   const auto name = parse_journal_name(files.directory.filename().native());
   const bool is_live = files.info.state == JournalState::live;
   for (int attempt = 0; attempt < kSnapshot_tries; ++attempt) {
-    for (const auto& [number, path] : list_segments(directory)) {
-      auto added = is_live ? add_copy(path, name, false) : add_segment(path, name);
-      // One that is not there any more is in a pack.
-      if (!added && added.error().code != Errc::not_found) return added;
+    if (is_live) {
+      if (auto added = add_copies(directory, name, false); !added) return added;
+    } else {
+      for (const auto& [number, path] : list_segments(directory)) {
+        auto added = add_segment(path, name);
+        // One that is not there any more is in a pack.
+        if (!added && added.error().code != Errc::not_found) return added;
+      }
     }
     for (const auto& [number, path] : list_packs(directory)) {
       if (snapshot_packs_.insert(number).second) add_local_pack(directory, path);
     }
     if (!is_live) break;
-    if (auto added = copy_shared_lane(directory, name); !added) return added;
+    std::erase_if(inputs_, [&](const SegmentInput& old) {
+      return is_shared_lane(old.header) && copies_.erase(old.header.number) > 0;
+    });
+    if (auto added = add_copies(directory, name, true); !added) return added;
     if (!is_shared_lane_packed_since(directory)) break;
   }
   std::set<std::uint32_t> packed;
@@ -83,13 +119,28 @@ Result<void> JournalSource::snapshot(const JournalFiles& files) {
   return {};
 }
 
-Result<void> JournalSource::copy_shared_lane(const JournalDir& directory,
-                                             const std::optional<JournalName>& name) {
-  std::erase_if(inputs_, [&](const SegmentInput& old) {
-    return is_shared_lane(old.header) && copies_.erase(old.header.number) > 0;
-  });
-  for (const auto& [number, path] : list_segments(directory)) {
-    auto added = add_copy(path, name, true);
+// Copies of the segments in use that are (or are not) the shared lane's.
+Result<void> JournalSource::add_copies(const JournalDir& directory,
+                                       const std::optional<JournalName>& name,
+                                       bool is_of_shared_lane) {
+  const Numbered segments = list_segments(directory);
+  std::map<std::int32_t, std::int64_t> latest;  // by lane, the first record of its last segment
+  for (const auto& [number, path] : segments) {
+    const auto file = OpenFile::open(path, O_RDONLY);
+    if (!file) continue;  // the copy below tells why
+    const auto header = look_at_header(*file, path, name, number);
+    if (!header || !*header) continue;
+    auto& first_seq = latest.emplace((*header)->lane, (*header)->first_seq).first->second;
+    first_seq = std::max(first_seq, (*header)->first_seq);
+  }
+  const auto is_wanted = [&](const format::SegmentHeader& header) {
+    const auto last = latest.find(header.lane);
+    return is_shared_lane(header) == is_of_shared_lane && last != latest.end() &&
+           header.first_seq <= last->second;
+  };
+  for (const auto& [number, path] : segments) {
+    auto added = add_copy(path, name, is_wanted);
+    // One that is not there any more is in a pack.
     if (!added && added.error().code != Errc::not_found) return added;
   }
   return {};
@@ -119,45 +170,33 @@ void JournalSource::add_local_pack(const JournalDir& directory, const std::files
   if (!added) unreadable_.push_back({path.native(), 0, 0, 1, false, added.error().message});
 }
 
-// A segment that its writer may be writing to, if it is (or is not) one of the shared lane and was
-// not copied yet.
-Result<void> JournalSource::add_copy(const std::filesystem::path& path,
-                                     const std::optional<JournalName>& name,
-                                     bool is_of_shared_lane) {
+// A segment that its writer may be writing to, if it is wanted and was not copied yet.
+Result<void> JournalSource::add_copy(
+    const std::filesystem::path& path, const std::optional<JournalName>& name,
+    const std::function<bool(const format::SegmentHeader&)>& is_wanted) {
   const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
   if (!number || copies_.contains(*number)) return {};
   auto file = OpenFile::open(path, O_RDONLY);
   if (!file) return std::move(file).error();
-  std::vector<std::byte> copy(format::kBlock_bytes);
-  auto got = read_at(file->fd(), 0, copy, path);
-  if (!got) return std::move(got).error();
-  copy.resize(*got);
-  if (format::is_unused(copy)) return {};  // a spare
-  auto header = format::parse_header(copy);
-  if (header && header->number == *number && is_shared_lane(*header) != is_of_shared_lane)
-    return {};
+  auto header = look_at_header(*file, path, name, *number);
+  if (!header) return std::move(header).error();
+  if (!*header || !is_wanted(**header)) return {};
   // The first copy tells how far the writer had come before the second one was begun: in the
   // second, everything before that offset is final. Behind it a record may be half there.
   auto info = stat_file(file->fd(), path);
   if (!info) return std::move(info).error();
-  copy.resize(std::min<std::uint64_t>(info->bytes, format::kSegment_bytes_max));
+  std::vector<std::byte> copy(std::min<std::uint64_t>(info->bytes, format::kSegment_bytes_max));
   std::uint64_t settled_end = 0;
   for (int round = 0; round < 2; ++round) {
-    got = read_at(file->fd(), 0, copy, path);
+    auto got = read_at(file->fd(), 0, copy, path);
     if (!got) return std::move(got).error();
     copy.resize(*got);
     if (round == 0) settled_end = used_end(copy);
   }
-  header = format::parse_header(copy);
-  if (!header || header->number != *number) {
-    // Damaged; or recycled since the directory was read, and then no block has this number.
-    header = name ? format::rebuild_header(copy, name->session, *number) : std::nullopt;
-  }
-  if (!header || is_shared_lane(*header) != is_of_shared_lane) return {};
   const auto& kept = copies_.emplace(*number, std::move(copy)).first->second;
   inputs_.push_back(
       {.bytes = kept,
-       .header = *header,
+       .header = **header,
        .path = path.native(),
        // The last record seen may itself be unfinished: only what lies before its block counts.
        .settled_end = settled_end & ~std::uint64_t{format::kBlock_bytes - 1}});

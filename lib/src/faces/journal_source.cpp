@@ -16,7 +16,6 @@ Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& f
                             .keeps_file = files.info.state == JournalState::live,
                             .checks_digest = settings.checks_digests,
                             .fields = settings.fields,
-                            .keeps_summary = settings.takes_summaries,
                             .checks_summary = settings.checks_summaries};
   for (const auto& path : files.segments) {
     const auto name = parse_journal_name(path.parent_path().parent_path().filename().native());

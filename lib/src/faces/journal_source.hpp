@@ -5,6 +5,7 @@
 // them, however many overlap.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -55,7 +56,6 @@ class JournalSource {
     std::optional<std::int64_t> since_ns = {};
     bool checks_digests = false;
     bool checks_summaries = false;
-    bool takes_summaries = false;                 ///< sum_up() is to be called, with a summary
     format::Fields fields = format::Fields::all;  ///< of the packs' records
   };
 
@@ -90,13 +90,13 @@ class JournalSource {
  private:
   JournalSource() = default;
   Result<void> snapshot(const JournalFiles& files);
-  Result<void> copy_shared_lane(const JournalDir& directory,
-                                const std::optional<JournalName>& name);
+  Result<void> add_copies(const JournalDir& directory, const std::optional<JournalName>& name,
+                          bool is_of_shared_lane);
   [[nodiscard]] bool is_shared_lane_packed_since(const JournalDir& directory) const;
   Result<void> add_segment(const std::filesystem::path& path,
                            const std::optional<JournalName>& name);
   Result<void> add_copy(const std::filesystem::path& path, const std::optional<JournalName>& name,
-                        bool is_of_shared_lane);
+                        const std::function<bool(const format::SegmentHeader&)>& is_wanted);
   void add_local_pack(const JournalDir& directory, const std::filesystem::path& path);
   Result<void> add_pack(PackCursor::Place place);
   void add_pack_or_damage(PackCursor::Place place);

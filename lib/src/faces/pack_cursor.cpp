@@ -1,7 +1,6 @@
 #include "faces/pack_cursor.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/bytes.hpp"
 #include "platform/file_system.hpp"
@@ -105,7 +104,7 @@ Result<std::unique_ptr<PackCursor>> PackCursor::open(Place place, const Settings
   cursor->groups_ = groups.size();
   cursor->rows_left_ = cursor->reader_->rows();
   cursor->sum_up(groups);
-  if (settings.keeps_summary || settings.checks_summary) cursor->keep_summary(settings);
+  cursor->checks_summary_ = settings.checks_summary;
   if (settings.checks_digest && cursor->place_.reading != nullptr) cursor->digest_.emplace();
   for (std::size_t& next = cursor->next_group_; settings.since_ns && next < groups.size(); ++next) {
     if (groups[next].time_max_ns >= *settings.since_ns) break;
@@ -126,16 +125,16 @@ Result<std::unique_ptr<PackCursor>> PackCursor::open(Place place, const Settings
   return cursor;
 }
 
-void PackCursor::keep_summary(const Settings& settings) {
+std::optional<format::PackSummary> PackCursor::summary() const {
   const auto text = reader_->summary_text();
-  if (!text || text->size() > format::kSummary_bytes_max) return;
-  summary_text_ = *text;
-  if (settings.checks_summary) seen_sums_ = std::make_unique<format::RecordSums>();
+  return text ? format::parse_summary(*text, sums_.rows) : std::nullopt;
 }
 
 std::optional<format::PackSummary> PackCursor::take_summary() {
-  const auto text = std::exchange(summary_text_, {});
-  return text ? format::parse_summary(*text, sums_.rows) : std::nullopt;
+  if (!reader_ && !open_reader()) return {};  // whoever then asks for the rows hears why
+  auto said = summary();
+  if (said) release();
+  return said;
 }
 
 void PackCursor::sum_up(const std::vector<format::PackReader::RowGroup>& groups) {
@@ -240,6 +239,9 @@ void PackCursor::load_next(ReadFindings& findings) {
     if (reader_->row_groups().size() != groups_) {
       return lose_rest(findings, {Errc::corrupt, 0, "it changed while it was being read"});
     }
+  }
+  if (checks_summary_ && seen_sums_ == nullptr && reader_->summary_text()) {
+    seen_sums_ = std::make_unique<format::RecordSums>();
   }
   const std::size_t index = next_group_++;
   const auto& group = reader_->row_groups()[index];
@@ -348,9 +350,10 @@ void PackCursor::check_digest(ReadFindings& findings) {
 }
 
 void PackCursor::check_summary(ReadFindings& findings) {
-  const auto said = take_summary();
   // Rows that are damaged, or that nobody asked for, may be what makes the difference.
-  if (!said || seen_rows_ != sums_.rows) return;
+  if (!reader_ || seen_rows_ != sums_.rows) return;
+  const auto said = summary();
+  if (!said) return;
   const std::string ours = format::encode_summary(seen_sums_->summary());
   if (format::encode_summary(*said) == ours) return;
   findings.damage.push_back(

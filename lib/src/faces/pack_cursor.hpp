@@ -74,10 +74,8 @@ class PackCursor {
     /// Compare an object's bytes with the digest the store keeps. Costs a request, no traffic.
     bool checks_digest = false;
     format::Fields fields = format::Fields::all;
-    /// Keep the footer's summary for take_summary(): as a rule a few KiB, kSummary_bytes_max at
-    /// most.
-    bool keeps_summary = false;
-    /// Compare it with the rows. For readers of all rows; where one is left out, it says nothing.
+    /// Compare the footer's summary with the rows. For readers of all rows; where one is left out,
+    /// it says nothing.
     bool checks_summary = false;
   };
   /// What the footer tells of all rows together.
@@ -96,8 +94,8 @@ class PackCursor {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return place_.path; }
   [[nodiscard]] const format::PackInfo& info() const noexcept { return info_; }
   [[nodiscard]] const Sums& sums() const noexcept { return sums_; }
-  /// What the footer tells of each series, and the facts. Nothing where it does not, and from the
-  /// second call on.
+  /// What the footer tells of each series, and the facts; nothing where it does not. Instead of
+  /// reading rows, or before: opens the pack, and gives its memory back if there was something.
   [[nodiscard]] std::optional<format::PackSummary> take_summary();
 
   [[nodiscard]] bool has_row() const noexcept { return row_ < rows_.size(); }
@@ -133,7 +131,7 @@ class PackCursor {
   [[nodiscard]] bool has_group_ended() const noexcept { return next_row_ >= group_rows_; }
   void make_rows();
   void forget_rows() noexcept;
-  void keep_summary(const Settings& settings);
+  [[nodiscard]] std::optional<format::PackSummary> summary() const;
   void sum_up(const std::vector<format::PackReader::RowGroup>& groups);
   void check_digest(ReadFindings& findings);
   void check_summary(ReadFindings& findings);
@@ -162,9 +160,9 @@ class PackCursor {
   std::size_t next_row_ = 0;      // of the row group, behind rows_
   std::size_t group_rows_ = 0;
 
-  std::optional<std::string> summary_text_;
+  bool checks_summary_ = false;
   std::unique_ptr<format::RecordSums> seen_sums_;  // to compare with it; else empty
-  std::uint64_t seen_rows_ = 0;                    // that it is of
+  std::uint64_t seen_rows_ = 0;                    // that they are of
 
   std::vector<std::byte> kept_end_;  // the object's last bytes, if there was room to keep them
   std::optional<Sha256> digest_;     // of the first digested_bytes_; empty when that is broken off

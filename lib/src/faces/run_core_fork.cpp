@@ -49,6 +49,7 @@ void RunCore::after_fork_in_parent() noexcept {
 }
 
 void RunCore::after_fork_in_child() noexcept {
+  SegmentLook::forget_others();
   for (RunCore* core : registry().cores) {
     core->is_child_.store(true, std::memory_order_relaxed);
     core->journal_.store(nullptr, std::memory_order_release);

@@ -59,7 +59,7 @@ Result<std::vector<JournalSummary>> summarize_series(const std::filesystem::path
                                                      std::vector<Error>* failures) {
   std::vector<JournalSummary> journals;
   const auto done = for_each_source(
-      path, {.takes_summaries = true, .fields = format::Fields::sums}, damage, failures,
+      path, {.fields = format::Fields::sums}, damage, failures,
       [&](JournalSource* source, JournalInfo info) -> JournalInfo& {
         JournalSummary& journal = journals.emplace_back();
         journal.info = std::move(info);

@@ -102,7 +102,8 @@ enum class Fields : std::uint8_t {
   sums,
 };
 [[nodiscard]] constexpr bool is_text_summed(Kind kind) noexcept {
-  return kind == Kind::param || kind == Kind::tag || kind == Kind::property || kind == Kind::file ||
+  return kind == Kind::param || kind == Kind::tag || kind == Kind::tag_removed ||
+         kind == Kind::property || kind == Kind::file || kind == Kind::child ||
          kind == Kind::status;
 }
 

@@ -159,7 +159,9 @@ struct Fields {
 };
 
 bool parse_series(Fields& fields, SeriesSummary& series) {
-  series.kind = kind_from_name(fields.next());
+  const std::string_view kind = fields.next();
+  series.kind = kind_from_name(kind);
+  const bool is_known = kind == kind_name(series.kind);
   fields.text(series.name);
   fields.number(series.records);
   if (fields.has(2)) {
@@ -176,7 +178,10 @@ bool parse_series(Fields& fields, SeriesSummary& series) {
     fields.number(numbers.min);
     fields.number(numbers.max);
   }
-  return fields.is_done() && is_series(series.kind);
+  // What the rows cannot add up to, or may add up to otherwise with a later version, is not taken.
+  const bool is_of_rows =
+      series.records > 0 && (!series.numbers || series.kind == Kind::metric) && is_known;
+  return fields.is_done() && is_series(series.kind) && is_of_rows;
 }
 
 bool parse_fact(Fields& fields, Fact& fact) {
@@ -227,6 +232,7 @@ std::string encode_summary(const PackSummary& summary) {
 
 std::optional<PackSummary> parse_summary(std::string_view text, std::uint64_t rows) {
   if (text.size() > kSummary_bytes_max || (!text.empty() && !text.ends_with('\n'))) return {};
+  if (text.empty() && rows > 0) return {};
   PackSummary summary;
   std::uint64_t rows_left = rows;
   while (!text.empty()) {

@@ -54,6 +54,9 @@ class SegmentLook {
   SegmentLook(const SegmentLook&) = delete;
   SegmentLook& operator=(const SegmentLook&) = delete;
 
+  /// In a forked child: whoever looked is not in it.
+  static void forget_others() noexcept { looks.store(0, std::memory_order_relaxed); }
+
  private:
   friend struct OpenSegment;
   static inline std::atomic<int> looks = 0;

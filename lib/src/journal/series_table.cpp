@@ -81,8 +81,6 @@ std::optional<std::uint32_t> SeriesTable::find_or_add(std::string_view name) noe
     }
     Entry* const entry = chunk.load(std::memory_order_relaxed) + number % kChunk_entries;
     *entry = Entry{hash, std::string(name), number};
-    // Before the entry can be found: whoever finds the number may ask for its name at once.
-    size_.store(number + 1, std::memory_order_release);
     Index* index = index_.load(std::memory_order_relaxed);
     if ((std::size_t{number} + 1) * 2 > index->slots.size()) {
       auto grown = std::make_unique<Index>(index->slots.size() * 2);
@@ -91,11 +89,12 @@ std::optional<std::uint32_t> SeriesTable::find_or_add(std::string_view name) noe
       }
       indexes_.push_back(std::move(grown));
       index = indexes_.back().get();
-      insert(*index, entry);
       index_.store(index, std::memory_order_release);
-    } else {
-      insert(*index, entry);
     }
+    // Before the entry can be found: whoever finds the number may ask for its name at once. Behind
+    // all that may fail: a number that is taken can be found.
+    size_.store(number + 1, std::memory_order_release);
+    insert(*index, entry);
     return number;
   } catch (const std::bad_alloc&) {
     return {};

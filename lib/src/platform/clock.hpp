@@ -34,8 +34,8 @@ class Clock {
 
   /// Nanoseconds since 1970-01-01T00:00Z. Any thread.
   [[nodiscard]] std::int64_t now_ns() const noexcept;
-  /// The same without a call. False: only a call would tell, there is no TSC or calibrate() is at
-  /// work.
+  /// The same without a call. False: only a call would tell. There is no TSC, or it went back, or
+  /// calibrate() is at work.
   [[nodiscard]] bool try_now_ns(std::int64_t& now) const noexcept;
 
   /// Re-anchors. One thread at a time.
@@ -76,8 +76,10 @@ inline std::int64_t Clock::now_ns() const noexcept {
     // it.
     return false;
   }
-  // Not negative: the anchor lies in the past, see calibrate().
+  // The anchor lies in the past, see calibrate(): not negative, unless the machine was moved.
   const std::uint64_t ticks = tsc - anchor_tsc;
+  if (static_cast<std::int64_t>(ticks) < 0) [[unlikely]]
+    return false;
   now = anchor_ns +
         static_cast<std::int64_t>((static_cast<Wide>(ticks) * static_cast<Wide>(per_tick)) >> 32);
   return true;

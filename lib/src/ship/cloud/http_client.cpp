@@ -10,10 +10,10 @@
 #include <atomic>
 #include <mutex>
 #include <set>
-#include <system_error>
 
 #include <curl/curl.h>
 
+#include "base/errno_text.hpp"
 #include "platform/no_sigpipe.hpp"
 #include "platform/process.hpp"
 #include "runlog/version.hpp"
@@ -335,7 +335,7 @@ class Transfer {
     if (code == CURLE_COULDNT_CONNECT) {
       long os_errno = 0;
       ::curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &os_errno);
-      return "cannot connect: " + std::generic_category().message(static_cast<int>(os_errno));
+      return "cannot connect: " + errno_text(static_cast<int>(os_errno));
     }
     return reason_[0] != '\0' ? std::string(reason_.data()) : ::curl_easy_strerror(code);
   }
