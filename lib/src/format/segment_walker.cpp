@@ -80,8 +80,9 @@ bool SegmentWalker::take_metrics(SegmentBatch& batch) {
       const auto first = load<std::uint64_t>(base + at + kCommit_bytes);
       const auto second = load<std::uint64_t>(base + at + kCommit_bytes + 8);
       const std::uint64_t place = at << 32 | word >> 32;
-      const std::uint64_t crc = is_hardware ? crc32c_words3_hardware(seed, place, first, second)
-                                            : crc32c_words3(seed, place, first, second);
+      const auto crc = static_cast<std::uint32_t>(
+          is_hardware ? crc32c_words3_hardware(seed, place, first, second)
+                      : crc32c_words3(seed, place, first, second));
       if (crc != commit_crc(word)) break;
       const auto series = static_cast<std::uint32_t>(first);
       is_nameless = series >= names.size() || names[series].empty();
