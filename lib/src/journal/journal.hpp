@@ -80,8 +80,8 @@ class Journal : public std::enable_shared_from_this<Journal> {
   [[nodiscard]] Lane* cached_own_lane() const noexcept {
     return cached_lane.journal_id == id_ ? cached_lane.lane : nullptr;
   }
-  /// The number of a name that this thread has logged before, else kNo_series or what find_series()
-  /// says.
+  /// The number of a name that this thread has logged before from the same place in memory; else
+  /// kNo_series, though find_series() may know it.
   [[nodiscard]] std::uint32_t guess_series(const std::string_view& name) const noexcept {
     return cached_lane.journal_id == id_ ? cached_lane.lane->names().guess(name)
                                          : SeriesTable::kNo_series;

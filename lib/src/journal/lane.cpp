@@ -17,9 +17,9 @@ Lane::~Lane() {
   if (OpenSegment* const segment = segment_) segment->release();
 }
 
-// All in one piece and with no call but for the name: what runs so rarely has left the caches when
-// its turn comes, and each further place that code or data is fetched from took 0.1 to 1 µs
-// (docs/decisions/0017).
+// All in one piece and, where nothing has to be declared, without a call: what runs so rarely has
+// left the caches when its turn comes, and each further place that code or data is fetched from
+// took 0.1 to 1 µs (docs/decisions/0017).
 bool Lane::append_behind_head(format::SegmentWriter& writer, format::Tag tag, std::uint32_t series,
                               std::uint64_t bits, bool has_step, std::int64_t step,
                               std::int64_t time_ns) noexcept {
