@@ -202,6 +202,24 @@ TEST_CASE("a journal directory removed under the job does not hurt the job") {
   CHECK(contents.journals.at(0).state == runlog::JournalState::complete);
 }
 
+TEST_CASE("a job killed after its directory was removed loses nothing it had made durable") {
+  TemporaryDirectory root;
+  Process job({victim("writer"), "truncated", root.path(), "wait"},
+              {{"RUNLOG_SEGMENT_BYTES", "256KiB"}});
+  const std::filesystem::path journal = job.read_until("journal ").substr(8);
+  const std::filesystem::path gone = root / "gone";
+  std::filesystem::rename(journal, gone);
+  std::filesystem::remove_all(gone);
+  job.write("x");
+  CHECK(job.read_until("logged") == "logged 3001");
+  job.kill(SIGKILL);
+  job.wait();
+  const auto contents = read(root.path());
+  CHECK(contents.steps("before") == test::counting(1000));
+  CHECK(contents.steps("after") == test::counting(2000));
+  CHECK(contents.damage.empty());
+}
+
 TEST_CASE("a LOCK removed under the job is taken anew before the next pack") {
   TemporaryDirectory root;
   Process job({victim("writer"), "truncated", root.path(), "wait"},

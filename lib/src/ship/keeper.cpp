@@ -222,18 +222,43 @@ bool Keeper::is_dirty() const {
 }
 
 // A segment whose file was removed still takes records, but only this process can see them. Close
-// it: its records go into a pack from the map, and the lane goes on in a file that has a name.
+// it: its records go into a pack from the map, in this round, and the lane goes on in a file that
+// has a name. The spares were probably removed with it.
 void Keeper::look_for_orphans() {
-  for (OpenSegment* segment : open_) {
-    if (segment->is_orphan) continue;
-    const auto info = stat_file(segment->file.fd(), segment->file.path());
-    if (!info || info->links != 0) continue;
+  std::vector<OpenSegment*> found;
+  for (const auto* list : {&open_, &closed_}) {
+    for (OpenSegment* segment : *list) {
+      if (segment->is_orphan) continue;
+      const auto info = stat_file(segment->file.fd(), segment->file.path());
+      if (info && info->links == 0) found.push_back(segment);
+    }
+  }
+  if (found.empty()) return;
+  SegmentPool& pool = journal_->pool();
+  pool.discard_spares();
+  if (!pool.is_retired()) prepare_spares();
+  for (OpenSegment* segment : found) {
     segment->is_orphan = true;
     segment->gate.request(Gate::kClose);
     report(Error{Errc::not_found, 0,
                  segment->file.path().native() +
                      " was removed while in use; its records are being saved into a pack"});
   }
+}
+
+bool Keeper::has_orphans() const {
+  const auto is_orphan = [](const OpenSegment* segment) { return segment->is_orphan; };
+  return std::any_of(open_.begin(), open_.end(), is_orphan) ||
+         std::any_of(closed_.begin(), closed_.end(), is_orphan);
+}
+
+void Keeper::settle_sync(std::uint64_t ticket, bool is_done) {
+  if (ticket == 0) return;
+  {
+    const std::lock_guard lock(mutex_);
+    (is_done ? sync_done_ : sync_failed_) = ticket;
+  }
+  changed_.notify_all();
 }
 
 Result<void> Keeper::sync() {
@@ -315,14 +340,13 @@ void Keeper::work() {
   }
   const bool sync_due = settings_.sync == Sync::interval && now >= next_sync_;
   if (sync_due) next_sync_ = now + settings_.sync_interval;
+  bool saves_orphans = false;
   if (sync_ticket != 0 || (sync_due && is_dirty())) {
     auto synced = sync();
     if (!synced) report(synced.error());
-    if (sync_ticket != 0) {
-      const std::lock_guard lock(mutex_);
-      (synced ? sync_done_ : sync_failed_) = sync_ticket;
-    }
-    changed_.notify_all();
+    // What lies in a file without a name is durable once it is in a pack.
+    saves_orphans = has_orphans();
+    if (!synced || !saves_orphans) settle_sync(std::exchange(sync_ticket, 0), bool(synced));
   }
   const bool ship_due = now >= next_ship_ || pack_ticket != 0 || wants_flush || is_ending;
   if (ship_due) {
@@ -331,14 +355,16 @@ void Keeper::work() {
   }
   take_closed();
   // A writer may be in the middle of its append for a moment; at the end nobody appends any more.
-  for (int tries = 0; (is_ending || pack_ticket != 0) && tries < 1000; ++tries) {
+  const bool waits_for_writers = is_ending || pack_ticket != 0 || saves_orphans;
+  for (int tries = 0; waits_for_writers && tries < 1000; ++tries) {
     if (std::none_of(open_.begin(), open_.end(), [](auto* one) { return one->gate.is_closed(); }))
       break;
     std::this_thread::yield();
     take_closed();
   }
   // Packed records take a fraction of the room of their segments.
-  const bool all_packed = pack_closed(ship_due || is_short_of_room_);
+  const bool all_packed = pack_closed(ship_due || is_short_of_room_ || saves_orphans);
+  settle_sync(sync_ticket, !has_orphans());  // left open above: there were some
   if (is_short_of_room_ && !is_ending) {
     no_space_until_ = now;
     prepare_spares();

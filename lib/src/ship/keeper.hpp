@@ -77,8 +77,10 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   void collect_opened();
   void prepare_spares();
   void look_for_orphans();
+  [[nodiscard]] bool has_orphans() const;
   [[nodiscard]] bool is_dirty() const;
   Result<void> sync();
+  void settle_sync(std::uint64_t ticket, bool is_done);
   void close_all(bool even_empty);
   void take_closed();
   bool pack_closed(bool everything);
