@@ -78,7 +78,6 @@ bool Lane::append(std::int64_t time_ns, Put&& put) noexcept {
     }
     segment->gate.request(Gate::kClose);  // full
     let_go();
-    if (shared_.wake) shared_.wake();
   }
   return false;
 }
@@ -195,7 +194,7 @@ bool Lane::open_segment(std::int64_t time_ns) noexcept {
     const auto synced = sync_directory(segment->file.path().parent_path());
     if (!synced && shared_.report) shared_.report(synced.error());
   }
-  if (shared_.wake) shared_.wake();  // a spare is wanted
+  if (shared_.pool.is_low() && shared_.wake) shared_.wake();
   return true;
 }
 

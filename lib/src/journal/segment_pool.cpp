@@ -1,5 +1,6 @@
 #include "journal/segment_pool.hpp"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 #include <vector>
@@ -27,8 +28,20 @@ void OpenSegment::retire() noexcept {
   for (OpenSegment* one = list; one != nullptr;) delete std::exchange(one, one->next_opened);
 }
 
+namespace {
+
+// A quarter of the disk budget may lie idle.
+std::size_t spares_within_budget(const SegmentPool::Limits& limits) {
+  const std::uint64_t affordable = limits.disk_budget / 4 / limits.segment_bytes;
+  return std::clamp<std::uint64_t>(affordable, 1, SegmentPool::kSpares_max);
+}
+
+}  // namespace
+
 SegmentPool::SegmentPool(JournalDir directory, const Limits& limits)
-    : directory_(std::move(directory)), limits_(limits) {}
+    : directory_(std::move(directory)),
+      limits_(limits),
+      wanted_(std::min(kSpares, spares_within_budget(limits))) {}
 
 SegmentPool::~SegmentPool() {
   for (auto& slot : spares_) {
@@ -50,6 +63,10 @@ std::size_t SegmentPool::spares() const noexcept {
     if (slot.load(std::memory_order_relaxed) != nullptr) ++count;
   }
   return count;
+}
+
+void SegmentPool::want_more() noexcept {
+  wanted_.store(std::min(wanted() + 2, spares_within_budget(limits_)), std::memory_order_relaxed);
 }
 
 Result<OpenSegment*> SegmentPool::prepare() {

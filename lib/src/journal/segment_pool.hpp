@@ -73,6 +73,7 @@ class SegmentPool {
     std::function<Result<void>()> revive = {};
   };
   static constexpr std::size_t kSpares_max = 8;
+  static constexpr std::size_t kSpares = 2;
 
   SegmentPool(JournalDir directory, const Limits& limits);
   ~SegmentPool();
@@ -89,6 +90,16 @@ class SegmentPool {
   /// Adds a prepared segment; releases it when the pool is full.
   void add(OpenSegment* segment) noexcept;
   [[nodiscard]] std::size_t spares() const noexcept;
+  /// How many there should be: at first two, so that a run that fills less than one between two
+  /// rounds of the keeper never has to wake it; one where the disk budget is below eight segments.
+  [[nodiscard]] std::size_t wanted() const noexcept {
+    return wanted_.load(std::memory_order_relaxed);
+  }
+  /// For a run whose writers had to help themselves.
+  void want_more() noexcept;
+  /// Fewer than half of them are left: time to wake the keeper. Until then it comes by itself; a
+  /// wake is a system call, which costs a writer 5 to 20 µs (docs/decisions/0036).
+  [[nodiscard]] bool is_low() const noexcept { return 2 * spares() < wanted(); }
 
   /// Turns a segment whose records are safe in a pack into a spare: new number, zeroed, the same
   /// blocks of the disk. For a disk that is nearly full; elsewhere a new file is cheaper (see
@@ -123,6 +134,7 @@ class SegmentPool {
   std::atomic<std::uint32_t> next_number_ = 0;
   std::atomic<std::uint64_t> disk_bytes_ = 0;
   std::atomic<std::uint64_t> late_ = 0;
+  std::atomic<std::size_t> wanted_;
   std::atomic<bool> is_retired_ = false;
   // acq_rel exchange on both sides hands the segment's fields over
   std::array<std::atomic<OpenSegment*>, kSpares_max> spares_ = {};

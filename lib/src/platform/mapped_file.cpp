@@ -106,6 +106,11 @@ Result<void> MappedFile::sync(std::uint64_t begin, std::uint64_t end) const {
   return {};
 }
 
+void MappedFile::unmap_behind(std::uint64_t begin, std::uint64_t end) const noexcept {
+  const std::span<std::byte> pages = whole_pages(begin, end / kPage_bytes * kPage_bytes);
+  if (!pages.empty()) (void)::madvise(pages.data(), pages.size(), MADV_DONTNEED);
+}
+
 void MappedFile::touch(std::uint64_t begin, std::uint64_t end) const noexcept {
   const std::span<std::byte> pages = whole_pages(begin, end);
   if (!pages.empty()) (void)::madvise(pages.data(), pages.size(), kPopulate_write);

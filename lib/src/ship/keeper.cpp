@@ -270,8 +270,9 @@ Result<void> Keeper::sync() {
       if (at == segment->synced_at) continue;
       // The page under sync is write-protected; a writer that touches it again waits 1.5–15 µs for
       // the fault. So it is asked to go on in a fresh page, the pages it has not come to are left
-      // out, and those that the sync took with it are touched again here.
+      // out, and those that the sync took with it are touched again here (docs/decisions/0036).
       if (list == &open_) segment->gate.request(Gate::kMove_on);
+      segment->file.unmap_behind(segment->synced_at, at);
       auto synced = segment->file.sync(segment->synced_at, at);
       if (synced && list == &open_) {
         segment->file.touch(at, at + std::max(kTouch_bytes_min, 2 * (at - segment->synced_at)));

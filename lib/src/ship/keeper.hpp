@@ -105,7 +105,6 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   Clock::time_point next_calibration_ = {};
   std::vector<OpenSegment*> open_;    // a reference each; lanes append to them
   std::vector<OpenSegment*> closed_;  // a reference each; ours alone
-  std::size_t spares_wanted_ = 1;
   std::uint64_t late_seen_ = 0;
   std::uint64_t packs_seen_ = 0;
   bool names_unsynced_ = false;  // lanes/ has new names since the last sync

@@ -97,7 +97,7 @@ Result<void> Keeper::pack_some(std::size_t count) {
   Result<void> result;
   for (std::size_t i = 0; i < count; ++i) {
     // Only on a full disk, where somebody else might take the blocks of a file that is removed.
-    const bool is_wanted = is_short_of_room_ && pool.spares() < spares_wanted_ &&
+    const bool is_wanted = is_short_of_room_ && pool.spares() < pool.wanted() &&
                            pool.disk_bytes() <= pool.limits().disk_budget;
     auto gone = is_wanted ? pool.recycle(closed_[i]) : pool.discard(closed_[i]);
     crash_point("in_remove");

@@ -10,13 +10,12 @@ namespace runlog {
 
 void Keeper::prepare_spares() {
   SegmentPool& pool = journal_->pool();
-  // One spare for a run that logs now and then; more for one whose writers had to help themselves.
   if (const std::uint64_t late = pool.late(); late != late_seen_) {
     late_seen_ = late;
-    spares_wanted_ = std::min(spares_wanted_ + 2, SegmentPool::kSpares_max);
+    pool.want_more();
   }
   is_short_of_room_ = pool.spares() == 0 && Clock::now() < no_space_until_;
-  while (pool.spares() < spares_wanted_ && Clock::now() >= no_space_until_) {
+  while (pool.spares() < pool.wanted() && Clock::now() >= no_space_until_) {
     if (pool.disk_bytes() + pool.limits().segment_bytes > pool.limits().disk_budget) {
       if (!make_room()) {
         is_short_of_room_ = true;
