@@ -9,6 +9,7 @@
 
 #include "support/catch.hpp"
 #include "support/contents.hpp"
+#include "support/killed.hpp"
 #include "support/process.hpp"
 
 using test::Process;
@@ -36,6 +37,16 @@ void check_whole(const std::filesystem::path& store, bool has_end) {
   CHECK(contents.is_free_of_duplicates());
   CHECK(contents.damage.empty());
   CHECK(contents.rows.size() == (has_end ? 107u : 106u));
+}
+
+[[maybe_unused]] int count_packs(const std::filesystem::path& below) {
+  int count = 0;
+  std::error_code none;  // what is not there has no packs
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(below, none)) {
+    if (entry.path().extension() == ".parquet" && entry.path().filename().native()[0] != '.')
+      ++count;
+  }
+  return count;
 }
 
 [[maybe_unused]] bool is_empty_of_packs(const std::filesystem::path& root) {
@@ -67,6 +78,45 @@ TEST_CASE(
     }
     CHECK(read(store.path()).journals.at(0).state == runlog::JournalState::complete);
   }
+}
+
+TEST_CASE("a pack is not shipped before its segments are gone, whatever else is") {
+  TemporaryDirectory root;
+  TemporaryDirectory place;
+  const std::filesystem::path store = place / "store";
+  test::run_command({victim("writer"), "everything", root.path(), "kill"},
+                    {{"RUNLOG_STORE", store}, {"RUNLOG_RUN_ID", "job"}});
+  std::ofstream(store) << "a file where the store's directory should be";
+  // Packed here, so that the job makes no packs but its own.
+  CHECK(test::run_command({tool("runlog-recover"), root.path(), "-q"}).first.code == 4);
+  const std::filesystem::path dead = read(root.path()).journals.at(0).path;
+  TemporaryDirectory scratch;
+  const std::string notes = scratch / "acknowledged";
+  const test::Acknowledged* const acknowledged = test::map_acknowledged(notes);
+  REQUIRE(acknowledged != nullptr);
+  Process job({victim("killable"), root.path(), notes, "1", "paced", "plain", "100000"},
+              {{"RUNLOG_STORE", store},
+               {"RUNLOG_RUN_ID", "job"},
+               {"RUNLOG_SHIP_INTERVAL", "100ms"},
+               {"RUNLOG_HANG_AT", "after_pack_rename:2"}});
+  // The first pack waits for the store. The second is there when the keeper stops for good.
+  const auto wait_for_packs = [](const std::filesystem::path& below, int wanted) {
+    int found = 0;
+    for (int attempt = 0; attempt < 600 && found < wanted; ++attempt) {
+      ::usleep(50'000);
+      found = count_packs(below);
+    }
+    REQUIRE(found == wanted);
+  };
+  wait_for_packs(root.path() / "job", 3);
+  std::filesystem::remove(store);
+  // A dead journal's turn comes after one's own packs, so the shipper has been through them.
+  wait_for_packs(dead / "shipped", 1);
+  CHECK(count_packs(store) == 2);
+  job.kill(SIGKILL);
+  job.wait();
+  CHECK(test::run_command({tool("runlog-recover"), root.path(), "-q"}).first.code == 0);
+  CHECK(test::problem_with(read(store), *acknowledged, store) == "");
 }
 
 TEST_CASE("recover killed at any point: the next one brings the store to exactly the records") {

@@ -1,7 +1,7 @@
 // Crash points: places between two steps that must survive being the last one. In builds with
 // RUNLOG_CRASH_POINTS (the Debug presets), a process with RUNLOG_CRASH_AT=<name> kills itself with
-// SIGKILL there, with RUNLOG_CRASH_AT=<name>:<n> the nth time that it comes by; elsewhere they
-// compile to nothing.
+// SIGKILL there, with RUNLOG_CRASH_AT=<name>:<n> the nth time that it comes by; with RUNLOG_HANG_AT
+// the thread that comes by stays there. Elsewhere they compile to nothing.
 #pragma once
 
 #if defined(RUNLOG_CRASH_POINTS)
@@ -13,19 +13,37 @@
 #include <string_view>
 
 namespace runlog {
+
+class CrashTrap {
+ public:
+  // No test changes its environment.
+  explicit CrashTrap(const char* variable) noexcept {
+    const char* const value = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe)
+    if (value == nullptr) return;
+    const std::string_view at = value;
+    const std::size_t colon = at.find(':');
+    name_ = at.substr(0, colon);
+    if (colon != std::string_view::npos) left_ = std::atol(at.data() + colon + 1);
+  }
+  bool catches(std::string_view name) noexcept {
+    return name == name_ && left_.fetch_sub(1, std::memory_order_relaxed) == 1;
+  }
+
+ private:
+  std::string_view name_;
+  std::atomic<long> left_ = 1;
+};
+
 inline void crash_point(std::string_view name) noexcept {
-  // Looked up once: some points are passed with every record. No test changes its environment.
-  static const std::string_view at = [] {
-    const char* const value = std::getenv("RUNLOG_CRASH_AT");  // NOLINT(concurrency-mt-unsafe)
-    return value != nullptr ? std::string_view(value) : std::string_view{};
-  }();
-  if (at.empty()) return;
-  const std::size_t colon = at.find(':');
-  if (at.substr(0, colon) != name) return;
-  static std::atomic<long> left =
-      colon == std::string_view::npos ? 1 : std::atol(at.data() + colon + 1);
-  if (left.fetch_sub(1, std::memory_order_relaxed) == 1) ::kill(::getpid(), SIGKILL);
+  // Looked up once: some points are passed with every record.
+  static CrashTrap crash("RUNLOG_CRASH_AT");
+  static CrashTrap hang("RUNLOG_HANG_AT");
+  if (crash.catches(name)) ::kill(::getpid(), SIGKILL);
+  if (hang.catches(name)) {
+    for (;;) ::pause();
+  }
 }
+
 }  // namespace runlog
 #else
 namespace runlog {

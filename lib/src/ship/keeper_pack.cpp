@@ -15,6 +15,17 @@ constexpr std::chrono::milliseconds kRetry_pack{1'000};
 /// Where the first record of a segment begins: behind the header and the first block head.
 constexpr std::uint64_t kEmpty_at = format::kHeader_bytes + format::kBlock_head_bytes;
 
+class HeldBack {
+ public:
+  HeldBack(Shipper& shipper, std::uint32_t pack) : shipper_(shipper) { shipper_.hold_back(pack); }
+  ~HeldBack() { shipper_.hold_nothing_back(); }
+  HeldBack(const HeldBack&) = delete;
+  HeldBack& operator=(const HeldBack&) = delete;
+
+ private:
+  Shipper& shipper_;
+};
+
 }  // namespace
 
 void Keeper::close_all(bool even_empty) {
@@ -79,6 +90,8 @@ Result<void> Keeper::pack_some(std::size_t count) {
                       .end_seq = segment->writer.next_seq()});
   }
   if (auto alive = journal_->revive(); !alive) return alive;
+  // The shipper may come by at any time: for what was packed before, or with a retry.
+  const HeldBack until_segments_are_gone(*shipper_, pack_number(inputs));
   SeriesTable& series = journal_->series();
   auto packed = make_pack(
       journal_->directory(), journal_->meta(), inputs,
@@ -107,7 +120,7 @@ Result<void> Keeper::pack_some(std::size_t count) {
   closed_.erase(closed_.begin(), closed_.begin() + static_cast<std::ptrdiff_t>(count));
   journal_->notify_spare();
   if (!result) report(result.error());
-  // Before the shipper hears of the pack: its segments have left lanes/ for good.
+  // Before the pack is shipped: its segments have left lanes/ for good.
   if (auto synced = sync_directory(journal_->directory().lanes()); !synced) report(synced.error());
   for (const Damage& damage : packed->damage) {
     report(Error{Errc::corrupt, 0,

@@ -56,10 +56,7 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
                          const std::vector<SegmentInput>& segments, FindName find_name,
                          const std::function<void()>& in_between) {
   PackOutcome outcome;
-  outcome.number = segments.front().header.number;
-  for (const SegmentInput& segment : segments) {
-    outcome.number = std::min(outcome.number, segment.header.number);
-  }
+  outcome.number = pack_number(segments);
   outcome.path = directory.pack(outcome.number);
   std::filesystem::path temporary = outcome.path;
   temporary += ".tmp";
@@ -131,6 +128,12 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
 }
 
 }  // namespace
+
+std::uint32_t pack_number(const std::vector<SegmentInput>& segments) {
+  std::uint32_t number = segments.front().header.number;
+  for (const SegmentInput& segment : segments) number = std::min(number, segment.header.number);
+  return number;
+}
 
 Result<PackOutcome> make_pack(const JournalDir& directory, const Meta& meta,
                               const std::vector<SegmentInput>& segments, FindName find_name,

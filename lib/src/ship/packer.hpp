@@ -15,7 +15,7 @@ namespace runlog {
 
 struct PackOutcome {
   bool is_made = false;      ///< false: the segments held nothing, there is no pack
-  std::uint32_t number = 0;  ///< the lowest segment number
+  std::uint32_t number = 0;  ///< pack_number()
   std::filesystem::path path = {};
   std::uint64_t bytes = 0;
   std::uint64_t records = 0;
@@ -27,6 +27,9 @@ struct PackOutcome {
   std::string status = {};  ///< name of the last end record in it ("complete", …), if any
   std::string status_text = {};
 };
+
+/// The number that a pack of these segments gets: their lowest. There is one at least.
+[[nodiscard]] std::uint32_t pack_number(const std::vector<SegmentInput>& segments);
 
 /// Writes packs/<number>.parquet: aside, fsync, rename, fsync of the directory. When this returns
 /// the segments may go. Memory: one row group. Errors: no_space, io; nothing is left behind then.

@@ -121,9 +121,12 @@ void Shipper::ship_once() {
   }
   UploadOutcome outcome;
   if (store_ != nullptr && has_uploads(settings_.directory)) {
-    outcome = upload_waiting(
-        settings_.directory, settings_.meta, *store_,
-        {.keep_shipped = settings_.keep_shipped, .has_meta = has_meta_, .stop = stop_.get_token()});
+    outcome =
+        upload_waiting(settings_.directory, settings_.meta, *store_,
+                       {.keep_shipped = settings_.keep_shipped,
+                        .has_meta = has_meta_,
+                        .is_held_back = [this](std::uint32_t pack) { return held_back_ == pack; },
+                        .stop = stop_.get_token()});
     has_meta_ = outcome.has_meta;
   }
   if (!settings_.keep_shipped && settings_.on_removed) settings_.on_removed(outcome.bytes);

@@ -3,6 +3,7 @@
 // beside its own, and knows nothing of segments.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -48,6 +49,10 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
 
   /// There are new packs (or blobs, or an end). Any thread.
   void wake() noexcept;
+  /// The pack of this number is not to be shipped, from before it appears in packs/ until its
+  /// segments have left lanes/. One at a time; any thread.
+  void hold_back(std::uint32_t pack) noexcept { held_back_ = pack; }
+  void hold_nothing_back() noexcept { held_back_ = kNo_pack; }
   /// A ticket for wait_shipped: everything in packs/ and blobs/ at the time of the call.
   std::uint64_t request() noexcept;
   /// `failed`: it cannot be shipped, or not before its owner has mended something.
@@ -75,6 +80,9 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   ObjectStore* store_ = nullptr;  // in stores_; shipper thread only, after start
   std::thread thread_;            // joined by stop() if it ends in time, else left behind
   std::stop_source stop_;
+  // What the uploader lists was held back before it appeared: it sees that, or a later state.
+  static constexpr std::int64_t kNo_pack = -1;
+  std::atomic<std::int64_t> held_back_ = kNo_pack;
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // with mutex_
   bool has_work_ = false;            // guarded by mutex_

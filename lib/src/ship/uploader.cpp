@@ -113,8 +113,9 @@ UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, Obje
     }
   }
   std::vector<std::string> packs = names_in_directory(directory.packs());
-  std::erase_if(packs, [](const std::string& name) {
-    return !parse_numbered_name(name, kPack_suffix).has_value();
+  std::erase_if(packs, [&](const std::string& name) {
+    const auto number = parse_numbered_name(name, kPack_suffix);
+    return !number || (options.is_held_back && options.is_held_back(*number));
   });
   for (std::size_t i = 0; i < packs.size(); ++i) {
     if (pass.skips()) continue;  // without a look into a pack that stays

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 
 #include "journal/journal_dir.hpp"
@@ -30,6 +31,9 @@ struct UploadOutcome {
 struct UploadOptions {
   bool keep_shipped = true;  ///< false: remove packs and blobs once acknowledged
   bool has_meta = false;     ///< an earlier pass has seen meta.json into the store
+  /// Asked for each pack found: true for one whose segments are still in lanes/. Such a pack is not
+  /// there yet: shipped now, and its job killed now, its segments would be packed once more.
+  std::function<bool(std::uint32_t)> is_held_back = {};
   std::stop_token stop = {};
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
