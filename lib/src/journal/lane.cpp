@@ -27,26 +27,30 @@ bool Lane::append_behind_head(format::SegmentWriter& writer, format::Tag tag, st
     writer.begin_stretch();
     declarations_.begin_stretch();
   }
-  if (!declarations_.is_declared(series) &&
-      !declare_behind_head(writer, series, has_step, step, time_ns)) {
-    return false;
+  for (;;) {
+    std::size_t wanted = format::kMetric_bytes;
+    if (declarations_.is_declared(series)) {
+      if (writer.try_append_metric<true>(tag, series, bits, has_step, step, time_ns)) return true;
+    } else {
+      wanted = declare_behind_head(writer, series);
+      if (wanted == 0) continue;
+    }
+    // In one place for both: it is then as much at hand when a declaration needs it.
+    if (!writer.try_begin_block<true>(wanted, has_step, step, time_ns)) return false;
   }
-  while (!writer.try_append_metric<true>(tag, series, bits, has_step, step, time_ns)) {
-    if (!writer.try_begin_block<true>(format::kMetric_bytes, has_step, step, time_ns)) return false;
-  }
-  return true;
 }
 
-// Once in sixteen blocks, and so kept out of the code above.
-bool Lane::declare_behind_head(format::SegmentWriter& writer, std::uint32_t series, bool has_step,
-                               std::int64_t step, std::int64_t time_ns) noexcept {
+// Once in sixteen blocks, and so kept out of the code above. Returns what it lacks, in bytes: 0
+// when the series is declared now, more than any block has when that takes more than room.
+std::size_t Lane::declare_behind_head(format::SegmentWriter& writer,
+                                      std::uint32_t series) noexcept {
+  constexpr std::size_t kNot_here = UINT32_MAX;
   const std::string_view name = shared_.series.name(series);
-  if (name.empty() || !declarations_.has_room(series)) return false;
-  while (!writer.try_append_series<true>(series, name)) {
-    const std::size_t bytes = format::SegmentWriter::series_bytes(name);
-    if (!writer.try_begin_block<true>(bytes, has_step, step, time_ns)) return false;
+  if (name.empty() || !declarations_.has_room(series)) return kNot_here;
+  if (!writer.try_append_series<true>(series, name)) {
+    return format::SegmentWriter::series_bytes(name);
   }
-  return declarations_.set_declared(series);
+  return declarations_.set_declared(series) ? 0 : kNot_here;
 }
 
 template <typename Put>
