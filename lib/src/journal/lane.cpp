@@ -10,6 +10,32 @@ namespace {
 constexpr std::int64_t kRetry_prepare_ns = 100'000'000;
 // An append needs at most a few rounds: a segment found closed, one that is full, a fresh one.
 constexpr int kAppend_rounds_max = 8;
+/// Of declare_behind_head(): 0x2f1 bytes as g++ 12 makes it.
+constexpr std::size_t kDeclare_code_bytes = 768;
+
+// Once in sixteen blocks, and so kept out of append_behind_head().
+[[gnu::noinline, gnu::hot]] bool declare_behind_head(format::SegmentWriter& writer,
+                                                     format::Declarations& declarations,
+                                                     const SeriesTable& table, std::uint32_t series,
+                                                     bool has_step, std::int64_t step,
+                                                     std::int64_t time_ns) noexcept {
+  const std::string_view name = table.name(series);
+  if (name.empty() || !declarations.has_room(series)) return false;
+  while (!writer.try_append_series<true>(series, name)) {
+    const std::size_t bytes = format::SegmentWriter::series_bytes(name);
+    if (!writer.try_begin_block<true>(bytes, has_step, step, time_ns)) return false;
+  }
+  return declarations.set_declared(series);
+}
+
+// For a declaration a block later. What it needs has left the caches since the last one; to wait
+// for it then took 0.3 to 0.6 µs. Code that is fetched as data comes as far as the second cache.
+[[gnu::noinline]] void prefetch_declaration(const SeriesTable& table,
+                                            std::uint32_t series) noexcept {
+  const auto* const code = reinterpret_cast<const char*>(&declare_behind_head);
+  for (std::size_t at = 0; at < kDeclare_code_bytes; at += 64) __builtin_prefetch(code + at);
+  __builtin_prefetch(table.name(series).data());
+}
 
 }  // namespace
 
@@ -27,30 +53,16 @@ bool Lane::append_behind_head(format::SegmentWriter& writer, format::Tag tag, st
     writer.begin_stretch();
     declarations_.begin_stretch();
   }
-  for (;;) {
-    std::size_t wanted = format::kMetric_bytes;
-    if (declarations_.is_declared(series)) {
-      if (writer.try_append_metric<true>(tag, series, bits, has_step, step, time_ns)) return true;
-    } else {
-      wanted = declare_behind_head(writer, series);
-      if (wanted == 0) continue;
-    }
-    // In one place for both: it is then as much at hand when a declaration needs it.
-    if (!writer.try_begin_block<true>(wanted, has_step, step, time_ns)) return false;
+  if (!declarations_.is_declared(series) &&
+      !declare_behind_head(writer, declarations_, shared_.series, series, has_step, step,
+                           time_ns)) {
+    return false;
   }
-}
-
-// Once in sixteen blocks, and so kept out of the code above. Returns what it lacks, in bytes: 0
-// when the series is declared now, more than any block has when that takes more than room.
-std::size_t Lane::declare_behind_head(format::SegmentWriter& writer,
-                                      std::uint32_t series) noexcept {
-  constexpr std::size_t kNot_here = UINT32_MAX;
-  const std::string_view name = shared_.series.name(series);
-  if (name.empty() || !declarations_.has_room(series)) return kNot_here;
-  if (!writer.try_append_series<true>(series, name)) {
-    return format::SegmentWriter::series_bytes(name);
+  while (!writer.try_append_metric<true>(tag, series, bits, has_step, step, time_ns)) {
+    if (!writer.try_begin_block<true>(format::kMetric_bytes, has_step, step, time_ns)) return false;
   }
-  return declarations_.set_declared(series) ? 0 : kNot_here;
+  if (writer.is_at_end_of_stretch()) prefetch_declaration(shared_.series, series);
+  return true;
 }
 
 template <typename Put>

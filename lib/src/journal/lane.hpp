@@ -151,8 +151,6 @@ class Lane {
                                                       std::uint64_t bits, bool has_step,
                                                       std::int64_t step,
                                                       std::int64_t time_ns) noexcept;
-  [[gnu::noinline, gnu::hot]] std::size_t declare_behind_head(format::SegmentWriter& writer,
-                                                              std::uint32_t series) noexcept;
   template <typename Put>
   bool append(std::int64_t time_ns, Put&& put) noexcept;
   bool declare(format::SegmentWriter& writer, std::uint32_t series, std::int64_t time_ns) noexcept;
