@@ -28,8 +28,9 @@ constexpr std::size_t kDeclare_code_bytes = 768;
   return declarations.set_declared(series);
 }
 
-// For a declaration a block later. What it needs has left the caches since the last one; to wait
-// for it then took 0.3 to 0.6 µs. Code that is fetched as data comes as far as the second cache.
+// For a declaration a block later. What it needs has left the caches since the last one, and would
+// be waited for line by line (docs/decisions/0017). Code fetched as data comes as far as the second
+// cache.
 [[gnu::noinline]] void prefetch_declaration(const SeriesTable& table,
                                             std::uint32_t series) noexcept {
   const auto* const code = reinterpret_cast<const char*>(&declare_behind_head);
