@@ -1,6 +1,7 @@
 // What `ls` knows it knows from footers: no record body is read, in a directory or in a store.
 #include <fstream>
 
+#include "format/pack_summary.hpp"
 #include "support/contents.hpp"
 #include "support/store_fixture.hpp"
 
@@ -207,7 +208,7 @@ TEST_CASE("sums need no other columns: the same numbers, without place, payload 
     CHECK(is->step == was->step);
     CHECK(is->value == was->value);
     CHECK(is->int_value == was->int_value);
-    if (format::is_text_summed(was->kind)) CHECK(is->text == was->text);
+    if (format::is_fact(was->kind)) CHECK(is->text == was->text);
     has_params = has_params || was->text;
     CHECK(is->seq == 0);
     CHECK_FALSE(is->payload);

@@ -1,9 +1,7 @@
 #include "faces/journal_source.hpp"
 
 #include <algorithm>
-#include <map>
 
-#include "platform/file_system.hpp"
 #include "ship/store_runs.hpp"
 
 namespace runlog {

@@ -97,15 +97,10 @@ class PackWriter {
 /// Which fields of its records a reader decodes.
 enum class Fields : std::uint8_t {
   all,
-  /// What sums are made of: time, kind, name, step and the numbers, and the text of those kinds
-  /// whose text is a value of its own (is_text_summed).
+  /// What sums are made of: time, kind, name, step and the numbers, and the text of facts
+  /// (pack_summary.hpp).
   sums,
 };
-[[nodiscard]] constexpr bool is_text_summed(Kind kind) noexcept {
-  return kind == Kind::param || kind == Kind::tag || kind == Kind::tag_removed ||
-         kind == Kind::property || kind == Kind::file || kind == Kind::child ||
-         kind == Kind::status;
-}
 
 /// Reads a pack that PackWriter wrote, row group by row group. Every length in the file is
 /// untrusted: damage yields Errc::corrupt (message: what, where), a foreign Parquet file (other

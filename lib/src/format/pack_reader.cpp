@@ -312,7 +312,7 @@ Result<void> PackReader::load_columns(std::size_t index, Fields fields) {
       if (auto done = state.decode(index, column, budget_bytes); !done) return done;
     }
     bool has_text = false;
-    state.for_each_kind([&](Kind kind) { has_text = has_text || is_text_summed(kind); });
+    state.for_each_kind([&](Kind kind) { has_text = has_text || is_fact(kind); });
     if (has_text) {
       if (auto done = state.decode(index, kText, budget_bytes); !done) return done;
     }

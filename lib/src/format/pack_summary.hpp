@@ -33,7 +33,7 @@ inline constexpr std::size_t kSummary_bytes_free = 4u << 10;
 /// A line of a summary takes at least this and the texts in it.
 inline constexpr std::size_t kSummary_line_bytes_min = 15;
 
-/// Params and the like: what a summary keeps whole.
+/// Params and the like: their text is a value of its own, and a summary keeps them whole.
 [[nodiscard]] constexpr bool is_fact(Kind kind) noexcept {
   return kind == Kind::param || kind == Kind::tag || kind == Kind::tag_removed ||
          kind == Kind::property || kind == Kind::file || kind == Kind::child ||

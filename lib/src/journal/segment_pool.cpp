@@ -6,6 +6,15 @@
 #include <vector>
 
 namespace runlog {
+namespace {
+
+// A quarter of the disk budget may lie idle.
+std::size_t spares_within_budget(const SegmentPool::Limits& limits) {
+  const std::uint64_t affordable = limits.disk_budget / 4 / limits.segment_bytes;
+  return std::clamp<std::uint64_t>(affordable, 1, SegmentPool::kSpares_max);
+}
+
+}  // namespace
 
 // What was retired goes once nobody looks. Taken off the list first, asked second: all that is on
 // the list had left its lane before, so whoever may have found it there was counted before that,
@@ -27,16 +36,6 @@ void OpenSegment::retire() noexcept {
   }
   for (OpenSegment* one = list; one != nullptr;) delete std::exchange(one, one->next_opened);
 }
-
-namespace {
-
-// A quarter of the disk budget may lie idle.
-std::size_t spares_within_budget(const SegmentPool::Limits& limits) {
-  const std::uint64_t affordable = limits.disk_budget / 4 / limits.segment_bytes;
-  return std::clamp<std::uint64_t>(affordable, 1, SegmentPool::kSpares_max);
-}
-
-}  // namespace
 
 SegmentPool::SegmentPool(JournalDir directory, const Limits& limits)
     : directory_(std::move(directory)),

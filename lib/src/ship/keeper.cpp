@@ -356,7 +356,7 @@ void Keeper::work() {
   }
   take_closed();
   // A writer may be in the middle of its append for a moment; at the end nobody appends any more.
-  const bool waits_for_writers = is_ending || pack_ticket != 0 || saves_orphans;
+  const bool waits_for_writers = ship_due || saves_orphans;
   for (int tries = 0; waits_for_writers && tries < 1000; ++tries) {
     if (std::none_of(open_.begin(), open_.end(), [](auto* one) { return one->gate.is_closed(); }))
       break;
