@@ -24,6 +24,22 @@ using test::Tally;
 using test::TemporaryDirectory;
 using test::victim;
 
+namespace {
+
+// Of a "truncated" writer; returns where the journal was, when the writer has logged on.
+std::filesystem::path remove_journal_under(Process& job, const TemporaryDirectory& root) {
+  std::filesystem::path journal = job.read_until("journal ").substr(8);
+  // Out of sight first: the keeper may be adding files while they are removed.
+  const std::filesystem::path gone = root / "gone";
+  std::filesystem::rename(journal, gone);
+  std::filesystem::remove_all(gone);
+  job.write("x");
+  CHECK(job.read_until("logged") == "logged 3001");
+  return journal;
+}
+
+}  // namespace
+
 TEST_CASE("a full disk at start is an error that names the path and the remedy") {
   TemporaryDirectory place;
   SmallDisk disk(place / "disk", "8m");
@@ -180,13 +196,7 @@ TEST_CASE("a journal directory removed under the job does not hurt the job") {
   TemporaryDirectory root;
   Process job({victim("writer"), "truncated", root.path(), "wait"},
               {{"RUNLOG_SEGMENT_BYTES", "256KiB"}});
-  const std::filesystem::path journal = job.read_until("journal ").substr(8);
-  // Out of sight first: the keeper may be adding files while they are removed.
-  const std::filesystem::path gone = root / "gone";
-  std::filesystem::rename(journal, gone);
-  std::filesystem::remove_all(gone);
-  job.write("x");
-  CHECK(job.read_until("logged") == "logged 3001");
+  const std::filesystem::path journal = remove_journal_under(job, root);
   // What was made anew is locked and knows whose it is: nobody adopts the journal of a live job.
   CHECK(runlog::FileLock::is_held(journal / "LOCK"));
   CHECK(std::filesystem::exists(journal / "meta.json"));
@@ -206,12 +216,7 @@ TEST_CASE("a job killed after its directory was removed loses nothing it had mad
   TemporaryDirectory root;
   Process job({victim("writer"), "truncated", root.path(), "wait"},
               {{"RUNLOG_SEGMENT_BYTES", "256KiB"}});
-  const std::filesystem::path journal = job.read_until("journal ").substr(8);
-  const std::filesystem::path gone = root / "gone";
-  std::filesystem::rename(journal, gone);
-  std::filesystem::remove_all(gone);
-  job.write("x");
-  CHECK(job.read_until("logged") == "logged 3001");
+  remove_journal_under(job, root);
   job.kill(SIGKILL);
   job.wait();
   const auto contents = read(root.path());

@@ -39,16 +39,6 @@ void check_whole(const std::filesystem::path& store, bool has_end) {
   CHECK(contents.rows.size() == (has_end ? 107u : 106u));
 }
 
-[[maybe_unused]] int count_packs(const std::filesystem::path& below) {
-  int count = 0;
-  std::error_code none;  // what is not there has no packs
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(below, none)) {
-    if (entry.path().extension() == ".parquet" && entry.path().filename().native()[0] != '.')
-      ++count;
-  }
-  return count;
-}
-
 [[maybe_unused]] bool is_empty_of_packs(const std::filesystem::path& root) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
     const std::string parent = entry.path().parent_path().filename();
@@ -100,11 +90,11 @@ TEST_CASE("a pack is not shipped before its segments are gone, whatever else is"
                {"RUNLOG_SHIP_INTERVAL", "100ms"},
                {"RUNLOG_HANG_AT", "after_pack_rename:2"}});
   // The first pack waits for the store. The second is there when the keeper stops for good.
-  const auto wait_for_packs = [](const std::filesystem::path& below, int wanted) {
-    int found = 0;
+  const auto wait_for_packs = [](const std::filesystem::path& below, std::size_t wanted) {
+    std::size_t found = 0;
     for (int attempt = 0; attempt < 600 && found < wanted; ++attempt) {
       ::usleep(50'000);
-      found = count_packs(below);
+      if (std::filesystem::exists(below)) found = test::packs_below(below).size();
     }
     REQUIRE(found == wanted);
   };
@@ -112,7 +102,7 @@ TEST_CASE("a pack is not shipped before its segments are gone, whatever else is"
   std::filesystem::remove(store);
   // A dead journal's turn comes after one's own packs, so the shipper has been through them.
   wait_for_packs(dead / "shipped", 1);
-  CHECK(count_packs(store) == 2);
+  CHECK(test::packs_below(store).size() == 2);
   job.kill(SIGKILL);
   job.wait();
   CHECK(test::run_command({tool("runlog-recover"), root.path(), "-q"}).first.code == 0);

@@ -1,5 +1,6 @@
 #include "support/contents.hpp"
 
+#include <algorithm>
 #include <set>
 #include <stdexcept>
 #include <tuple>
@@ -67,6 +68,15 @@ Contents read(const std::filesystem::path& path, runlog::ReadOptions options) {
   contents.journals = reader->journals();
   contents.damage = reader->damage();
   return contents;
+}
+
+std::vector<std::filesystem::path> packs_below(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> packs;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    if (entry.path().extension() == ".parquet") packs.push_back(entry.path());
+  }
+  std::sort(packs.begin(), packs.end());
+  return packs;
 }
 
 std::vector<std::int64_t> counting(std::int64_t count) {

@@ -44,6 +44,9 @@ struct Contents {
 /// Throws when the path cannot be read at all.
 Contents read(const std::filesystem::path& path, runlog::ReadOptions options = {});
 
+/// The packs in a store, a journal or a root, sorted. Throws when there is no such directory.
+std::vector<std::filesystem::path> packs_below(const std::filesystem::path& directory);
+
 /// 0, 1, … count-1
 std::vector<std::int64_t> counting(std::int64_t count);
 

@@ -8,6 +8,7 @@
 using namespace std::chrono_literals;
 using namespace runlog;
 using test::pack_name;
+using test::packs_below;
 using test::Reading;
 using test::ship_run;
 using test::TemporaryDirectory;
@@ -22,14 +23,6 @@ std::uint64_t data_end(const std::filesystem::path& path) {
   auto pack = format::PackReader::open(map->bytes());
   REQUIRE(pack);
   return pack->row_groups().back().end;
-}
-
-std::vector<std::filesystem::path> packs_below(const std::filesystem::path& directory) {
-  std::vector<std::filesystem::path> packs;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
-    if (entry.path().extension() == ".parquet") packs.push_back(entry.path());
-  }
-  return packs;
 }
 
 // Every byte of every page becomes another one; footers and magic numbers stay.

@@ -11,6 +11,7 @@
 
 using namespace std::chrono_literals;
 using namespace runlog;
+using test::packs_below;
 using test::Reading;
 using test::ship_run;
 using test::TemporaryDirectory;
@@ -109,15 +110,6 @@ std::vector<std::vector<std::string>> read_summed(const std::filesystem::path& p
     all.push_back(lines_of(journal));
   }
   return all;
-}
-
-std::vector<std::filesystem::path> packs_below(const std::filesystem::path& directory) {
-  std::vector<std::filesystem::path> packs;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
-    if (entry.path().extension() == ".parquet") packs.push_back(entry.path());
-  }
-  std::sort(packs.begin(), packs.end());
-  return packs;
 }
 
 // Where the footer of a pack begins.
