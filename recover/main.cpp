@@ -15,7 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // Once through every root. One root's trouble never keeps the others waiting.
-void work_through(const Command& command, StoreMemory& memory, Report& report,
+void work_through(const Command& command, bool is_first, StoreMemory& memory, Report& report,
                   const Interrupt& interrupt) {
   const auto deadline = Clock::now() + command.recover.timeout;
   for (const std::string& root : command.roots) {
@@ -26,13 +26,16 @@ void work_through(const Command& command, StoreMemory& memory, Report& report,
                  std::chrono::milliseconds(0));
     options.retries = !command.watch;  // the next look is a retry
     options.memory = &memory;
+    options.again = options.again && is_first;
     options.on_wait = [&](const std::string& message) {
       report.show_progress(0, 0, "");
       if (!command.quiet) {
         tools::say("runlog-recover", message + "; trying again until it answers or --timeout ends");
       }
     };
-    const auto journals = list_journals(root);
+    options.on_unread = [&](const Error& error) { report.add_failure(error.message, error); };
+    std::vector<Error> unread;  // recover() tells of it
+    const auto journals = list_journals(root, &unread);
     const std::size_t total = journals ? journals->size() : 0;
     std::size_t done = 0;
     report.show_progress(done, total, root);
@@ -53,9 +56,9 @@ int run(const Command& command) {
   Interrupt interrupt;
   Report report(command);
   StoreMemory memory;
-  work_through(command, memory, report, interrupt);
+  work_through(command, true, memory, report, interrupt);
   while (command.watch && !interrupt.wait_for(command.interval)) {
-    work_through(command, memory, report, interrupt);
+    work_through(command, false, memory, report, interrupt);
   }
   if (!command.watch) report.show();
   if (interrupt.requested() && !command.watch) {

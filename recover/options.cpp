@@ -52,6 +52,8 @@ Parsed parse_options(int argc, char** argv) {
   app.add_flag("--dry-run", command.recover.dry_run, "Only say what there is to do");
   app.add_option("--store", command.recover.store, "Ship to this store, not the journal's")
       ->type_name("URL");
+  app.add_flag("--again", command.recover.again,
+               "Ship kept copies once more, as to a store that was emptied");
   app.add_option("--run", command.recover.runs, "Only runs whose id matches; may be repeated")
       ->type_name("GLOB")
       ->allow_extra_args(false)

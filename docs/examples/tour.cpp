@@ -3,7 +3,6 @@
 //   tour [ROOT]
 //
 // Look at the result with `runlog cat ROOT` and `runlog stat ROOT`.
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -12,13 +11,11 @@
 #include <fstream>
 #include <runlog/runlog.hpp>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace {
 
 using namespace std::chrono_literals;
-using runlog::Column;
 using runlog::Level;
 
 void log_metrics(runlog::Run& run) {
@@ -30,19 +27,22 @@ void log_metrics(runlog::Run& run) {
 
   auto loss = run.metric("train/loss");  // the name is looked up once
   for (std::int64_t step = 101; step <= 200; ++step) loss.log(std::exp(-0.01 * 2), step);
+
+  const auto measured = std::chrono::system_clock::now() - 40ms;
+  run.at(measured).log("gpu/power", 312.5, 100);  // the caller's time stamp
 }
 
 void log_structures(runlog::Run& run) {
-  const std::vector<double> per_class = {0.90, 0.85, 0.97};
+  const std::vector<float> per_class = {0.90F, 0.85F, 0.97F};
   run.log_list("val/f1_per_class", per_class, 200);
   run.log_row("val/summary", {{"precision", 0.9}, {"recall", 0.8}}, 200);
 
   const std::vector<double> fpr = {0, 0.1, 1};
   const std::vector<double> tpr = {0, 0.8, 1};
-  run.log_table("val/roc", std::array{Column{"fpr", fpr}, Column{"tpr", tpr}}, 200);
+  run.log_table("val/roc", {{"fpr", fpr}, {"tpr", tpr}}, 200);
 
   const std::vector<double> edges = {-1, 0, 1};  // one more than counts, ascending
-  const std::vector<double> counts = {12, 30};
+  const std::vector<int> counts = {12, 30};
   run.log_histogram("gradients", edges, counts, 200);
 
   run.log_json("confusion_matrix.v1", R"({"labels":["cat","dog"],"counts":[[8,2],[1,9]]})");
@@ -52,13 +52,15 @@ void log_structures(runlog::Run& run) {
 void log_files(runlog::Run& run, const std::filesystem::path& folder) {
   const auto checkpoint = folder / "checkpoint.bin";
   std::ofstream(checkpoint) << "weights";
-  if (auto staged = run.upload_file("checkpoint", checkpoint); !staged) {
+  if (auto staged = run.upload_file("checkpoint", checkpoint, 200); !staged) {
     std::fprintf(stderr, "tour: %s\n", staged.error().message.c_str());
   }
   std::filesystem::remove(checkpoint);  // its content is in the journal
 
   std::ofstream(folder / "config.yaml") << "lr: 3e-4\n";
-  (void)run.upload_folder("config", folder);  // config/config.yaml
+  if (auto staged = run.upload_folder("config", folder); !staged) {  // config/config.yaml
+    std::fprintf(stderr, "tour: %s\n", staged.error().message.c_str());
+  }
 
   const std::string png = "\x89PNG, or whatever the encoder made";
   (void)run.log_image("samples", std::as_bytes(std::span(png)), 200);
@@ -66,11 +68,12 @@ void log_files(runlog::Run& run, const std::filesystem::path& folder) {
 
 void tell_facts(runlog::Run& run) {
   run.param("lr", 3e-4);
-  run.param("layers", std::int64_t{24});
-  run.param("optimizer", std::string("adamw"));
+  const std::vector<int> layers(24, 512);
+  run.param("layers", layers.size());
+  run.param("optimizer", "adamw");
   run.tag("model_type", "transformer");
-  run.set_tags(std::vector<std::pair<std::string, std::string>>{{"stage", "warmup"}});
-  run.remove_tags(std::vector<std::string>{"stage"});
+  run.set_tags({{"stage", "warmup"}});
+  run.remove_tags({"stage"});
   run.property("git_commit", "4b825dc");
 }
 

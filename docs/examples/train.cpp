@@ -126,14 +126,14 @@ class Training {
       params.add();
     };
     param("optimizer", "sgd");
-    param("lr", static_cast<double>(kLearning_rate));
-    param("momentum", static_cast<double>(kMomentum));
-    param("batch", static_cast<std::int64_t>(kBatch));
-    param("threads", static_cast<std::int64_t>(arguments.threads));
-    param("seed", static_cast<std::int64_t>(arguments.seed));
+    param("lr", kLearning_rate);
+    param("momentum", kMomentum);
+    param("batch", kBatch);
+    param("threads", arguments.threads);
+    param("seed", arguments.seed);
     param("text", arguments.text.string());
-    param("characters", static_cast<std::int64_t>(corpus_.tokens.size()));
-    param("weights", static_cast<std::int64_t>(model_.weights().size()));
+    param("characters", corpus_.tokens.size());
+    param("weights", model_.weights().size());
   }
 
   void run() {

@@ -59,7 +59,8 @@ int append(std::int64_t records) {
   SeriesTable series;
   (void)series.find_or_add("train/loss");
   SegmentPool pool(directory, {.segment_bytes = kSegment_bytes, .guard_sigbus = false});
-  LaneShared shared{.pool = pool, .series = series, .asymmetric_gate = true};
+  ShownTally tally;
+  LaneShared shared{.pool = pool, .series = series, .tally = tally, .asymmetric_gate = true};
   {
     Lane lane(1, shared);
     for (std::int64_t i = 0; i < records; ++i) {
@@ -70,7 +71,7 @@ int append(std::int64_t records) {
         lane.append_metrics_slowly({&scalar, 1}, true, i, time_ns);
       }
     }
-    if (lane.dropped() != 0) return 1;
+    if (lane.drops().total() != 0) return 1;
   }
   for (OpenSegment* one = shared.opened.load(); one != nullptr;) {
     OpenSegment* const next = one->next_opened;

@@ -5,6 +5,7 @@
 # Counts do not depend on the machine's speed or load, but on compiler and flags: the numbers are
 # for g++ 12 and the release preset. --write puts today's numbers there.
 set -euo pipefail
+shopt -s inherit_errexit  # a count that fails ends the test
 program=$1
 here=$(dirname "${BASH_SOURCE[0]}")
 expected=$here/instructions.txt

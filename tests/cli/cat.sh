@@ -21,9 +21,8 @@ has "$out" 'two\nlines'
 one --json --name train/loss
 equal "$(lines "$out")" 100
 has "$out" '"kind":"metric"' '"name":"train/loss"' '"step":3,"value":0.25' '"rank":0' '"run":"sample"'
-if command -v jq >/dev/null; then
-  equal "$(jq -s 'map(.step) == [range(100)]' "$out")" true 'steps in order'
-fi
+needs jq jq
+equal "$(jq -s 'map(.step) == [range(100)]' "$out")" true 'steps in order'
 one --json --name val/acc
 has "$out" '"value":"NaN"' '"value":"Infinity"' '"value":0.75'
 

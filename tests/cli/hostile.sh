@@ -8,7 +8,7 @@ for command in cat tail stat verify 'cat --json' 'cat --csv' 'plot --path runs e
   read -ra words <<<"$command"
   # shellcheck disable=SC2206
   [[ $command == plot* ]] || words+=(runs)
-  on_terminal "$runlog" "${words[@]}"
+  on_terminal 0 "$runlog" "${words[@]}"
   [[ -s $out || $command == verify ]] || fail "$command wrote nothing"
   tr -d '\r' <"$out" >clean # the terminal's own line ends
   is_clean clean

@@ -42,16 +42,24 @@ lines() { wc -l <"$1" | tr -d ' '; }
 
 # No byte that a terminal would act on, but line ends.
 is_clean() {
-  ! LC_ALL=C grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]' "$1" ||
-    fail "control characters in $(basename "$1")"
+  local code=0
+  LC_ALL=C grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]' "$1" || code=$?
+  [[ $code != 0 ]] || fail "control characters in $(basename "$1")"
+  [[ $code == 1 ]] || fail "grep cannot look into $1"
 }
 
-# on_terminal COMMAND…: runs it with stdin, stdout and stderr on a pseudo-terminal, into $out.
+# on_terminal CODE COMMAND…: runs it with stdin, stdout and stderr on a pseudo-terminal, into $out, and
+# wants this exit code.
 on_terminal() {
-  local line
+  local wanted=$1 code=0 line
+  shift
   printf -v line '%q ' "$@"
-  script -qefc "$line" /dev/null </dev/null >"$out" 2>"$err" || true
+  script -qefc "$line" /dev/null </dev/null >"$out" 2>"$err" || code=$?
+  [[ $code == "$wanted" ]] || fail "exit $code instead of $wanted on a terminal: $*"
 }
+
+# needs PROGRAM PACKAGE: a check that cannot be made is no check that passes. tools/check installs it.
+needs() { command -v "$1" >/dev/null || fail "there is no $1: apt-get install $2"; }
 
 # overwrite FILE OFFSET TEXT: bit rot.
 overwrite() { printf '%s' "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }

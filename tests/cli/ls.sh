@@ -20,12 +20,31 @@ equal "$(lines "$out")" 2
 run 0 "$runlog" ls --json runs
 equal "$(lines "$out")" 4
 has "$out" '"run":"sample"' '"state":"failed"' '"last_step":49' '"rank":1'
-if command -v jq >/dev/null; then jq -e .path "$out" >/dev/null || fail 'not JSON'; fi
+needs jq jq
+jq -e .path "$out" >/dev/null || fail 'not JSON'
 
 # What waits is what was written, not the room made for it.
 run 0 "$runlog" ls --json runs/crash
 waiting=$(sed -E 's/.*"bytes_waiting":([0-9]+).*/\1/' "$out")
 (( waiting > 0 && waiting < 65536 )) || fail "50 steps cannot take $waiting bytes"
+
+# Artifacts and the end wait, too.
+RUNLOG_STORE=$PWD/elsewhere "$writer" behind sample
+journal=$(echo behind/sample/r0-*)
+run 0 "$runlog" ls --json behind
+has "$out" '"blobs_waiting":0' '"bytes_waiting":0'
+head -c 100000 /dev/zero >file
+mv file "$journal/blobs/$(sha256sum file | cut -d' ' -f1)"
+run 0 "$runlog" ls --json behind
+has "$out" '"blobs_waiting":1' '"bytes_waiting":100000'
+run 0 "$runlog" ls behind
+has "$out" '97.7 KiB'
+run 0 "$runlog" stat behind
+has "$out" '1 artifact, 97.7 KiB'
+rm "$journal"/blobs/*
+mv "$journal/shipped/end.json" "$journal/"
+run 0 "$runlog" stat behind
+has "$out" 'its end, '
 
 # No record body is read: with its pages ruined a pack counts the same. Reading it finds the damage.
 cp -r runs ruined

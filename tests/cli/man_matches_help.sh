@@ -62,6 +62,5 @@ same "$known" "$(printf '%s\n' "${COMPREPLY[@]}" | sort)" 'kinds: program and co
 same "$known" "$(sed -n '/^Only records of these kinds:/,/\.$/p' "$page" | sed 's/.*kinds://' |
   tr -d ' .\n' | tr ',' '\n' | sort)" 'kinds: program and page'
 
-if command -v mandoc >/dev/null; then
-  mandoc -T lint -W warning "$page" "$recover_page" >"$out" || fail 'mandoc complains'
-fi
+needs mandoc mandoc
+mandoc -T lint -W warning "$page" "$recover_page" >"$out" || fail 'mandoc complains'

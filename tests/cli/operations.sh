@@ -50,3 +50,23 @@ part '^#!/bin/sh' '^```' | sed "s|/local/|$TMPDIR/local/|" >epilog
 RUNLOG_STORE='' SLURM_JOB_USER=somebody run 0 sh epilog
 has_ended late || fail 'the epilog shipped nothing'
 SLURM_JOB_USER=nobody run 0 sh epilog
+
+# Deleting what is finished: only a journal that holds nothing else. Of rank 1 an artifact waits, of 2
+# its end, and 3 has a file in torn/.
+mkdir cleaning && cd cleaning
+for rank in 0 1 2 3; do RUNLOG_STORE=$PWD/store RUNLOG_RANK=$rank "$writer" runs sample; done
+of() { echo runs/sample/r"$1"-*; }
+echo more >"$(of 1)/blobs/$(echo more | sha256sum | cut -d' ' -f1)"
+mv "$(of 2)/shipped/end.json" "$(of 2)/"
+mkdir "$(of 3)/torn" && echo original >"$(of 3)/torn/00000000.seg"
+run 0 "$runlog" clean runs
+part '^runlog-recover runs && runlog clean' '^```' >recipe
+equal "$(lines recipe)" 5
+sed -i 1d recipe # which would ship what waits
+bash recipe || true
+[[ ! -e $(of 0) ]] || fail 'a finished journal is left'
+for rank in 1 2 3; do [[ -e $(of $rank)/meta.json ]] || fail "rank $rank was deleted"; done
+part '^runlog-recover runs && runlog clean' '^```' >recipe
+bash recipe || true
+[[ ! -e $(of 1) && ! -e $(of 2) ]] || fail 'what was shipped by now is left'
+[[ -e $(of 3)/torn/00000000.seg ]] || fail 'an original was deleted'

@@ -47,10 +47,9 @@ run 1 "$runlog" salvage "$core"
 has "$err" 'no runlog segments'
 
 # gdb's gcore, of a process that still runs, keeps to the same filter.
-if command -v gcore >/dev/null; then
-  crash 0x3b gcore
-  core=$(find . -maxdepth 1 -name 'core*' | head -1)
-  [[ -n $core ]] || fail "gcore made no file: $(cat gcore.out)"
-  run 0 "$runlog" salvage "$core" --json --name train/loss
-  equal "$(lines "$out")" 15 'records in the core of gcore'
-fi
+needs gcore gdb
+crash 0x3b gcore
+core=$(find . -maxdepth 1 -name 'core*' | head -1)
+[[ -n $core ]] || fail "gcore made no file: $(cat gcore.out)"
+run 0 "$runlog" salvage "$core" --json --name train/loss
+equal "$(lines "$out")" 15 'records in the core of gcore'

@@ -93,3 +93,14 @@ for command in ls cat stat verify tail plot; do
   has "$err" nonsense
   lacks "$err" hush
 done
+
+# A root that is its own store: each record once, before and after the copies are cleaned.
+RUNLOG_STORE=$PWD/both "$writer" both sample
+for _ in 1 2; do
+  run 0 "$runlog" ls both
+  equal "$(grep -c '^sample' "$out")" 1
+  run 0 "$runlog" cat both --name train/loss
+  equal "$(lines "$out")" 100
+  run 0 "$runlog" verify both
+  run 0 "$runlog" clean both
+done

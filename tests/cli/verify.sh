@@ -26,6 +26,12 @@ has "$out" 'live: rank 0 has 2 live writers'
 exec 3>&- 4>&-
 wait
 
+# An artifact that is gone from a journal that nobody ships.
+"$writer" gone sample
+rm "$(find gone -path '*/blobs/*' | head -1)"
+run 3 "$runlog" verify gone
+has "$out" 'LOSS  sample: the content of '
+
 # Bytes that change in a segment are named with the file and the loss.
 "$writer" damaged crash || true
 segment=$(find damaged -name '*.seg' -size +0 | sort | head -1)

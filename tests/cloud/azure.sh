@@ -56,7 +56,9 @@ AZURE_STORAGE_KEY=$azure_key run 0 "$recover" runs --store "azblob://$azure_acco
 azure_download "$azure" "$here/lost" got
 diff -r plain got >diff.txt || fail "other blobs: $(<diff.txt)"
 equal "$(grep '^PUT .* 201$' "$dir/requests" | sort | uniq -d)" "" "created twice"
-equal "$(grep -c ' 409$' "$dir/requests")" 2
+# One more may come from the look whether the server has conditions at all.
+again=$(grep -c ' 409$' "$dir/requests")
+[[ $again == 2 || $again == 3 ]] || fail "$again answers of 409"
 
 # Other bytes: never overwritten, said, kept.
 pack=$(cd plain && find . -name '*.parquet' | sort | head -n 1 | sed 's|^\./||')

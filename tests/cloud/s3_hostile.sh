@@ -24,7 +24,7 @@ for fault in garbage headers 'flood 10000000000' hang; do
   # shellcheck disable=SC2086  # a fault and its argument
   fault 1 any -1 $fault
   waits "$(s3_store "$url" "$here")"
-  grep -qF "PUT /" "$dir/requests" || [[ $fault == hang ]] || fail "$fault: nobody asked"
+  grep -qE "(HEAD|PUT) /" "$dir/requests" || [[ $fault == hang ]] || fail "$fault: nobody asked"
 done
 waits "$(s3_store http://127.0.0.1:1 "$here")"
 waits "$(s3_store https://no-such-host.invalid "$here")"

@@ -32,11 +32,17 @@ survives() {
   grep -q " $3 " "$dir/requests" || fail "no $3 happened"
 }
 
-# The answer is lost; the object is there. The repeated PUT finds it.
+# The answer is lost; the object is there. The repeated PUT finds it. (One more may come from the look
+# whether the server has conditions at all, after an object that went through.)
+found_again() {
+  local count
+  count=$(grep -c " $1\$" "$dir/requests")
+  [[ $count == 2 || $count == 3 ]] || fail "$count answers of $1"
+}
 survives PUT 2 lose
-equal "$(grep -c ' 412$' "$dir/requests")" 2
+found_again 412
 survives PUT 2 drop
-equal "$(grep -c ' 412$' "$dir/requests")" 2
+found_again 412
 survives PUT 1 cut 20
 survives PUT 2 reset 100
 

@@ -44,7 +44,7 @@ build_both() {
   local flags; flags=$(PKG_CONFIG_PATH="$pc_dir" pkg-config "${pc_flags[@]}" --cflags --libs runlog)
   # Word splitting is what pkg-config's output is for.
   # shellcheck disable=SC2086
-  "$CXX" -std=c++20 "$here/main.cpp" -o "pkg-config-$kind" $flags -Wl,-rpath,"$(dirname "$pc_dir")"
+  "$CXX" -std=c++20 -Wall -Wextra -Wconversion -Werror "$here/main.cpp" -o "pkg-config-$kind" $flags -Wl,-rpath,"$(dirname "$pc_dir")"
   check_program "./pkg-config-$kind" "pkg-config-$kind"
 }
 

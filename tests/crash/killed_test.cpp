@@ -108,7 +108,7 @@ TEST_CASE("a job that dies of its own fault keeps its records and leaves the rea
   };
   for (const Death& death :
        {Death{"segv", SIGSEGV, "SIGSEGV at address 0x0"}, Death{"abort", SIGABRT, "SIGABRT"},
-        Death{"throw", SIGABRT, "SIGABRT"}, Death{"kill", SIGKILL, ""}}) {
+        Death{"throw", SIGABRT, "SIGABRT: int"}, Death{"kill", SIGKILL, ""}}) {
     TemporaryDirectory root;
     const auto [exit, output] =
         test::run_command({victim("writer"), "everything", root.path(), death.how});

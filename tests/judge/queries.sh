@@ -22,6 +22,7 @@ member 4711 0 1 complete 100
 # Splits the page: the SQL of the n-th block into n.sql, the table behind it, without its head, into
 # n.table.
 awk '
+  /^## Which engines/ { exit }
   /^```sql$/ { ++n; in_sql = 1; next }
   /^```$/ { in_sql = 0; next }
   in_sql { print > (n ".sql"); next }

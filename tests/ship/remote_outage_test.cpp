@@ -13,7 +13,7 @@
 #include "runlog/runlog.hpp"
 #include "support/catch.hpp"
 #include "support/process.hpp"
-#include "support/scoped_environment.hpp"
+#include "support/s3_bucket.hpp"
 #include "support/scripted_server.hpp"
 
 using namespace std::chrono_literals;
@@ -24,28 +24,15 @@ using Verdict = runlog::RecoverOutcome::Verdict;
 
 namespace {
 
-std::map<std::string, std::string> variables() {
-  return {{"AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"},
-          {"AWS_SECRET_ACCESS_KEY", "SECRETEXAMPLE"},
-          {"AWS_SESSION_TOKEN", ""},
-          {"AWS_PROFILE", ""},
-          {"AWS_CONFIG_FILE", "/nonexistent/aws"},
-          {"AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/aws"},
-          {"AWS_ENDPOINT_URL", ""},
-          {"AWS_ENDPOINT_URL_S3", ""}};
-}
-
-// As much of S3 as a writer sees, behind answers that are given first.
+// A bucket behind answers that are given first.
 class Bucket {
  public:
-  explicit Bucket(std::vector<ScriptedServer::Answer> first = {})
-      : environment_(variables()),
-        first_(std::move(first)),
-        server_([this](const ScriptedServer::Request& request) { return answer(request); }) {}
+  explicit Bucket(std::vector<ScriptedServer::Answer> first = {}) : first_(std::move(first)) {}
 
-  [[nodiscard]] std::string url() const {
-    return "s3://bucket/p?region=r&endpoint=" + server_.url();
-  }
+  [[nodiscard]] std::string url() const { return bucket_.url(); }
+  [[nodiscard]] std::size_t count(const std::string& part) const { return bucket_.count(part); }
+  [[nodiscard]] int taken() const { return bucket_.taken(); }
+  ScriptedServer& server() { return bucket_.server(); }
   /// From now on every request gets this.
   void close(ScriptedServer::Answer answer) {
     const std::lock_guard lock(mutex_);
@@ -55,47 +42,19 @@ class Bucket {
     const std::lock_guard lock(mutex_);
     closed_.reset();
   }
-  [[nodiscard]] std::size_t count(const std::string& part) const {
-    const std::lock_guard lock(mutex_);
-    return static_cast<std::size_t>(std::count_if(
-        objects_.begin(), objects_.end(),
-        [&](const auto& object) { return object.first.find(part) != std::string::npos; }));
-  }
-  /// PUTs that were refused because the name was taken.
-  [[nodiscard]] int taken() const {
-    const std::lock_guard lock(mutex_);
-    return taken_;
-  }
-  ScriptedServer& server() { return server_; }
 
  private:
-  ScriptedServer::Answer answer(const ScriptedServer::Request& request) {
+  std::optional<ScriptedServer::Answer> given() {
     const std::lock_guard lock(mutex_);
     if (asked_ < first_.size()) return first_[asked_++];
-    if (closed_) return *closed_;
-    const auto known = objects_.find(request.target);
-    if (request.method == "HEAD") {
-      if (known == objects_.end()) return {"HTTP/1.1 404 Not Found\r\n\r\n", Then::close};
-      return {"HTTP/1.1 200 OK\r\nContent-Length: " + known->second.first +
-              "\r\nx-amz-meta-runlog-sha256: " + known->second.second + "\r\n\r\n"};
-    }
-    if (known != objects_.end()) {
-      ++taken_;
-      return {http_answer(412)};
-    }
-    objects_[request.target] = {request.header("content-length"),
-                                request.header("x-amz-content-sha256")};
-    return {http_answer(200, "ETag: \"x\"\r\n")};
+    return closed_;
   }
 
-  test::ScopedEnvironment environment_;
   const std::vector<ScriptedServer::Answer> first_;
-  mutable std::mutex mutex_;
-  std::size_t asked_ = 0;                                               // guarded by mutex_
-  std::optional<ScriptedServer::Answer> closed_;                        // guarded by mutex_
-  std::map<std::string, std::pair<std::string, std::string>> objects_;  // guarded by mutex_
-  int taken_ = 0;                                                       // guarded by mutex_
-  ScriptedServer server_;
+  std::mutex mutex_;
+  std::size_t asked_ = 0;                         // guarded by mutex_
+  std::optional<ScriptedServer::Answer> closed_;  // guarded by mutex_
+  test::S3Bucket bucket_{[this](const auto&) { return given(); }};
 };
 
 runlog::Options options(const test::TemporaryDirectory& directory, const std::string& store) {
@@ -135,8 +94,9 @@ TEST_CASE("a run ships to a store that is busy at first, each object once") {
   run.complete();
   CHECK(bucket.count(".parquet") >= 1);
   CHECK(bucket.count("end.json") == 1);
-  CHECK(bucket.taken() == 0);
-  CHECK(run.stats().ship_retries >= 2);  // after the reset libcurl may ask again by itself
+  CHECK(bucket.taken() == 1);  // when the store was tried with the first object
+  // A try asks for two objects, and after the reset libcurl may ask again by itself.
+  CHECK(run.stats().ship_retries >= 1);
   CHECK(run.stats().packs_waiting == 0);
 }
 
@@ -274,7 +234,7 @@ TEST_CASE("recover gives up at its timeout, and at once where only the owner can
   CHECK(outcomes->front().verdict == Verdict::shipped);
 }
 
-TEST_CASE("what only the owner can mend is told of every journal at once, and asked once") {
+TEST_CASE("what only the owner can mend is told of every journal at once, no object asked twice") {
   Bucket bucket;
   const test::TemporaryDirectory directory;
   for (int i = 0; i < 3; ++i) leave_journal(directory, bucket);
@@ -288,7 +248,12 @@ TEST_CASE("what only the owner can mend is told of every journal at once, and as
     CHECK(outcome.verdict == Verdict::waiting);
     CHECK(outcome.message.find("s3:PutObject") != std::string::npos);
   }
-  CHECK(closed.server().requests().size() == 1);
+  std::map<std::string, int> asked;
+  for (const auto& request : closed.server().requests()) {
+    if (request.method == "PUT") ++asked[request.target];
+  }
+  CHECK(asked.size() >= 3);  // it may be a journal that is closed
+  CHECK(std::all_of(asked.begin(), asked.end(), [](const auto& one) { return one.second == 1; }));
 }
 
 TEST_CASE("a store that asked for time is left alone over looks, and others are not") {
@@ -326,13 +291,26 @@ TEST_CASE("a journal whose name is taken keeps no other journal of the store wai
   leave_journal(directory, bucket);
   // Nothing of the first look's PUTs but the packs of one journal finds its name taken.
   std::string taken;
+  std::map<std::string, std::string> digests;  // of the others
   std::mutex mutex;
   ScriptedServer server([&](const ScriptedServer::Request& request) {
     const std::lock_guard lock(mutex);
     const bool is_pack = request.target.find(".parquet") != std::string::npos;
     if (is_pack && taken.empty()) taken = request.target;
     if (!is_pack || request.target != taken) {
-      return ScriptedServer::Answer{http_answer(200, "ETag: \"x\"\r\n")};
+      const std::string digest = request.header("x-amz-content-sha256");
+      if (request.method == "HEAD") {
+        const auto known = digests.find(request.target);
+        if (known == digests.end()) {
+          return ScriptedServer::Answer{"HTTP/1.1 404 Not Found\r\n\r\n", Then::close};
+        }
+        return ScriptedServer::Answer{
+            "HTTP/1.1 200 OK\r\nx-amz-meta-runlog-sha256: " + known->second + "\r\n\r\n",
+            Then::close};
+      }
+      const bool is_new = digests.emplace(request.target, digest).second;
+      return ScriptedServer::Answer{is_new ? http_answer(200, "ETag: \"x\"\r\n")
+                                           : http_answer(412)};
     }
     if (request.method == "PUT") return ScriptedServer::Answer{http_answer(412)};
     return ScriptedServer::Answer{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", Then::close};

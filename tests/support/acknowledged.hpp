@@ -19,6 +19,11 @@ struct Acknowledged {
   static constexpr std::size_t kSlots = 8;
   std::array<std::atomic<std::uint64_t>, kSlots> records = {};
   std::atomic<std::uint64_t> files = 0;
+  /// Of those records and files: what wait_until(Durable) has said Done to.
+  std::array<std::atomic<std::uint64_t>, kSlots> durable = {};
+  std::atomic<std::uint64_t> durable_files = 0;
+  std::atomic<std::uint64_t> dropped = 0;  ///< by stats(), once the run has ended
+  std::atomic<bool> has_ended = false;
 
   [[nodiscard]] std::uint64_t total() const {
     std::uint64_t sum = 0;

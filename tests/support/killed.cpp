@@ -38,32 +38,15 @@ std::string problem_with_files(const Contents& contents, std::uint64_t acknowled
 
 }  // namespace
 
-std::vector<std::int64_t> numbers_of(const Contents& contents, std::size_t slot) {
-  const std::string name = slot_name(slot);
-  std::vector<std::int64_t> numbers;
-  for (const Row& row : contents.rows) {
-    if (row.kind == runlog::Kind::metric && row.name == name) {
-      numbers.push_back(row.step.value_or(-1));
-    } else if (row.kind == runlog::Kind::text && row.text && row.text->starts_with(name + " ")) {
-      numbers.push_back(std::stoll(row.text->substr(name.size())));
-    }
-  }
-  return numbers;
-}
-
 std::string problem_with(const Contents& contents, const Acknowledged& acknowledged,
                          const std::filesystem::path& place) {
-  if (!contents.damage.empty()) return contents.damage.front().path + " is damaged";
-  if (!contents.is_free_of_duplicates()) return "a record is there twice";
-  for (std::size_t slot = 0; slot < Acknowledged::kSlots; ++slot) {
-    const std::uint64_t returned = acknowledged.records[slot].load();
-    const std::vector<std::int64_t> numbers = numbers_of(contents, slot);
-    std::string counts = slot_name(slot) + ": acknowledged " + std::to_string(returned) +
-                         ", read " + std::to_string(numbers.size());
-    if (numbers.size() < returned || numbers.size() > returned + 1) return counts;
-    if (numbers != counting(static_cast<std::int64_t>(numbers.size()))) {
-      return counts + ", but not in order";
-    }
+  Books books = books_of(acknowledged);
+  books.is_killed = true;
+  books.dropped = 0;
+  if (auto problem = problem_with_books(contents, books); !problem.empty()) return problem;
+  if (const Verified verified = verify(place); !(verified == Verified{})) {
+    return "by `runlog verify` dropped " + std::to_string(verified.dropped) + ", damaged " +
+           std::to_string(verified.damaged) + " " + verified.problem;
   }
   return problem_with_files(contents, acknowledged.files.load(), place);
 }

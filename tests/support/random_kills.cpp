@@ -20,13 +20,13 @@ constexpr int kKills_per_shape = 12;
 constexpr std::uint64_t kRecords_max = 100'000;
 
 // How often a job was killed in the middle of its work, and not before it or after it.
-struct Tally {
+struct Kills {
   int kills = 0;
   int in_the_middle = 0;
 };
 
 void kill_one(int threads, const std::string& pace, const std::string& extra, int round,
-              std::mt19937& random, Tally& tally) {
+              std::mt19937& random, Kills& so_far) {
   TemporaryDirectory root;
   TemporaryDirectory store;
   TemporaryDirectory scratch;
@@ -56,8 +56,8 @@ void kill_one(int threads, const std::string& pace, const std::string& extra, in
   // The forked children die with it; they are ours to wait for now (main's subreaper).
   while (::waitpid(-1, nullptr, 0) > 0) {
   }
-  ++tally.kills;
-  tally.in_the_middle += acknowledged->total() > 0 ? 1 : 0;
+  ++so_far.kills;
+  so_far.in_the_middle += acknowledged->total() > 0 ? 1 : 0;
   if (ships) {
     const auto recovered =
         run_command({tool("runlog-recover"), root.path(), "--store", store.path(), "-q"});
@@ -73,18 +73,18 @@ void kill_one(int threads, const std::string& pace, const std::string& extra, in
 void kill_at_random_instants(const std::string& extra) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   std::mt19937 random(kSeed);
-  Tally tally;
+  Kills so_far;
   for (const int threads : {1, 2, 4}) {
     for (const std::string pace : {"tight", "paced"}) {
       for (int round = 0; round < kKills_per_shape; ++round) {
         INFO("seed " << kSeed << ", " << threads << " threads, " << pace << ", " << extra
                      << ", round " << round);
-        kill_one(threads, pace, extra, round, random, tally);
+        kill_one(threads, pace, extra, round, random, so_far);
       }
     }
   }
-  CHECK(tally.kills == 6 * kKills_per_shape);
-  CHECK(tally.in_the_middle >= tally.kills * 2 / 3);
+  CHECK(so_far.kills == 6 * kKills_per_shape);
+  CHECK(so_far.in_the_middle >= so_far.kills * 2 / 3);
 }
 
 }  // namespace test

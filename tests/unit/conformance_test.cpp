@@ -5,11 +5,12 @@
 // per stretch of damage, then one about the end. NAME.parquet is the pack made of it, and
 // NAME.pack.jsonl its reading: one line per record, then one per key of its metadata. Written anew,
 // when the format changes, by
-//   runlog_unit_tests "[.generate]"
+//   RUNLOG_WRITE_CONFORMANCE=1 runlog_unit_tests "[.generate]"
 // but for the packs of kPacked: they are as a version wrote them that knew no summaries.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -346,6 +347,10 @@ TEST_CASE("the test vectors in docs/format.md are right") {
 }
 
 TEST_CASE("write the conformance files anew", "[.generate]") {
+  // A build that fails would bless itself when the case is run with others.
+  if (std::getenv("RUNLOG_WRITE_CONFORMANCE") == nullptr) {
+    FAIL("set RUNLOG_WRITE_CONFORMANCE=1 if that is what you want");
+  }
   const auto write = [](const std::string& name, const Bytes& bytes) {
     std::ofstream(path_of(name), std::ios::binary)
         .write(reinterpret_cast<const char*>(bytes.data()),

@@ -15,6 +15,8 @@
 
 #include "base/bytes.hpp"
 #include "runlog/runlog.hpp"
+#include "ship/cloud/http_proxy.hpp"
+#include "ship/cloud/http_text.hpp"
 #include "support/catch.hpp"
 #include "support/process.hpp"
 #include "support/scoped_environment.hpp"
@@ -262,6 +264,102 @@ TEST_CASE("a proxy is not asked for this machine's own services") {
   const auto metadata = client.send({.url = "http://silent.invalid/", .use_proxy = false});
   REQUIRE_FALSE(metadata);
   CHECK(metadata.failure().error.message.find("127.0.0.1") == std::string::npos);
+}
+
+TEST_CASE("a proxy that does not answer is named, without its password, and not the store") {
+  std::string dead;
+  {
+    ScriptedServer gone([](const ScriptedServer::Request&) { return ScriptedServer::Answer{}; });
+    dead = gone.url().substr(7);
+  }
+  const char* const kVariables[] = {"http_proxy", "https_proxy", "HTTPS_PROXY",
+                                    "all_proxy",  "ALL_PROXY",   "no_proxy"};
+  const std::pair<const char*, const char*> cases[] = {{"http_proxy", "http://192.0.2.1/x"},
+                                                       {"https_proxy", "https://192.0.2.1/x"},
+                                                       {"HTTPS_PROXY", "https://192.0.2.1/x"},
+                                                       {"all_proxy", "http://192.0.2.1/x"}};
+  for (const auto& [variable, url] : cases) {
+    INFO(variable);
+    std::map<std::string, std::string> variables;
+    for (const char* name : kVariables) variables[name] = "";
+    variables[variable] = "http://user:p%40SECRET@" + dead;
+    const test::ScopedEnvironment environment(variables);
+    const auto answer = get(url);
+    REQUIRE_FALSE(answer);
+    CHECK(answer.failure().kind == Failure::not_sent);
+    const std::string& message = answer.failure().error.message;
+    CHECK(message.find("the proxy http://" + dead + ", which " + variable + " names") !=
+          std::string::npos);
+    CHECK(message.find("Connection refused") != std::string::npos);
+    CHECK(message.find("no_proxy") != std::string::npos);
+    CHECK(message.find("SECRET") == std::string::npos);
+    CHECK(message.find("user") == std::string::npos);
+  }
+}
+
+TEST_CASE("a proxy's URL that libcurl does not understand is not repeated with its password") {
+  for (const char* proxy : {"http://user:p@SECRET@127.0.0.1:1", "nonsense://user:SECRET@h:1",
+                            "http://user:SECRET@h:port"}) {
+    INFO(proxy);
+    const test::ScopedEnvironment environment({{"http_proxy", proxy}, {"no_proxy", ""}});
+    const auto answer = get("http://192.0.2.1/");
+    REQUIRE_FALSE(answer);
+    CHECK(answer.failure().error.message.find("proxy") != std::string::npos);
+    CHECK(answer.failure().error.message.find("Success") == std::string::npos);
+    CHECK(answer.failure().error.message.find("SECRET") == std::string::npos);
+  }
+}
+
+TEST_CASE("a proxy whose name is unknown, or that refuses to connect, is named") {
+  ScriptedServer refusing(
+      [](const ScriptedServer::Request&) { return ScriptedServer::Answer{http_answer(403)}; });
+  for (const std::string& proxy :
+       {std::string("http://no-such-proxy.invalid:3128"), refusing.url()}) {
+    const test::ScopedEnvironment environment({{"https_proxy", proxy}, {"no_proxy", ""}});
+    const auto answer = get("https://192.0.2.1/");
+    REQUIRE_FALSE(answer);
+    const std::string& message = answer.failure().error.message;
+    CHECK(message.find("the proxy " + proxy) != std::string::npos);
+    CHECK(message.find("Success") == std::string::npos);
+  }
+}
+
+TEST_CASE("a store that the proxy is not asked for is told by its own name") {
+  const test::ScopedEnvironment environment(
+      {{"http_proxy", "http://127.0.0.1:1"}, {"no_proxy", "no-such-store.invalid"}});
+  const auto answer = get("http://no-such-store.invalid/");
+  REQUIRE_FALSE(answer);
+  CHECK(answer.failure().error.message.find("no-such-store.invalid") != std::string::npos);
+  CHECK(answer.failure().error.message.find("127.0.0.1") == std::string::npos);
+}
+
+TEST_CASE("where the system names no error, libcurl's words are told, without the milliseconds") {
+  CHECK(without_milliseconds("Failed to connect to h port 9 after 12 ms: Couldn't connect") ==
+        "Failed to connect to h port 9: Couldn't connect");
+  CHECK(without_milliseconds("the day after 3 nights") == "the day after 3 nights");
+  CHECK(without_milliseconds("after all") == "after all");
+}
+
+TEST_CASE("a proxy's URL is shown without user and password, whatever is in them") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"http://u:p@h:3128/", "http://h:3128"},
+      {"u:p/?#@h:3128", "http://h:3128"},
+      {"http://u@v:p@[::1]:8080", "http://[::1]:8080"},
+      {"h", "http://h"},
+      {"https://h", "https://h"}};
+  const int ports[] = {3128, 3128, 8080, 1080, 443};
+  for (std::size_t i = 0; i < std::size(cases); ++i) {
+    const auto proxy = read_proxy("http_proxy", cases[i].first);
+    REQUIRE(proxy);
+    CHECK(proxy->shown == cases[i].second);
+    CHECK(proxy->port == ports[i]);
+  }
+  CHECK_FALSE(read_proxy("http_proxy", "http://h:port"));
+  const HttpProxy web{.host = "h", .port = 443};
+  CHECK(has_port_of("https://store/x:80", web));
+  CHECK(has_port_of("http://store:443/x", web));
+  CHECK_FALSE(has_port_of("http://store/x", web));
+  CHECK_FALSE(has_port_of("https://[::1]:8443/", web));
 }
 
 TEST_CASE("interrupt ends a request that waits for its answer, and those that follow") {

@@ -83,8 +83,10 @@ TEST_CASE("journals are found from the root, a run or the journal itself, and no
   const auto three = JournalDir::of(root.path(), "run-b", 0, session_of(3));
   for (const auto& directory : {one, two, three}) REQUIRE(directory.create());
   std::filesystem::create_directories(root / "run-a/notes");
-  std::filesystem::create_directories(root / "run-a" /
-                                      ("r5-" + std::string(32, '0')));  // no lanes/
+  // Without lanes/: it has lost them, and is to be told of.
+  const auto bare = root / "run-a" / ("r5-" + std::string(32, '0'));
+  std::filesystem::create_directories(bare);
+  std::ofstream(root / "run-a" / ("r6-" + std::string(32, '0'))) << "a file";
   std::filesystem::create_directories(root / ".hidden" / one.path().filename() / "lanes");
   std::ofstream(root / "a file") << "x";
 
@@ -94,12 +96,27 @@ TEST_CASE("journals are found from the root, a run or the journal itself, and no
     return *paths;
   };
   using Paths = std::vector<std::filesystem::path>;
-  CHECK(found(root.path()) == Paths{one.path(), two.path(), three.path()});
-  CHECK(found(root / "run-a") == Paths{one.path(), two.path()});
-  CHECK(found(root / "run-a/") == Paths{one.path(), two.path()});
+  CHECK(found(root.path()) == Paths{one.path(), two.path(), bare, three.path()});
+  CHECK(found(root / "run-a") == Paths{one.path(), two.path(), bare});
+  CHECK(found(root / "run-a/") == Paths{one.path(), two.path(), bare});
   CHECK(found(one.path()) == Paths{one.path()});
   CHECK(found(one.path() / "") == Paths{one.path()});
   CHECK(found(root / "run-a/notes").empty());
+}
+
+TEST_CASE("a journal that links show under several names is found once, under its own") {
+  const test::TemporaryDirectory root;
+  const auto journal = JournalDir::of(root.path(), "run", 0, session_of(1));
+  REQUIRE(journal.create());
+  std::filesystem::create_directory_symlink("run", root / "a");
+  std::filesystem::create_directory_symlink("run", root / "z");
+  const auto paths = find_journals(root.path());
+  REQUIRE(paths);
+  CHECK(*paths == std::vector{journal.path()});
+  // Asked for by another name, it has that one.
+  const auto linked = find_journals(root / "a");
+  REQUIRE(linked);
+  CHECK(*linked == std::vector{root / "a" / journal.path().filename()});
 }
 
 TEST_CASE("a path that is not there is not_found") {

@@ -174,9 +174,40 @@ TEST_CASE("names of every kind have a defined answer") {
   CHECK(rows[1].name.size() <= 512);
   CHECK(rows[2].name.size() <= 512);
   CHECK(rows[1].name != rows[2].name);
-  CHECK(rows[3].name == "bad\xEF\xBF\xBDutf8");
+  CHECK(rows[3].name.starts_with("bad\xEF\xBF\xBDutf8~"));
+  CHECK(rows[3].name.size() == std::string("bad\xEF\xBF\xBDutf8~12345678").size());
   CHECK(rows[4].name == std::string("nul\0inside", 10));
   CHECK(run.stats().names_mended == 4);
+}
+
+TEST_CASE("names that differ in bad bytes only stay two: of series, tags, artifacts and columns") {
+  TemporaryDirectory root;
+  auto run = start(root);
+  const std::string one = "bad\xFF", other = "bad\xFE";
+  std::ofstream(root / "file") << "content";
+  for (const std::string& name : {one, other, one}) {
+    run.log(name, 1, 1);
+    run.param(name, 1);
+    run.tag(name, "x");
+    run.log_json(name, "{}");
+    REQUIRE(run.upload_file(name, root / "file"));
+  }
+  run.log_row("row", {{one, 1}, {other, 2}, {"good", 3}});
+  const std::vector<double> values = {1};
+  run.log_table("table", {{one, values}, {other, values}});
+  const auto contents = test::read(run.journal_path());
+  const std::string mended = "bad\xEF\xBF\xBD~";
+  for (const Kind kind : {Kind::metric, Kind::param, Kind::tag, Kind::json, Kind::file}) {
+    const auto rows = contents.of(kind);
+    REQUIRE(rows.size() == 3);
+    CHECK(rows[0].name.starts_with(mended));
+    CHECK(rows[1].name.starts_with(mended));
+    CHECK(rows[0].name != rows[1].name);
+    CHECK(rows[0].name == rows[2].name);
+  }
+  const std::string a = contents.of(Kind::tag)[0].name, b = contents.of(Kind::tag)[1].name;
+  CHECK(only(contents.of(Kind::row)).text == R"({")" + a + R"(":1,")" + b + R"(":2,"good":3})");
+  CHECK(only(contents.of(Kind::table)).text == R"({")" + a + R"(":[1],")" + b + R"(":[1]})");
 }
 
 TEST_CASE(
@@ -449,6 +480,46 @@ TEST_CASE("the environment fills what the code leaves open, and a bad variable i
     REQUIRE_FALSE(run);
     CHECK(run.error().message.find(name) != std::string::npos);
   }
+}
+
+TEST_CASE("a bad rank is blamed on the variable that it was read from") {
+  TemporaryDirectory root;
+  for (const char* name :
+       {"RUNLOG_RANK", "RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK"}) {
+    for (const char* value : {"-1", "2147483648"}) {
+      const Variable bad(name, value);
+      auto run = runlog::start_logging({.root = root.path()});
+      REQUIRE_FALSE(run);
+      CHECK(run.error().message == std::string(name) + "='" + value + "': must be 0 to 2147483647");
+    }
+  }
+  const Variable unread("RANK", "-1");
+  auto coded = runlog::start_logging({.root = root.path(), .rank = -2});
+  REQUIRE_FALSE(coded);
+  CHECK(coded.error().message == "rank='-2': must be 0 to 2147483647");
+  // Of another meaning: that of "not distributed".
+  const Variable local("LOCAL_RANK", "-1");
+  CHECK(runlog::start_logging({.root = root.path(), .rank = 0}));
+}
+
+TEST_CASE("a launcher's variable that is no number is named, unless an earlier one decides") {
+  TemporaryDirectory root;
+  for (const char* name :
+       {"RUNLOG_RANK", "RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "RUNLOG_WORLD",
+        "WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "RUNLOG_LOCAL_RANK",
+        "LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"}) {
+    for (const char* value : {"first", "3x", " 3", "1.5", "9223372036854775808"}) {
+      const Variable bad(name, value);
+      auto run = runlog::start_logging({.root = root.path()});
+      REQUIRE_FALSE(run);
+      CHECK(run.error().code == runlog::Errc::invalid_argument);
+      CHECK(run.error().message == std::string(name) + "='" + value + "': must be a whole number");
+    }
+    const Variable empty(name, "");
+    CHECK(runlog::start_logging({.root = root.path()}));
+  }
+  const Variable ours("RUNLOG_RANK", "2"), unread("RANK", "first");
+  CHECK(runlog::start_logging({.root = root.path()}));
 }
 
 TEST_CASE("two live journals of one (run, rank) are both kept") {

@@ -78,6 +78,24 @@ bool is_seq_the_value(const Read& read) {
 
 }  // namespace
 
+TEST_CASE(
+    "records of one time come in the order of lane and number, whatever order they are given in") {
+  Segment one(1, 0, 0);
+  Segment two(2, 1, 0);
+  Segment three(3, 2, 0);
+  for (int i = 0; i < 3; ++i) {
+    for (Segment* const segment : {&three, &one, &two}) segment->add(100);
+  }
+  std::vector<Segment*> order = {&one, &two, &three};
+  do {
+    std::vector<SegmentInput> inputs;
+    for (const Segment* const segment : order) inputs.push_back(segment->input());
+    std::vector<std::int32_t> lanes;
+    for (const auto& record : merge(std::move(inputs)).records) lanes.push_back(record.lane);
+    CHECK(lanes == std::vector<std::int32_t>{1, 1, 1, 2, 2, 2, 3, 3, 3});
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
 TEST_CASE("no segments are no records") {
   CHECK(merge({}).records.empty());
 }

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <map>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "support/contents.hpp"
@@ -310,6 +311,7 @@ TEST_CASE("beside a live writer, packs and segments add up") {
       run->set_tags(std::vector{std::pair<std::string, std::string>{"at", std::to_string(step)}});
   }
   REQUIRE(run->wait_until(Durable, 60s) == Wait::Done);
+  while (run->stats().packs_made == 0) std::this_thread::yield();
   const auto lines = summed(directory / "runs");
   CHECK(lines == read_summed(directory / "runs"));
   REQUIRE(lines.size() == 1);

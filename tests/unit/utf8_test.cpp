@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 
 using runlog::is_utf8;
+using runlog::mend_name;
 using runlog::mend_utf8;
 using runlog::utf8_prefix;
 using runlog::utf8_sequence;
@@ -68,6 +69,21 @@ TEST_CASE("random bytes: mending gives UTF-8, and leaves UTF-8 as it is") {
     if (is_utf8(text)) REQUIRE(mended == text);
     for (std::size_t size = 0; size <= mended.size(); ++size) {
       REQUIRE(is_utf8(utf8_prefix(mended, size)));
+    }
+  }
+}
+
+TEST_CASE("a name that is too long is cut between characters, and differs from others") {
+  for (const std::string character : {"a", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x9A\x80"}) {
+    for (std::size_t shift = 0; shift < 5; ++shift) {
+      std::string name(shift, 'x');
+      while (name.size() <= 512) name += character;
+      const std::string mended = mend_name(name, 512);
+      INFO(mended);
+      CHECK(is_utf8(mended));
+      CHECK(mended.size() <= 512);
+      CHECK(mended.size() > 512 - 4);
+      CHECK(mend_name(name + character, 512) != mended);
     }
   }
 }

@@ -33,6 +33,7 @@ void visit_fields(const JournalInfo& info, bool with_counts, Visit&& visit) {
   text("group", info.group);
   text("parent_run", info.parent_run);
   text("parent_session", info.parent_session);
+  text("follows", info.follows);
   text("host", info.host);
   if (info.pid != 0) visit("pid", info.pid);
   text("command_line", info.command_line);
@@ -47,11 +48,13 @@ void visit_fields(const JournalInfo& info, bool with_counts, Visit&& visit) {
   if (info.last_time_ns != 0) visit("last_time_ns", info.last_time_ns);
   visit("segments_waiting", info.segments_waiting);
   visit("packs_waiting", info.packs_waiting);
+  visit("blobs_waiting", info.blobs_waiting);
   visit("packs_shipped", info.packs_shipped);
   visit("bytes_waiting", info.bytes_waiting);
+  text("refused", info.refused);
 }
 
-/// "complete", "failed: out of memory", "crashed: SIGKILL".
+/// "complete", "failed: out of memory", "crashed: SIGTERM sent by pid 17", "crashed: no trace".
 inline std::string ended_text(const JournalInfo& info) {
   std::string out(journal_state_name(info.state));
   std::string why = info.end_reason;
@@ -61,6 +64,8 @@ inline std::string ended_text(const JournalInfo& info) {
         name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(info.end_signal);
     if (why.find(signal) == std::string::npos) why = why.empty() ? signal : signal + ", " + why;
   }
+  // docs/operations.md says what leaves none.
+  if (why.empty() && info.state == JournalState::crashed) why = "no trace";
   if (!why.empty()) out += ": " + why;
   return out;
 }

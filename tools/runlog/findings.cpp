@@ -32,8 +32,8 @@ int warn_of_failures(const std::string& path, const std::vector<Error>& failures
   }
   if (failures.empty()) return exit_whole;
   say("runlog", shown_path(path) +
-                    ": not everything could be read; that is no loss, the store may well have it: "
-                    "try again when it gives it");
+                    ": not everything could be read; that is no loss, it may well be there: "
+                    "try again when it can be read");
   return exit_failed;
 }
 

@@ -76,8 +76,8 @@ std::string table_text(const std::vector<JournalInfo>& journals, bool quick, boo
 
 int run(const ListCommand& command, Output& out) {
   std::vector<Error> failures;
-  const auto journals =
-      command.quick ? list_journals(command.path) : summarize(command.path, nullptr, &failures);
+  const auto journals = command.quick ? list_journals(command.path, &failures)
+                                      : summarize(command.path, nullptr, &failures);
   if (!journals) {
     say_error("runlog", command.path, journals.error());
     return exit_failed;
@@ -90,11 +90,14 @@ int run(const ListCommand& command, Output& out) {
     return warn_of_failures(command.path, failures);
   }
   if (journals->empty()) {
-    say("runlog", shown_path(command.path) + ": no journals in it");
-    return exit_whole;
+    if (failures.empty()) say("runlog", shown_path(command.path) + ": no journals in it");
+    return warn_of_failures(command.path, failures);
   }
   out.write(table_text(*journals, command.quick, out.has_color()));
   out.flush();
+  for (const JournalInfo& info : *journals) {
+    if (!info.refused.empty()) say("runlog", info.path.native() + ": " + info.refused);
+  }
   return warn_of_failures(command.path, failures);
 }
 

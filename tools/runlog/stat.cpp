@@ -1,5 +1,10 @@
 // stat: what a journal is about, on one screen. JournalDigest has it in the order of the screen.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <map>
 #include <optional>
 #include <string>
@@ -13,6 +18,8 @@
 #include "commands.hpp"
 #include "findings.hpp"
 #include "journal_digest.hpp"
+#include "runlog/crash.hpp"
+#include "symbols.hpp"
 
 namespace runlog::tools {
 namespace {
@@ -29,6 +36,7 @@ class Screen {
   void show(const JournalInfo& info, const JournalDigest& digest) {
     title(info);
     who(info);
+    crash(info);
     store(info);
     facts("params", digest.params);
     facts("tags", digest.tags);
@@ -61,7 +69,11 @@ class Screen {
   }
 
   void who(const JournalInfo& info) {
-    line("state", visible(ended_text(info)));
+    const bool has_trace = info.state != JournalState::crashed || !info.end_reason.empty();
+    line("state", visible(ended_text(info)) +
+                      (has_trace ? ""
+                                 : ": SIGKILL, the kernel's OOM killer, _exit, power loss, or "
+                                   "what the process could not see"));
     std::string when;
     if (info.created_unix_ns != 0) {
       when = short_time(info.created_unix_ns);
@@ -93,6 +105,43 @@ class Screen {
     line("parent", visible(info.parent_run));
   }
 
+  // What the process left in its journal, where that is at hand.
+  void crash(const JournalInfo& info) {
+    const auto report = read_crash(info.path);
+    if (!report) return;
+    if (report->time_ns != 0) {
+      std::string thread = report->thread == report->pid ? "the main thread" : "thread ";
+      if (report->thread != report->pid) thread += std::to_string(report->thread);
+      if (!report->thread_name.empty()) thread += " (" + visible(report->thread_name) + ")";
+      line("died", short_time(report->time_ns) + ", in " + thread);
+      line("asked", visible(report->stop_request));
+    }
+    frames(*report, info);
+  }
+
+  void frames(const CrashReport& report, const JournalInfo& info) {
+    // Files that somebody else's journal names are not opened.
+    struct stat journal {};
+    const bool is_own = ::stat(info.path.c_str(), &journal) == 0 && journal.st_uid == ::geteuid();
+    const std::vector<std::string> names =
+        is_own ? function_names(report.frames) : std::vector<std::string>(report.frames.size());
+    const std::size_t shown = all_ ? names.size() : std::min(names.size(), kRows_max);
+    for (std::size_t i = 0; i < shown; ++i) {
+      const CrashFrame& frame = report.frames[i];
+      std::array<char, 24> offset{};
+      std::snprintf(offset.data(), offset.size(), "0x%llx",
+                    static_cast<unsigned long long>(frame.offset));
+      std::string text = "    #" + std::to_string(i) + " " + visible(names[i]);
+      if (!names[i].empty()) text += " in ";
+      text += frame.module.empty() ? offset.data() : visible(frame.module) + "+" + offset.data();
+      if (!frame.build_id.empty()) text += " (build id " + frame.build_id + ")";
+      out_.write(text + "\n");
+    }
+    if (shown < names.size()) {
+      out_.write("    … " + std::to_string(names.size() - shown) + " more; --all shows them\n");
+    }
+  }
+
   void store(const JournalInfo& info) {
     if (info.store_url.empty() && info.path.filename().native().starts_with("run_id=")) {
       return line("store", visible(info.path.native()));  // it was read from there
@@ -108,11 +157,14 @@ class Screen {
     };
     add(info.segments_waiting, "segment");
     add(info.packs_waiting, "pack");
+    add(info.blobs_waiting, "artifact");
+    if (waiting.empty() && info.bytes_waiting > 0) waiting = "its end";
     waiting = waiting.empty() ? "nothing" : waiting + ", " + short_bytes(info.bytes_waiting);
     if (info.packs_shipped > 0) {
       waiting += "; " + counted(info.packs_shipped, "shipped pack") + " kept here";
     }
     line("waiting", waiting);
+    if (!info.refused.empty()) line("refused", visible(info.refused));
   }
 
   void facts(std::string_view label, const std::map<std::string, std::string>& facts) {
@@ -196,7 +248,9 @@ int show_path(const std::string& path, bool all, Output& out, bool& is_first) {
     screen.show(journal.info, JournalDigest(journal));
   }
   out.flush();
-  if (journals->empty()) say("runlog", shown_path(path) + ": no journals in it");
+  if (journals->empty() && failures.empty()) {
+    say("runlog", shown_path(path) + ": no journals in it");
+  }
   return warn_of_findings(path, damage, failures);
 }
 

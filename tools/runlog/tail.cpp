@@ -68,7 +68,8 @@ int last_only(const TailCommand& command, Output& out) {
 }
 
 void say_how_it_ended(const std::string& path) {
-  const auto journals = list_journals(path);
+  std::vector<Error> told;  // at the start
+  const auto journals = list_journals(path, &told);
   if (!journals) return;
   for (const JournalInfo& info : *journals) {
     say("runlog", info.path.native() + ": " + ended_text(info));
@@ -76,11 +77,13 @@ void say_how_it_ended(const std::string& path) {
 }
 
 int follow(const TailCommand& command, Output& out) {
-  const auto journals = list_journals(command.path);
+  std::vector<Error> failures;
+  const auto journals = list_journals(command.path, &failures);
   if (!journals) {
     say_error("runlog", command.path, journals.error());
     return exit_failed;
   }
+  (void)warn_of_failures(command.path, failures);
   auto follower = Follower::open(command.path, read_options(command.filter));
   if (!follower) {
     say_error("runlog", command.path, follower.error());

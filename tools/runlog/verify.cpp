@@ -33,9 +33,15 @@ bool is_series(Kind kind) {
   }
 }
 
-// A journal may lack blobs, because they leave it once they are shipped; a store may not.
 bool is_in_store(const JournalInfo& journal) {
   return journal.path.filename().native().starts_with("run_id=");
+}
+
+// A journal may lack blobs, because they leave it once they are shipped, but not one that names no
+// store, once it is final.
+bool keeps_blobs(const JournalInfo& journal) {
+  return journal.store_url.empty() && journal.state != JournalState::live &&
+         journal.state != JournalState::unknown;
 }
 
 // What a gap record's reason did to one journal.
@@ -62,8 +68,9 @@ class Examination {
       property(journal, record);
     }
     const bool names_blob = record.kind == Kind::file || record.kind == Kind::image;
-    if (names_blob && record.text && is_in_store(journal)) {
-      named_[journal.run_id].emplace(*record.text, record.name);
+    if (names_blob && record.text && (is_in_store(journal) || keeps_blobs(journal))) {
+      auto& named = is_in_store(journal) ? named_ : named_here_;
+      named[journal.run_id].emplace(*record.text, record.name);
     }
     if (is_series(record.kind)) {
       kinds_[{journal.run_id, std::string(record.name)}].insert(record.kind);
@@ -93,8 +100,12 @@ class Examination {
     return {.what = "unread", .message = failure.message};
   }
 
-  // What is wrong with blobs: their bytes, or that a store has not got one that a record names.
-  void compare(const std::vector<BlobCheck>& blobs, std::vector<Finding>& all) {
+  // What is wrong with blobs: their bytes, or that one which a record names is gone.
+  void compare(const std::vector<BlobCheck>& blobs, bool is_all_read, std::vector<Finding>& all) {
+    // A folder of a journal that cannot be opened may hold them.
+    if (is_all_read) {
+      for (auto& [run, named] : named_here_) named_[run].merge(named);
+    }
     for (const BlobCheck& blob : blobs) {
       if (blob.is_unread) {
         all.push_back(
@@ -103,7 +114,7 @@ class Examination {
         ++blobs_;
       }
       const auto named = named_.find(blob.run_id);
-      if (blob.is_in_store && named != named_.end()) named->second.erase(blob.sha256);
+      if (named != named_.end()) named->second.erase(blob.sha256);
       if (blob.fault.empty() || blob.is_unread) continue;
       all.push_back({.what = "blob",
                      .path = blob.path,
@@ -116,7 +127,7 @@ class Examination {
             {.what = "blob",
              .run = run,
              .name = name,
-             .message = run + ": the store has not got the content of " + name + ", " + sha256});
+             .message = run + ": the content of " + name + ", " + sha256 + ", is not there"});
       }
     }
   }
@@ -189,7 +200,9 @@ class Examination {
 
   std::uint64_t records_ = 0;
   std::uint64_t blobs_ = 0;
-  std::map<std::string, std::map<std::string, std::string>> named_;  // run → blob → a name
+  using Named = std::map<std::string, std::map<std::string, std::string>>;  // run → blob → a name
+  Named named_;                                                             // in stores
+  Named named_here_;  // in journals that keep theirs
   std::map<DropKey, Drops> drops_;
   std::map<NameKey, std::set<Kind>> kinds_;
   std::vector<Finding> properties_;
@@ -228,7 +241,7 @@ int verify_path(const std::string& path, bool json, Output& out) {
   std::size_t unread = 0;
   std::vector<Finding> findings = examination.findings(*reader);
   if (auto blobs = check_blobs(path)) {
-    examination.compare(*blobs, findings);
+    examination.compare(*blobs, reader->failures().empty(), findings);
   } else {
     findings.push_back(Examination::unread_finding(blobs.error()));
   }
@@ -257,7 +270,7 @@ int verify_path(const std::string& path, bool json, Output& out) {
     words += ", " + std::to_string(damaged) + " lost to damage in " + counted(damages, "place") +
              ", " + std::to_string(dropped) + " dropped";
   }
-  if (unread > 0) words += "; not everything could be read: try again when the store gives it";
+  if (unread > 0) words += "; not everything could be read: try again when it can be";
   say("runlog", words);
   if (!is_whole) return exit_damaged;
   return unread > 0 ? exit_failed : exit_whole;

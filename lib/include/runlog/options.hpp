@@ -9,6 +9,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -18,29 +20,61 @@
 
 namespace runlog {
 
-/// A parameter's value. Strings are UTF-8; integers keep all 64 bits; bool is kept as 0 or 1.
-using Value = std::variant<bool, std::int64_t, double, std::string>;
+/// A parameter's value, made from any arithmetic type or string. Integers keep all 64 bits: an
+/// unsigned one above INT64_MAX is kept as text, all its digits. Floating values become double,
+/// exactly (a long double is rounded); bool is kept as 0 or 1. Strings are UTF-8.
+class Value : public std::variant<bool, std::int64_t, double, std::string> {
+ public:
+  Value() = default;
+  // clang-format off
+  // Version 14 does not know where a requires clause ends.
+  template <typename T>
+  requires std::is_arithmetic_v<T>
+  Value(T value) : variant(of(value)) {}  // NOLINT(google-explicit-constructor): as all here
+  // clang-format on
+  Value(std::string text) : variant(std::move(text)) {}
+  Value(std::string_view text) : variant(std::string(text)) {}
+  Value(const char* text) : variant(std::string(text != nullptr ? text : "")) {}
+
+ private:
+  template <typename T>
+  static variant of(T value) {
+    if constexpr (std::is_same_v<T, bool>) {
+      return value;
+    } else if constexpr (std::is_floating_point_v<T>) {
+      return static_cast<double>(value);
+    } else {
+      if constexpr (std::is_unsigned_v<T> && sizeof(T) == 8) {
+        if (value > static_cast<T>(INT64_MAX)) return std::to_string(value);
+      }
+      return static_cast<std::int64_t>(value);
+    }
+  }
+};
 
 /// When appended records are made to survive power loss. SIGKILL never loses any of them.
 enum class Sync : std::uint8_t {
   never,        ///< the kernel writes back when it likes (tens of seconds)
-  interval,     ///< one fdatasync per sync_interval by the keeper
+  interval,     ///< one fdatasync per sync_interval, by a thread of its own
   each_record,  ///< every call returns after fdatasync of its record: 0.1–10 ms each
 };
 
-/// What happens to a call when the disk, or the disk budget, is full.
+/// What happens to a call when the disk, or the disk budget, is full. Some calls, ten a second for
+/// each thread that logs, first make room themselves where they can: they pack what waits to be
+/// packed, which may take some 100 ms.
 enum class Overflow : std::uint8_t {
-  drop_newest_counted,  ///< the call returns at once; the record is counted and a gap tells how
-                        ///< many
+  drop_newest_counted,  ///< the record is counted, and a gap tells how many
   block,                ///< the call waits up to overflow_block, then as above
   drop_oldest_packed,   ///< the oldest pack not yet shipped makes room; its records are counted
 };
 
-/// What start_logging does when the run id already has journals under `root`.
+/// What start_logging does when the run id already has journals under `root`. A journal to which
+/// nothing was ever logged, because its start failed or was killed, does not count.
 enum class Resume : std::uint8_t {
-  never,  ///< fail with already_exists
+  never,  ///< fail with already_exists when this rank of the run has one; other ranks' do not
+          ///< count. Of processes that start the same rank at once, exactly one does.
   allow,  ///< open a new journal beside them (never append to an old one)
-  must,   ///< fail with not_found when there is none
+  must,   ///< fail with not_found when no rank of the run has one
 };
 
 struct Options {
@@ -77,13 +111,27 @@ struct Options {
   std::optional<std::uint64_t> pack_bytes = {};
   std::optional<std::uint64_t> segment_bytes = {};  ///< RUNLOG_SEGMENT_BYTES; 4 MiB, 64 KiB–64 MiB
   /// RUNLOG_DISK_BUDGET; default 1 GiB, ≥ 4 segments. Segments, packs and kept packs of this
-  /// journal together; kept packs that are shipped go first when it is reached.
+  /// journal together; kept packs that are shipped go first when it is reached, and so they do,
+  /// and kept artifacts, when the disk is full.
   std::optional<std::uint64_t> disk_budget = {};
+  /// RUNLOG_ARTIFACT_BUDGET; default 64 GiB. Artifacts of this journal that wait for the store, and
+  /// kept ones that it has, which go first. An artifact that does not fit is refused before it is
+  /// copied (Errc::no_space).
+  std::optional<std::uint64_t> artifact_budget = {};
   std::optional<Overflow> overflow = {};  ///< RUNLOG_OVERFLOW: drop_newest_counted, block, …
   std::optional<std::chrono::milliseconds> overflow_block = {};   ///< RUNLOG_OVERFLOW_BLOCK; 100 ms
   std::optional<std::chrono::milliseconds> finish_deadline = {};  ///< RUNLOG_FINISH_DEADLINE; 30 s
   std::optional<Resume> resume = {};                              ///< RUNLOG_RESUME; default allow
-  std::optional<bool> crash_marker = {};  ///< RUNLOG_CRASH_MARKER; default on
+  /// RUNLOG_CRASH_MARKER; default on. Handlers of the program come first, but for one that is
+  /// installed after the start and only where the action is the default (docs/operations.md).
+  std::optional<bool> crash_marker = {};
+  /// RUNLOG_STOP_SIGNALS: the signals that announce a pre-emption, "TERM,USR1"; of HUP, INT, QUIT,
+  /// USR1, USR2, TERM, PWR and XCPU. The first of each sets Run::stop_requested() and does nothing
+  /// else, the second acts as by default. Only where the default action was in place at the start:
+  /// a handler of the program, or of its launcher, is left alone. Not in children, which the signal
+  /// ends; but in a daemon that goes on when the process that started the run is gone. Default:
+  /// none.
+  std::string stop_signals = {};
   std::optional<bool> sigbus_guard = {};  ///< RUNLOG_SIGBUS_GUARD; default on
   /// RUNLOG_KEEP_SHIPPED; default on: packs stay until clean
   std::optional<bool> keep_shipped = {};
@@ -93,7 +141,8 @@ struct Options {
   std::optional<bool> network_root = {};
 
   /// Told, at most once a second, what goes wrong where no caller is told: from the keeper's or
-  /// shipper's thread, or from the thread whose call met a full disk. Default: one line on stderr.
+  /// shipper's thread, or from the thread whose call met a full disk. Default: one line on stderr,
+  /// without waiting for who reads it; stats().reports_unwritten counts those that it did not take.
   /// Must not throw and must not call into runlog.
   std::function<void(const Error&)> on_error = {};
 };

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,11 +24,13 @@
 
 namespace runlog {
 
+class SeenRecords;
+
 /// How a journal stands.
 enum class JournalState : std::uint8_t {
   live,       ///< its writer holds LOCK
-  complete,   ///< ended by complete()
-  failed,     ///< ended by fail()
+  complete,   ///< ended by complete(), or by exit(0)
+  failed,     ///< ended by fail(), or by exit() with another status, or died after exit()
   cancelled,  ///< ended by cancel()
   crashed,    ///< the writer is gone and wrote no end
   unknown,  ///< seen in a store only, and no end has arrived there (running, or not yet recovered)
@@ -45,9 +48,12 @@ struct JournalInfo {
   std::string parent_run = {};
   std::string parent_session = {};  ///< set in the journal of a forked child
   std::string session = {};         ///< 32 hex digits, random per process
+  /// Session of the last attempt of this (run, rank) that was here when it started, and was dead.
+  std::string follows = {};
   std::int64_t rank = 0;
   std::int64_t world = 1;
-  /// 1, 2, … by start time among the journals of this (run, rank), forks excluded
+  /// 1, 2, … among the journals of this (run, rank), forks excluded: each after the one that it
+  /// follows, others by start time
   int attempt = 1;
   std::string host = {};
   std::int64_t pid = 0;
@@ -55,7 +61,7 @@ struct JournalInfo {
   std::string store_url = {};  ///< without secrets; empty: local only
   std::int64_t created_unix_ns = 0;
   JournalState state = JournalState::unknown;
-  std::string end_reason = {};  ///< message of fail(), "SIGSEGV at address 0x…", or empty
+  std::string end_reason = {};  ///< of fail(), or of read_crash(); empty: it left no trace
   int end_signal = 0;           ///< where the crash marker or the end record tells it
 
   // The counts below are filled by summarize() and, as they become known, by Reader.
@@ -66,16 +72,23 @@ struct JournalInfo {
   std::int64_t last_time_ns = 0;       ///< 0: no record
   std::uint64_t segments_waiting = 0;  ///< segments in lanes/ that hold records
   std::uint64_t packs_waiting = 0;     ///< packs in packs/: not yet acknowledged by the store
+  std::uint64_t blobs_waiting = 0;     ///< artifacts in blobs/: not yet acknowledged
   std::uint64_t packs_shipped = 0;     ///< packs in shipped/: acknowledged, kept until clean
-  std::uint64_t bytes_waiting = 0;     ///< size of those packs, and what those segments hold
+  /// Size of those packs, artifacts and end.json where they wait, and what those segments hold.
+  std::uint64_t bytes_waiting = 0;
+  /// What the store refuses of it while it takes other objects, and why; empty: nothing.
+  std::string refused = {};
 };
 
 /// The journals under `path` (a root, a run directory, a journal directory, a store or a single
 /// file), ordered by run, rank, start time. Reads meta.json and directories, not records. From a
 /// store: one request for each 1000 objects, and two for each journal.
 /// Errors: not_found, unavailable, unsupported (a server that cannot list); a journal whose
-/// meta.json is unreadable is listed with what its path tells.
-RUNLOG_EXPORT Result<std::vector<JournalInfo>> list_journals(const std::filesystem::path& path);
+/// meta.json is unreadable is listed with what its path tells. `failures`: run directories and
+/// parts of journals that could not be looked at; without it the first one is the error that is
+/// returned.
+RUNLOG_EXPORT Result<std::vector<JournalInfo>> list_journals(
+    const std::filesystem::path& path, std::vector<Error>* failures = nullptr);
 
 struct ReadOptions {
   bool apply_rewind = false;                       ///< leave out what a later rewind made void
@@ -91,7 +104,9 @@ struct ReadOptions {
 };
 
 /// Streams records merged by time across lanes, ranks and attempts; records with equal time keep
-/// the order (session, lane, seq). Memory: a few hundred bytes per pack; one row group (up to about
+/// the order (session, lane, seq). Times may go back (Run::at(), a clock that was set, another
+/// host's clock): the records of a lane keep their order all the same, and an attempt comes after
+/// the one that it follows. Memory: a few hundred bytes per pack; one row group (up to about
 /// 20 MiB) per pack that overlaps the current time, so of a run of many ranks one or two per rank;
 /// and of a live journal a segment (4 MiB) per lane. Not thread-safe; use one Reader per thread.
 class RUNLOG_EXPORT Reader {
@@ -117,14 +132,19 @@ class RUNLOG_EXPORT Reader {
   [[nodiscard]] const std::vector<Damage>& damage() const noexcept;
 
   /// What a store did not give: it could not be reached, did not answer in time or refused
-  /// (Errc::unavailable, read_only). No damage: the records may be whole there, and another reading
-  /// may bring them. Each message names the object, what failed and what to do. Complete once
-  /// next() has returned false; while it is not empty, damage() says nothing of missing packs.
+  /// (Errc::unavailable, read_only), and files and directories that could not be opened (Errc::io).
+  /// No damage: the records may be whole there, and another reading may bring them. Each message
+  /// names the object and what failed. Complete once next() has returned false; while it is not
+  /// empty, damage() says nothing of missing packs.
   [[nodiscard]] const std::vector<Error>& failures() const noexcept;
 
  private:
+  friend class Follower;
   struct State;
   explicit Reader(std::unique_ptr<State> state);
+  /// `seen`: by session.
+  static Result<Reader> open_but(const std::filesystem::path& path, ReadOptions options,
+                                 const std::map<std::string, SeenRecords>* seen);
   std::unique_ptr<State> state_;
 };
 
@@ -162,8 +182,9 @@ class RUNLOG_EXPORT Follower {
   Follower(Follower&&) noexcept;
   Follower& operator=(Follower&&) noexcept;
 
-  /// Calls `visit` for each record not seen yet (by time within the poll). Returns whether any
-  /// writer is still alive; after false has been returned nothing more will come.
+  /// Calls `visit` for each record not seen yet, whatever its time (by time within the poll).
+  /// Returns whether any writer is still alive; after false has been returned nothing more will
+  /// come.
   Result<bool> poll(const std::function<void(const Reader::Entry&)>& visit);
 
  private:

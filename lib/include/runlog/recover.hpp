@@ -40,6 +40,11 @@ struct RecoverOptions {
   std::vector<std::string> runs = {};  ///< globs over run ids; empty: all
   bool dry_run = false;                ///< report only; take no lock, write nothing
   bool keep = false;                   ///< leave recovered segments in torn/ even when undamaged
+  /// Ship the copies that were kept of what has been shipped once more, as after the store was
+  /// emptied. With another `store` than before that is done anyway. The end of a journal goes only
+  /// to a store that has all of it: what neither the store nor the journal has is told, and the
+  /// journal waits.
+  bool again = false;
   /// Take a journal of another host on NFS, SMB, Lustre and the like for dead when no lock is seen.
   /// Without it such a journal waits: not every mount shows the locks of other hosts.
   bool trusts_network_locks = false;
@@ -49,6 +54,8 @@ struct RecoverOptions {
   bool retries = true;  ///< false: ask each store once; for who calls again soon
   /// Told, once per store, why it is waited for.
   std::function<void(const std::string& message)> on_wait = {};
+  /// Told of each run directory that cannot be looked into. Without it such a one is left out.
+  std::function<void(const Error& error)> on_unread = {};
   std::string torchelastic_error_file = {};  ///< read for the reason of a crash, if set
   /// Kept from call to call by who calls again soon; null: each call begins anew.
   StoreMemory* memory = nullptr;

@@ -2,7 +2,6 @@
 // runlog reports expected failures this way and throws nothing: the job must never die of its log.
 #pragma once
 
-#include <cassert>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -44,7 +43,15 @@ struct Error {
 /// Builds an Error from errno: `doing` is "cannot open", `path` the object; chooses the Errc.
 RUNLOG_EXPORT Error os_error(int os_errno, std::string_view doing, std::string_view path);
 
-/// Either a T or an Error. Test it before use; `value()` on an Error is a programming error.
+namespace detail {
+/// Where a Result is taken for what it is not: writes a line to stderr and aborts, in every build.
+/// `error`: what it holds instead of a value, or nullptr where it holds no error.
+[[noreturn]] RUNLOG_EXPORT void end_for_wrong_result(const Error* error) noexcept;
+}  // namespace detail
+
+/// Either a T or an Error. Test it before use: `value()`, `*` and `->` on an Error, and `error()`
+/// on a value, write a line to stderr and abort, also in a Release build:
+/// "runlog: value() of a failed result: <message>".
 template <typename T>
 class [[nodiscard]] Result {
  public:
@@ -63,19 +70,21 @@ class [[nodiscard]] Result {
   T* operator->() { return &get(); }
   const T* operator->() const { return &const_cast<Result*>(this)->get(); }
 
-  const Error& error() const& {
-    assert(!has_value());
-    return *std::get_if<1>(&state_);
-  }
-  Error&& error() && {
-    assert(!has_value());
-    return std::move(*std::get_if<1>(&state_));
-  }
+  const Error& error() const& { return failure(); }
+  Error&& error() && { return std::move(const_cast<Error&>(failure())); }
 
  private:
   T& get() {
-    assert(has_value());
-    return *std::get_if<0>(&state_);
+    T* const there = std::get_if<0>(&state_);
+    if (there == nullptr) [[unlikely]]
+      detail::end_for_wrong_result(std::get_if<1>(&state_));
+    return *there;
+  }
+  const Error& failure() const {
+    const Error* const there = std::get_if<1>(&state_);
+    if (there == nullptr) [[unlikely]]
+      detail::end_for_wrong_result(nullptr);
+    return *there;
   }
   std::variant<T, Error> state_;
 };
@@ -91,16 +100,15 @@ class [[nodiscard]] Result<void> {
   [[nodiscard]] bool has_value() const noexcept { return ok_; }
   explicit operator bool() const noexcept { return ok_; }
 
-  const Error& error() const& {
-    assert(!ok_);
-    return error_;
-  }
-  Error&& error() && {
-    assert(!ok_);
-    return std::move(error_);
-  }
+  const Error& error() const& { return failure(); }
+  Error&& error() && { return std::move(const_cast<Error&>(failure())); }
 
  private:
+  const Error& failure() const {
+    if (ok_) [[unlikely]]
+      detail::end_for_wrong_result(nullptr);
+    return error_;
+  }
   Error error_;
   bool ok_ = true;
 };

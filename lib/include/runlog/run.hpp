@@ -2,6 +2,11 @@
 // what a returned call wrote survives any death of the process. Delivery is the keeper's business.
 //
 // Thread-safety: all members may be called from any thread at any time. Nothing here throws.
+// Not from a signal handler, not even log(): each of them may take memory or a mutex that the
+// interrupted thread holds, and would then wait for ever. Let the handler set a flag of the type
+// volatile sig_atomic_t, and log where the loop looks at it.
+// Cancellation: no call is a cancellation point. A thread that is cancelled meanwhile finishes the
+// call and ends at its own next point. Asynchronous cancellation is not supported.
 // Cost: a metric through a handle is tens of nanoseconds and no system call; calls that stage files
 // (upload_*, log_image) read and write them before they return.
 // Durable on return: against death of the process always; against power loss after the sync
@@ -10,15 +15,18 @@
 // Names and texts, whatever the caller passes:
 //   empty name        recorded as "unnamed"
 //   name > 512 bytes  cut at a character, with "~" and 8 hex digits of a checksum of the whole name
-//   invalid UTF-8     each bad byte becomes U+FFFD; a text keeps its original bytes as payload
+//   invalid UTF-8     each bad byte becomes U+FFFD; then a name, and a column of a row or table,
+//                     ends in "~" and that checksum, so that two of them stay two; a text keeps its
+//                     original bytes as payload
 //   value > 1 MiB     kept whole as a blob; the record is of kind `spill` and names it
-//   series > 1 000 000 per journal   dropped and counted
+//   series > 1 000 000 per journal   dropped and counted, and the gap says so
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -77,6 +85,45 @@ class Number {
   Type type_ = Type::integer;
 };
 
+template <typename T>
+concept NumberLike = std::is_same_v<T, Number> ||
+    (std::is_arithmetic_v<T> && !std::is_same_v<T, char> && !std::is_same_v<T, wchar_t> &&
+     !std::is_same_v<T, char8_t> && !std::is_same_v<T, char16_t> && !std::is_same_v<T, char32_t>);
+template <typename Range>
+concept NumberRange = requires(const Range& range) {
+  std::size(range);
+  requires NumberLike<std::remove_cvref_t<decltype(*std::data(range))>>;
+};
+
+/// Numbers that lie one behind the other: a vector, array or span of any arithmetic type (not of
+/// characters; a vector<bool> has no elements to point to), or {1, 2.5}. Each is kept as Number
+/// keeps it; a float is converted to double exactly, so 0.1f is written 0.10000000149011612.
+/// A view: it ends with what it was made from.
+class Numbers {
+ public:
+  Numbers() noexcept = default;  ///< none
+  Numbers(std::initializer_list<Number> values) noexcept
+      : values_(std::data(values)), size_(values.size()), read_(&read<Number>) {}
+  template <NumberRange Range>
+  Numbers(const Range& range) noexcept  // NOLINT(google-explicit-constructor)
+      : values_(std::data(range)),
+        size_(std::size(range)),
+        read_(&read<std::remove_cvref_t<decltype(*std::data(range))>>) {}
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] Number operator[](std::size_t index) const noexcept {
+    return read_(values_, index);
+  }
+
+ private:
+  template <typename T>
+  static Number read(const void* values, std::size_t index) noexcept {
+    return static_cast<const T*>(values)[index];
+  }
+  const void* values_ = nullptr;
+  std::size_t size_ = 0;
+  Number (*read_)(const void*, std::size_t) noexcept = nullptr;
+};
+
 enum class Level : std::uint8_t { debug, info, warning, error };
 
 /// How far records have come. Committed: on return of the call, always (a crash of the process
@@ -93,11 +140,13 @@ enum class RunStatus : std::uint8_t { running, complete, failed, cancelled };
 
 /// Counters since start, readable at any time; each only grows, except the *_now and waiting ones.
 struct Stats {
-  std::uint64_t records = 0;       ///< appended
-  std::uint64_t dropped = 0;       ///< by overflow, after the end, or over a limit
-  std::uint64_t records_lost = 0;  ///< to damage noticed while packing (file truncated, …)
-  std::uint64_t spilled = 0;       ///< values kept as blobs because they were too large
-  std::uint64_t names_mended = 0;  ///< names or texts that were empty, too long or not UTF-8
+  std::uint64_t records = 0;         ///< appended
+  std::uint64_t dropped = 0;         ///< by overflow, after the end, or over a limit
+  std::uint64_t dropped_series = 0;  ///< of those: values of a series beyond the limit
+  std::uint64_t records_lost = 0;    ///< to damage noticed while packing (file truncated, …)
+  std::uint64_t spilled = 0;         ///< values kept as blobs because they were too large
+  std::uint64_t names_mended = 0;    ///< names or texts that were empty, too long or not UTF-8
+  std::uint64_t times_mended = 0;    ///< Run::at() before 1970 or after now
   std::uint64_t property_conflicts = 0;
   std::uint64_t segments_late = 0;  ///< segments a writer had to prepare itself
   std::uint64_t syncs = 0;          ///< fdatasync rounds
@@ -108,12 +157,18 @@ struct Stats {
   std::uint64_t records_shipped = 0;
   std::uint64_t ship_retries = 0;
   std::uint64_t packs_waiting = 0;
-  std::uint64_t disk_bytes_now = 0;  ///< segments, packs and kept packs
+  /// Packs, artifacts and the like that the store refuses while it takes others; `last_error` names
+  /// one of them.
+  std::uint64_t objects_refused = 0;
+  std::uint64_t disk_bytes_now = 0;  ///< segments, packs, artifacts, and kept copies
   std::uint64_t lanes = 0;
   std::uint64_t series = 0;
   std::uint64_t sigbus_caught = 0;
   std::uint64_t journals_adopted = 0;  ///< dead journals finished by this run's keeper
-  std::string last_error = {};         ///< of the background, with what to do; empty: none
+  /// Reports of the background that nobody got: stderr was closed, full or unread, or on_error
+  /// threw.
+  std::uint64_t reports_unwritten = 0;
+  std::string last_error = {};  ///< of the background, with what to do; empty: none
 };
 
 /// A metric whose name has been looked up once: for hot loops. Copyable; keeps its run's memory
@@ -127,6 +182,7 @@ class RUNLOG_EXPORT Metric {
  private:
   friend class Run;
   friend class Step;
+  friend class At;
   Metric(std::shared_ptr<RunCore> core, std::uint32_t series) noexcept
       : core_(std::move(core)), series_(series) {}
   std::shared_ptr<RunCore> core_;
@@ -159,11 +215,66 @@ class RUNLOG_EXPORT Step {
 using NamedNumber = std::pair<std::string_view, Number>;
 struct Column {
   std::string_view name;
-  std::span<const double> values;
+  Numbers values;
+};
+
+/// The calls of a Run with a time stamp of the caller's: when a value was measured and not when it
+/// is logged (an event of the device, lines of another log). As Step, it must not outlive the Run
+/// it came from; unlike it, any thread may use it. Nothing else differs, but that such a metric
+/// costs some 20 to 50 bytes more, and about a hundred nanoseconds.
+///
+/// Readers merge lanes, ranks and attempts by time, so a record shows up where its time puts it;
+/// the records of a thread keep the order of the calls. A rewind in the same thread goes by the
+/// calls; in other threads what is stamped before it counts as logged before it.
+class RUNLOG_EXPORT At {
+ public:
+  void log(std::string_view name, Number value) noexcept;
+  void log(std::string_view name, Number value, std::int64_t step) noexcept;
+  void log(const Metric& metric, Number value) noexcept;
+  void log(const Metric& metric, Number value, std::int64_t step) noexcept;
+  void log(std::int64_t step, std::initializer_list<NamedNumber> row) noexcept;
+  void log(std::int64_t step, std::span<const NamedNumber> row) noexcept;
+  void log_list(std::string_view name, Numbers values,
+                std::optional<std::int64_t> step = {}) noexcept;
+  void log_row(std::string_view name, std::span<const NamedNumber> columns,
+               std::optional<std::int64_t> step = {}) noexcept;
+  void log_row(std::string_view name, std::initializer_list<NamedNumber> columns,
+               std::optional<std::int64_t> step = {}) noexcept;
+  void log_table(std::string_view name, std::span<const Column> columns,
+                 std::optional<std::int64_t> step = {}) noexcept;
+  void log_table(std::string_view name, std::initializer_list<Column> columns,
+                 std::optional<std::int64_t> step = {}) noexcept;
+  void log_histogram(std::string_view name, Numbers edges, Numbers counts,
+                     std::optional<std::int64_t> step = {}) noexcept;
+  void log_json(std::string_view schema, std::string_view document) noexcept;
+  void text(Level level, std::string_view message) noexcept;
+
+ private:
+  friend class Run;
+  At(RunCore* core, std::int64_t time_ns) noexcept : core_(core), time_ns_(time_ns) {}
+  RunCore* core_;
+  std::int64_t time_ns_;
+};
+
+/// What upload_folder has done.
+struct FolderReport {
+  std::uint64_t staged = 0;            ///< files
+  std::uint64_t bytes = 0;             ///< in them
+  std::uint64_t skipped_links = 0;     ///< symbolic links, which are not followed
+  std::uint64_t skipped_journals = 0;  ///< directories: journals, and runs in a store
+  std::uint64_t skipped_special = 0;   ///< FIFOs, sockets, devices
 };
 
 /// A handle to the run; copies refer to the same run. The last handle's destructor ends a run that
 /// was not ended: complete(), or fail("exception", …) while an exception is unwinding the stack.
+///
+/// Handles may be static or never destroyed: what is open when exit() is called, or main() left, is
+/// ended then, as complete or, where the status is not 0, as failed with "exit status N". Calls are
+/// safe and their records kept until the process is gone, also through a handle whose destructor
+/// has run meanwhile in exit(); what comes after that end is in the journal, in the store when that
+/// is a directory, and is else shipped by the next start or by runlog-recover.
+///
+/// A forked child logs through the same handles, into a journal of its own.
 class RUNLOG_EXPORT Run {
  public:
   Run() noexcept;  ///< an inert handle: every call does nothing and counts nothing
@@ -179,9 +290,10 @@ class RUNLOG_EXPORT Run {
 
   /// False for an inert handle.
   explicit operator bool() const noexcept { return core_ != nullptr; }
-  [[nodiscard]] std::string run_id() const;
-  [[nodiscard]] std::string session() const;
-  [[nodiscard]] std::filesystem::path journal_path() const;
+  /// Empty without memory for them.
+  [[nodiscard]] std::string run_id() const noexcept;
+  [[nodiscard]] std::string session() const noexcept;
+  [[nodiscard]] std::filesystem::path journal_path() const noexcept;
 
   // Metrics. Repeated, backward and missing steps are kept as they come.
   void log(std::string_view name, Number value) noexcept;
@@ -192,10 +304,15 @@ class RUNLOG_EXPORT Run {
   [[nodiscard]] Metric metric(std::string_view name) noexcept;
   /// For many metrics of one step: `auto now = run.step(i); now.log(loss, 0.3); now.log(lr, 1e-4);`
   [[nodiscard]] Step step(std::int64_t step) noexcept;
+  /// For records of another time than now: `run.at(measured).log("gpu/power", 312.5, step);`
+  /// From 1970 until now; an earlier or later one becomes the nearest of these, and is counted in
+  /// stats().times_mended.
+  [[nodiscard]] At at(std::chrono::system_clock::time_point time) noexcept;
 
   // Structured values. They are kept as JSON text, so that engines can query them; numbers in the
   // shortest form that reads back exactly, NaN and infinities as strings.
-  void log_list(std::string_view name, std::span<const double> values,
+  // `values` may be a vector, array or span of any number type, or {1, 2.5}: see Numbers.
+  void log_list(std::string_view name, Numbers values,
                 std::optional<std::int64_t> step = {}) noexcept;
   void log_row(std::string_view name, std::span<const NamedNumber> columns,
                std::optional<std::int64_t> step = {}) noexcept;
@@ -203,37 +320,77 @@ class RUNLOG_EXPORT Run {
                std::optional<std::int64_t> step = {}) noexcept;
   void log_table(std::string_view name, std::span<const Column> columns,
                  std::optional<std::int64_t> step = {}) noexcept;
+  void log_table(std::string_view name, std::initializer_list<Column> columns,
+                 std::optional<std::int64_t> step = {}) noexcept;
   /// `edges` ascending, one more than `counts`; other shapes are dropped and counted.
-  void log_histogram(std::string_view name, std::span<const double> edges,
-                     std::span<const double> counts,
+  void log_histogram(std::string_view name, Numbers edges, Numbers counts,
                      std::optional<std::int64_t> step = {}) noexcept;
   /// `document` must be JSON; it is kept as given and not checked. `schema` names its meaning.
   void log_json(std::string_view schema, std::string_view document) noexcept;
   void text(Level level, std::string_view message) noexcept;
 
   // Images and artifacts. The content is staged in the journal when these return: the source may be
-  // deleted or overwritten at once. Errors: not_found, io, no_space, invalid_argument (not a file).
+  // deleted or overwritten at once. A file is taken as long as it is at the call: of one that grows
+  // meanwhile the record says so (payload "grew while it was read"), and one that changes is read
+  // once more, then kept and marked ("changed while it was read"). Holes stay holes.
+  // Errors: not_found, io, no_space (told before the first byte is copied), invalid_argument (not a
+  // regular file, or one of /proc), finished. Cost: a read, a write and an fsync of the content.
   Result<void> log_image(std::string_view name, const std::filesystem::path& path,
                          std::optional<std::int64_t> step = {}) noexcept;
   Result<void> log_image(std::string_view name, std::span<const std::byte> encoded,
                          std::optional<std::int64_t> step = {}) noexcept;
-  Result<void> upload_file(std::string_view name, const std::filesystem::path& path) noexcept;
+  Result<void> upload_file(std::string_view name, const std::filesystem::path& path,
+                           std::optional<std::int64_t> step = {}) noexcept;
+  /// All of them are tried; the first error is returned.
   Result<void> upload_files(
       std::span<const std::pair<std::string, std::filesystem::path>> files) noexcept;
-  /// Every regular file below `path`, named `name`/relative/path. Symbolic links are not followed.
-  Result<void> upload_folder(std::string_view name, const std::filesystem::path& path) noexcept;
+  /// Every regular file below `path`, named `name`/relative/path, in the order of the names within
+  /// each directory. Symbolic links are not followed; journals (of this process and others), runs
+  /// in a store, FIFOs, sockets and devices are left out: the report counts them, and so does a
+  /// text of level warning in the run. One file that cannot be staged does not keep the others out.
+  /// Errors: of the first file or directory that should have been staged and was not; the message
+  /// counts them all and names the first. invalid_argument when nothing was staged, though not for
+  /// want of anything there.
+  Result<FolderReport> upload_folder(std::string_view name,
+                                     const std::filesystem::path& path) noexcept;
 
   // Facts about the run.
   void param(std::string_view name, const Value& value) noexcept;
+  // clang-format off
+  // Version 14 does not know where a requires clause ends.
+  /// Of any arithmetic type or string, without a copy of it: see Value for what is kept.
+  template <typename T>
+  requires std::is_arithmetic_v<T>
+  void param(std::string_view name, T value) noexcept {
+    if constexpr (std::is_unsigned_v<T> && sizeof(T) == 8) {
+      if (value > static_cast<T>(INT64_MAX)) return param_digits(name, value);
+    }
+    param_number(name, value);
+  }
+  template <typename T>
+  requires(std::is_convertible_v<const T&, std::string_view> && !std::is_arithmetic_v<T>)
+  void param(std::string_view name, const T& text) noexcept {
+    if constexpr (std::is_convertible_v<const T&, const char*>) {
+      const char* const there = text;  // nullptr is an empty text, as Value has it
+      param_text(name, there != nullptr ? std::string_view(there) : std::string_view{});
+    } else {
+      param_text(name, text);
+    }
+  }
+  // clang-format on
   void tag(std::string_view name, std::string_view value) noexcept;
   void set_tags(std::span<const std::pair<std::string, std::string>> tags) noexcept;
+  void set_tags(std::initializer_list<std::pair<std::string_view, std::string_view>> tags) noexcept;
   void remove_tags(std::span<const std::string> names) noexcept;
+  void remove_tags(std::initializer_list<std::string_view> names) noexcept;
   /// Set once: the first value is the property. Another value later is kept as a record, counted in
   /// stats().property_conflicts and reported by `runlog verify`; false is returned.
   bool property(std::string_view name, std::string_view value) noexcept;
 
   /// Training resumes from a checkpoint at `step`: what was logged before this call with a step
   /// >= `step` is void for readers that ask (ReadOptions::apply_rewind). Nothing is deleted.
+  /// Before it are: earlier calls of this thread; earlier attempts of this rank that were under the
+  /// same root, whatever the clocks of their hosts said; of other threads and ranks, by the time.
   void rewind(std::int64_t step) noexcept;
 
   /// A hint: seal, pack and ship what is there now. Returns at once.
@@ -241,10 +398,22 @@ class RUNLOG_EXPORT Run {
   /// Waits until every record whose call returned before this one has reached `stage`.
   Wait wait_until(Stage stage, std::chrono::milliseconds timeout) noexcept;
 
-  /// A run of its own, with its own journal and keeper, that names this one as its parent.
+  /// A run of its own, with its own journal and keeper, that names this one as its parent. Its run
+  /// id is "<parent's id>.<name>", the same on every rank and in every attempt of the parent: so
+  /// the child may have ranks and attempts, too. What is not of [A-Za-z0-9_-] in `name` becomes '-'
+  /// and the id ends in 128 characters at most; where something was changed, "-" and 8 hex digits
+  /// of a checksum keep two children apart. Called twice with one name, it opens a second journal
+  /// of the same child, as a restart would. Rank, world and all else are the parent's, but for tags
+  /// and params. Errors: as start_logging.
   Result<Run> child_run(std::string_view name) noexcept;
 
-  [[nodiscard]] Stats stats() const;
+  [[nodiscard]] Stats stats() const noexcept;
+
+  /// True once a signal of Options::stop_signals has asked this process to stop: save, and end the
+  /// run. Stays true. One load; for the training loop. False for an inert handle. A child made by
+  /// fork() is ended by the signal instead, unless it has taken the place of the process that
+  /// started the run: that one is gone, and the child has left its session, as daemon(3) does.
+  [[nodiscard]] bool stop_requested() const noexcept;
 
   // The end. Writes the end record, packs and ships what is left, and returns when that is done or
   // the finish deadline passes; what is left then is shipped by the next start or by
@@ -273,6 +442,9 @@ class RUNLOG_EXPORT Run {
   struct Handle;
   friend RUNLOG_EXPORT Result<Run> start_logging(Options options) noexcept;
   explicit Run(std::shared_ptr<Handle> handle) noexcept;
+  void param_number(std::string_view name, Number value) noexcept;
+  void param_digits(std::string_view name, std::uint64_t value) noexcept;
+  void param_text(std::string_view name, std::string_view text) noexcept;
   std::shared_ptr<Handle> handle_;
   RunCore* core_ = nullptr;  // handle_'s, for the hot path
 };

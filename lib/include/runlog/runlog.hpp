@@ -1,6 +1,7 @@
 // The library in one include.
 #pragma once
 
+#include "runlog/crash.hpp"
 #include "runlog/options.hpp"
 #include "runlog/reader.hpp"
 #include "runlog/record.hpp"

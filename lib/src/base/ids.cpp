@@ -3,10 +3,15 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+
+#include "base/bytes.hpp"
+#include "base/crc32c.hpp"
 
 namespace runlog {
 namespace {
@@ -75,6 +80,20 @@ bool is_valid_id(std::string_view id) noexcept {
     if (!is_id_character(c)) return false;
   }
   return true;
+}
+
+std::string child_id(std::string_view parent, std::string_view name) {
+  constexpr std::size_t kTail_bytes = 9;
+  const std::string meant = std::string(parent) + "." + std::string(name);
+  std::string id = name.empty() ? meant + "unnamed" : meant;
+  for (std::size_t i = parent.size() + 1; i < id.size(); ++i) {
+    if (!is_id_character(id[i]) || id[i] == '.') id[i] = '-';
+  }
+  if (id == meant && id.size() <= kId_bytes_max) return id;
+  std::array<char, kTail_bytes + 1> tail{};
+  std::snprintf(tail.data(), tail.size(), "-%08x", crc32c(as_bytes(meant)));
+  id.resize(std::min(id.size(), kId_bytes_max - kTail_bytes));
+  return id + tail.data();
 }
 
 std::string mend_id(std::string_view id) {

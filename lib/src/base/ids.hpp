@@ -33,4 +33,10 @@ struct Session {
 /// Replaces what is_valid_id forbids by '-' and cuts at 128.
 [[nodiscard]] std::string mend_id(std::string_view id);
 
+/// The run id of the child `name` of the run `parent`: "<parent>.<name>", the same wherever it is
+/// asked for. What is not of [A-Za-z0-9_-] in the name becomes '-' (also '.', which would look like
+/// one more generation), and the whole is cut at 128; "-" and 8 hex digits of a checksum of what
+/// was meant then keep two children apart.
+[[nodiscard]] std::string child_id(std::string_view parent, std::string_view name);
+
 }  // namespace runlog

@@ -6,19 +6,20 @@
 #include <cstdint>
 #include <new>
 
+#include "base/crypto.hpp"
 #include "base/ids.hpp"
 
 namespace runlog {
 
 struct Sha256::State {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  EVP_MD_CTX* context = prepare_crypto() ? EVP_MD_CTX_new() : nullptr;
   ~State() { EVP_MD_CTX_free(context); }
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {
   if (state_->context == nullptr ||
       EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) != 1) {
-    throw std::bad_alloc();  // the only way this fails; callers treat it as out of memory
+    throw std::bad_alloc();  // or libcrypto has been ended; callers treat both as this
   }
 }
 

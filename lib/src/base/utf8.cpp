@@ -1,8 +1,11 @@
 #include "base/utf8.hpp"
 
+#include <array>
 #include <cstdint>
+#include <cstdio>
 
 #include "base/bytes.hpp"
+#include "base/crc32c.hpp"
 
 namespace runlog {
 
@@ -68,6 +71,16 @@ std::string mend_utf8(std::string_view text) {
     }
   }
   return mended;
+}
+
+std::string mend_name(std::string_view name, std::size_t bytes_max) {
+  constexpr std::size_t kTail_bytes = 9;
+  std::string mended = mend_utf8(name);
+  if (mended == name && name.size() <= bytes_max) return mended;
+  std::array<char, kTail_bytes + 1> tail{};
+  std::snprintf(tail.data(), tail.size(), "~%08x", crc32c(as_bytes(name)));
+  mended.resize(utf8_prefix(mended, bytes_max - kTail_bytes).size());
+  return mended + tail.data();
 }
 
 std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max) noexcept {

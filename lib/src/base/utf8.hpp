@@ -16,6 +16,10 @@ namespace runlog {
 /// Each byte that is not part of a valid sequence becomes U+FFFD.
 [[nodiscard]] std::string mend_utf8(std::string_view text);
 
+/// The same for a name: where that, or the cut to `bytes_max` (>= 16), loses something, "~" and 8
+/// hex digits of a checksum of the original follow, so that names that differ stay different.
+[[nodiscard]] std::string mend_name(std::string_view name, std::size_t bytes_max);
+
 /// The longest prefix of at most `bytes_max` bytes that does not end inside a character.
 [[nodiscard]] std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max) noexcept;
 

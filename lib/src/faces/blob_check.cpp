@@ -1,8 +1,10 @@
 // check_blobs: is each blob what its name says?
+#include "base/out_of_memory.hpp"
 #include "base/sha256.hpp"
 #include "faces/journal_list.hpp"
 #include "journal/blobs.hpp"
 #include "platform/file_system.hpp"
+#include "platform/in_call.hpp"
 #include "runlog/store.hpp"
 
 namespace runlog {
@@ -73,31 +75,34 @@ Result<void> check_run(ObjectStore& store, const StoreRun& run, std::vector<Blob
 }  // namespace
 
 Result<std::vector<BlobCheck>> check_blobs(const std::filesystem::path& path) {
-  std::vector<BlobCheck> checks;
-  std::string url = path.native();
-  if (!is_remote_store(url)) {
-    auto directory = directory_of_store(url);
-    if (!directory) return std::move(directory).error();
-    const auto info = stat_file(*directory);
-    if (!info) return info.error();
-    if (!info->is_directory) return checks;
-    auto found = find_journal_files(*directory);
-    if (!found) return std::move(found).error();
-    for (const JournalFiles& files : *found) {
-      if (!files.directory.empty()) check_journal(files, checks);
+  const InCall in_call;
+  return catch_no_memory([&]() -> Result<std::vector<BlobCheck>> {
+    std::vector<BlobCheck> checks;
+    std::string url = path.native();
+    if (!is_remote_store(url)) {
+      auto directory = directory_of_store(url);
+      if (!directory) return std::move(directory).error();
+      const auto info = stat_file(*directory);
+      if (!info) return info.error();
+      if (!info->is_directory) return checks;
+      auto found = find_journal_files(*directory);
+      if (!found) return std::move(found).error();
+      for (const JournalFiles& files : *found) {
+        if (!files.directory.empty()) check_journal(files, checks);
+      }
+      url = directory->lexically_normal().native();
     }
-    url = directory->lexically_normal().native();
-  }
-  const StorePlace place = split_store_url(url);
-  if (!place.object.empty()) return checks;
-  auto store = open_store(place.store_url);
-  if (!store) return std::move(store).error();
-  int failures = 0;
-  auto visited = visit_runs(**store, place, {}, [&](const StoreRun& run) {
-    return check_run(**store, run, checks, failures);
+    const StorePlace place = split_store_url(url);
+    if (!place.object.empty()) return checks;
+    auto store = open_store(place.store_url);
+    if (!store) return std::move(store).error();
+    int failures = 0;
+    auto visited = visit_runs(**store, place, {}, [&](const StoreRun& run) {
+      return check_run(**store, run, checks, failures);
+    });
+    if (!visited) return std::move(visited).error();
+    return checks;
   });
-  if (!visited) return std::move(visited).error();
-  return checks;
 }
 
 }  // namespace runlog

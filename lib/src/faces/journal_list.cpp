@@ -7,10 +7,14 @@
 #include <map>
 #include <tuple>
 
+#include "base/out_of_memory.hpp"
+#include "base/sha256.hpp"
+#include "faces/attempts.hpp"
 #include "journal/meta.hpp"
-#include "platform/fault_guard.hpp"
+#include "platform/crash_report.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
+#include "platform/in_call.hpp"
 #include "ship/adopt.hpp"
 #include "ship/object_store.hpp"
 
@@ -36,6 +40,7 @@ void take_meta(JournalInfo& info, const Meta& meta) {
   info.parent_run = meta.parent_run;
   info.parent_session = meta.parent_session;
   info.session = meta.session;
+  info.follows = meta.follows;
   info.rank = meta.rank;
   info.world = meta.world;
   info.host = meta.host;
@@ -45,20 +50,40 @@ void take_meta(JournalInfo& info, const Meta& meta) {
   info.created_unix_ns = meta.created_unix_ns;
 }
 
-bool take_end(JournalInfo& info, std::string_view json, std::string_view where) {
+bool take_end(JournalFiles& files, std::string_view json, std::string_view where) {
   const auto end = parse_end(json, where);
   if (!end) return false;
+  JournalInfo& info = files.info;
+  files.lost_at_end = end->records_lost;
   info.state = state_from_text(end->state);
   info.end_reason = end->reason;
   info.end_signal = end->signal;
   return true;
 }
 
+bool take_death_after_exit(JournalInfo& info) {
+  const auto crash = read_crash_file(JournalDir(info.path).crash());
+  if (!died_after_exit(crash)) return false;
+  info.state = JournalState::failed;
+  info.end_signal = crash->signal;
+  info.end_reason = crash->reason;
+  return true;
+}
+
 namespace {
 
-bool take_end(JournalInfo& info, const std::filesystem::path& path) {
+bool take_end(JournalFiles& files, const std::filesystem::path& path) {
   const auto json = read_file(path, kMeta_bytes_max);
-  return json && take_end(info, *json, path.native());
+  return json && take_end(files, *json, path.native());
+}
+
+// The names in a folder of the journal. One that is not there is empty; one that does not let us
+// look is noted.
+std::vector<std::string> part_names(const std::filesystem::path& folder, JournalFiles& files) {
+  auto names = list_directory(folder);
+  if (names) return std::move(*names);
+  if (names.error().code != Errc::not_found) files.unread.push_back(std::move(names).error());
+  return {};
 }
 
 // How far a segment is written, in whole blocks. Valid records form a prefix and the rest is zeros,
@@ -95,26 +120,44 @@ JournalFiles journal_files(const std::filesystem::path& path) {
   take_meta(files.info, meta);
   files.evicts_unshipped = meta.evicts_unshipped;
   JournalInfo& info = files.info;
-  if (FileLock::is_held(directory.lock())) {
+  const FileLock::State lock = FileLock::state(directory.lock());
+  if (lock == FileLock::State::held) {
     info.state = JournalState::live;
-  } else if (!take_end(info, directory.end()) &&
-             !take_end(info, directory.shipped() / "end.json")) {
-    info.state = JournalState::crashed;
-    if (const auto mark = read_crash_mark(directory.crash())) {
-      info.end_signal = mark->signal;
-      info.end_reason = describe(*mark);
+  } else if (take_end(files, directory.end()) ||
+             take_end(files, directory.shipped() / "end.json")) {
+    if (info.state != JournalState::crashed) (void)take_death_after_exit(info);
+  } else {
+    // Nobody but its owner can tell: read as carefully as a live one.
+    const bool may_live = lock == FileLock::State::unreadable;
+    info.state = may_live ? JournalState::live : JournalState::crashed;
+    if (may_live) {
+      info.end_reason = "taken for live: its LOCK cannot be read; ask as its owner or as root";
+    } else if (const auto crash = read_crash_file(directory.crash())) {
+      info.end_signal = crash->signal;
+      info.end_reason = crash->reason;
     }
   }
-  for (const std::string& name : names_in_directory(directory.packs())) {
+  const auto add_waiting = [&](const std::filesystem::path& file) {
+    const auto size = stat_file(file);
+    info.bytes_waiting += size ? size->bytes : 0;
+  };
+  for (const std::string& name : part_names(directory.packs(), files)) {
     if (!parse_numbered_name(name, kPack_suffix)) continue;
     ++info.packs_waiting;
-    const auto size = stat_file(directory.packs() / name);
-    info.bytes_waiting += size ? size->bytes : 0;
+    add_waiting(directory.packs() / name);
   }
-  for (const std::string& name : names_in_directory(directory.shipped())) {
+  for (const std::string& name : part_names(directory.blobs(), files)) {
+    if (!is_sha256_hex(name)) continue;
+    ++info.blobs_waiting;
+    add_waiting(directory.blobs() / name);
+  }
+  add_waiting(directory.end());
+  const auto refused = read_file(directory.refused(), kRefused_bytes_max);
+  if (refused && info.bytes_waiting > 0) info.refused = *refused;
+  for (const std::string& name : part_names(directory.shipped(), files)) {
     if (parse_numbered_name(name, kPack_suffix)) ++info.packs_shipped;
   }
-  for (const std::string& name : names_in_directory(directory.lanes())) {
+  for (const std::string& name : part_names(directory.lanes(), files)) {
     if (!parse_numbered_name(name, kSegment_suffix)) continue;
     // A spare has no header yet, or that of its last use.
     const auto file = OpenFile::open(directory.lanes() / name, 0);
@@ -148,7 +191,8 @@ void add_store_run(const std::filesystem::path& run, std::vector<JournalFiles>& 
         at->second.evicts_unshipped = meta->evicts_unshipped;
       }
       info.state = JournalState::unknown;
-      at->second.is_finished_in_store = take_end(info, run / "_runlog" / (session + ".end.json"));
+      at->second.is_finished_in_store =
+          take_end(at->second, run / "_runlog" / (session + ".end.json"));
     }
     return at->second;
   };
@@ -219,10 +263,39 @@ Result<JournalFiles> single_file(const std::filesystem::path& path) {
 
 }  // namespace
 
+namespace {
+
+// A root that is its own store shows a journal twice. What the store has goes to the journal
+// itself.
+void merge_stored(std::vector<JournalFiles>& found, std::size_t local_count) {
+  std::map<std::string, std::size_t> local;  // session → place
+  for (std::size_t i = 0; i < local_count; ++i) local.emplace(found[i].info.session, i);
+  for (std::size_t i = local_count; i < found.size();) {
+    const auto same = local.find(found[i].info.session);
+    if (same == local.end() || found[same->second].info.run_id != found[i].info.run_id) {
+      ++i;
+      continue;
+    }
+    auto& packs = found[same->second].packs;
+    packs.insert(packs.end(), found[i].packs.begin(), found[i].packs.end());
+    found.erase(found.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+}  // namespace
+
 void number_attempts(std::vector<JournalFiles>& found) {
-  std::sort(found.begin(), found.end(), [](const JournalFiles& a, const JournalFiles& b) {
-    const auto key = [](const JournalInfo& info) {
-      return std::tie(info.run_id, info.rank, info.created_unix_ns, info.session);
+  std::vector<Attempt> all;
+  for (const JournalFiles& files : found) {
+    const JournalInfo& info = files.info;
+    const bool is_child = !info.parent_session.empty();
+    all.push_back(
+        {info.session, is_child ? info.parent_session : info.follows, info.created_unix_ns});
+  }
+  const auto begins = begins_of(all);
+  std::sort(found.begin(), found.end(), [&](const JournalFiles& a, const JournalFiles& b) {
+    const auto key = [&](const JournalInfo& info) {
+      return std::tie(info.run_id, info.rank, begins.at(info.session), info.session);
     };
     return key(a.info) < key(b.info);
   });
@@ -241,7 +314,8 @@ void number_attempts(std::vector<JournalFiles>& found) {
 }
 
 Result<std::vector<JournalFiles>> find_journal_files(const std::filesystem::path& given,
-                                                     const JournalSelection& selection) {
+                                                     const JournalSelection& selection,
+                                                     std::vector<Error>* unread) {
   std::filesystem::path path = given;
   if (is_remote_store(given.native())) {
     const StorePlace place = split_store_url(given.native());
@@ -265,9 +339,10 @@ Result<std::vector<JournalFiles>> find_journal_files(const std::filesystem::path
     found.push_back(std::move(*file));
     return found;
   }
-  auto journals = find_journals(path);
+  auto journals = find_journals(path, unread);
   if (!journals) return std::move(journals).error();
   for (const auto& journal : *journals) found.push_back(journal_files(journal));
+  const std::size_t local_count = found.size();
   std::error_code ignored;
   std::filesystem::path whole = std::filesystem::absolute(path, ignored).lexically_normal();
   if (!whole.has_filename()) whole = whole.parent_path();
@@ -276,16 +351,38 @@ Result<std::vector<JournalFiles>> find_journal_files(const std::filesystem::path
   } else {
     add_store(whole, found, 1);
   }
+  merge_stored(found, local_count);
   number_attempts(found);
   return found;
 }
 
-Result<std::vector<JournalInfo>> list_journals(const std::filesystem::path& path) {
-  auto found = find_journal_files(path);
-  if (!found) return std::move(found).error();
-  std::vector<JournalInfo> infos;
-  for (JournalFiles& files : *found) infos.push_back(std::move(files.info));
-  return infos;
+Result<std::vector<JournalInfo>> list_journals(const std::filesystem::path& path,
+                                               std::vector<Error>* failures) {
+  const InCall in_call;
+  return catch_no_memory([&]() -> Result<std::vector<JournalInfo>> {
+    std::vector<Error> unread;
+    auto found = find_journal_files(path, {}, &unread);
+    if (!found) return std::move(found).error();
+    std::vector<JournalInfo> infos;
+    for (JournalFiles& files : *found) {
+      infos.push_back(std::move(files.info));
+      unread.insert(unread.end(), files.unread.begin(), files.unread.end());
+    }
+    if (failures == nullptr && !unread.empty()) return unread.front();
+    if (failures != nullptr) failures->insert(failures->end(), unread.begin(), unread.end());
+    return infos;
+  });
+}
+
+std::optional<CrashReport> read_crash(const std::filesystem::path& journal) {
+  const JournalDir directory(journal);
+  if (FileLock::is_held(directory.lock())) return {};
+  JournalFiles files;
+  const bool has_end =
+      take_end(files, directory.end()) || take_end(files, directory.shipped() / "end.json");
+  auto crash = read_crash_file(directory.crash());
+  if (has_end && files.info.state != JournalState::crashed && !died_after_exit(crash)) return {};
+  return crash;
 }
 
 std::string_view journal_state_name(JournalState state) noexcept {

@@ -19,6 +19,7 @@
 
 #include "faces/journal_source.hpp"
 #include "platform/file_system.hpp"
+#include "ship/dead_segments.hpp"
 
 namespace runlog {
 namespace {
@@ -94,11 +95,7 @@ Result<void> JournalSource::snapshot(const JournalFiles& files) {
     if (is_live) {
       if (auto added = add_copies(directory, name, false); !added) return added;
     } else {
-      for (const auto& [number, path] : list_segments(directory)) {
-        auto added = add_segment(path, name);
-        // One that is not there any more is in a pack.
-        if (!added && added.error().code != Errc::not_found) return added;
-      }
+      add_dead_segments(directory, name);
     }
     for (const auto& [number, path] : list_packs(directory)) {
       if (snapshot_packs_.insert(number).second) add_local_pack(directory, path);
@@ -110,6 +107,13 @@ Result<void> JournalSource::snapshot(const JournalFiles& files) {
     if (auto added = add_copies(directory, name, true); !added) return added;
     if (!is_shared_lane_packed_since(directory)) break;
   }
+  if (!is_live) {
+    add_torn_packs(directory);
+    if (!files.lost_at_end && !stat_file(directory.lanes()) && files.unread.empty()) {
+      unreadable_.push_back(without_lanes(directory));
+    }
+  }
+  if (!is_live) add_untold(directory, name);
   std::set<std::uint32_t> packed;
   for (const auto& pack : packs_) {
     for (const auto& segment : pack->info().segments) packed.insert(segment.number);
@@ -167,7 +171,45 @@ void JournalSource::add_local_pack(const JournalDir& directory, const std::files
     // Gone from there, too: its room was wanted for newer records.
     if (!added && added.error().code == Errc::not_found) return;
   }
-  if (!added) unreadable_.push_back({path.native(), 0, 0, 1, false, added.error().message});
+  if (added) return;
+  const bool is_damaged =
+      added.error().code == Errc::corrupt || added.error().code == Errc::unsupported;
+  if (!is_damaged) return note_failure(std::move(added).error());
+  unreadable_.push_back({path.native(), 0, 0, 1, false, added.error().message});
+}
+
+// Packs that recovery could not read, and so did not ship, unless their segments were packed again.
+void JournalSource::add_torn_packs(const JournalDir& directory) {
+  for (const std::string& file : names_in_directory(directory.torn())) {
+    const auto number = parse_numbered_name(file, kPack_suffix);
+    if (!number || snapshot_packs_.contains(*number)) continue;
+    unreadable_.push_back({(directory.torn() / file).native(), 0, 0, 1, false,
+                           "recovery could not read this pack, and kept it here"});
+  }
+}
+
+// The segments of a journal nobody writes to. One that is not there any more is in a pack, and one
+// that cannot be opened does not hide the others.
+void JournalSource::add_dead_segments(const JournalDir& directory,
+                                      const std::optional<JournalName>& name) {
+  const Numbered segments = list_segments(directory);
+  const Numbered packs = list_packs(directory);
+  for (const auto& [number, path] : segments) {
+    const bool is_last =
+        number == segments.rbegin()->first && (packs.empty() || number > packs.rbegin()->first);
+    auto added = add_segment(path, name, is_last);
+    if (!added && added.error().code != Errc::not_found) note_failure(std::move(added).error());
+  }
+}
+
+// As recovery will pack it.
+void JournalSource::add_untold(const JournalDir& directory,
+                               const std::optional<JournalName>& name) {
+  const auto untold = read_untold(directory, inputs_);
+  if (!untold || !name) return;
+  told_ = told_segment(*untold, name->session);
+  inputs_.push_back(
+      {.bytes = told_->bytes, .header = told_->header, .path = directory.crash().native()});
 }
 
 // A segment that its writer may be writing to, if it is wanted and was not copied yet.
@@ -205,7 +247,7 @@ Result<void> JournalSource::add_copy(
 
 // A segment that nobody writes to any more.
 Result<void> JournalSource::add_segment(const std::filesystem::path& path,
-                                        const std::optional<JournalName>& name) {
+                                        const std::optional<JournalName>& name, bool is_last) {
   const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
   auto file = MappedFile::open_read_only(path);
   if (!file) return std::move(file).error();
@@ -227,9 +269,10 @@ Result<void> JournalSource::add_segment(const std::filesystem::path& path,
   }
   if (header) {
     inputs_.push_back({.bytes = bytes, .header = *header, .path = path.native()});
-  } else if (!format::is_unused(bytes)) {
-    unreadable_.push_back(
-        {path.native(), 0, bytes.size(), 1, false, "no block of this segment can be read"});
+  } else if (!format::is_unused(bytes) && !(bytes.empty() && is_new_segment(path, is_last))) {
+    unreadable_.push_back({path.native(), 0, bytes.size(), 1, false,
+                           bytes.empty() ? "the file is empty: it lost what it held"
+                                         : "no block of this segment can be read"});
   }
   return {};
 }

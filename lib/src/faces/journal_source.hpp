@@ -5,6 +5,7 @@
 // them, however many overlap.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -13,8 +14,11 @@
 #include <vector>
 
 #include "faces/pack_cursor.hpp"
+#include "faces/seen_records.hpp"
 #include "journal/journal_dir.hpp"
+#include "journal/lane_holes.hpp"
 #include "journal/segment_merge.hpp"
+#include "journal/untold.hpp"
 #include "platform/mapped_file.hpp"
 #include "runlog/reader.hpp"
 
@@ -32,6 +36,9 @@ struct JournalFiles {
   /// Directory of a journal; empty where the files come from a store or were named one by one.
   std::filesystem::path directory = {};
   bool evicts_unshipped = false;  ///< missing packs are told by gap records, not damage
+  /// What its end.json says of records lost to damage; nothing where there is none, or it is alive.
+  std::optional<std::uint64_t> lost_at_end = {};
+  std::vector<Error> unread = {};  ///< parts of the directory that could not be looked at
   std::vector<std::filesystem::path> packs = {};     ///< of a store, or named
   std::vector<std::filesystem::path> segments = {};  ///< named
 
@@ -56,6 +63,7 @@ class JournalSource {
     std::optional<std::int64_t> since_ns = {};
     bool checks_digests = false;
     bool checks_summaries = false;
+    const SeenRecords* seen = nullptr;  ///< packs with nothing else are left out; for open() only
     format::Fields fields = format::Fields::all;  ///< of the packs' records
   };
 
@@ -94,10 +102,14 @@ class JournalSource {
                           bool is_of_shared_lane);
   [[nodiscard]] bool is_shared_lane_packed_since(const JournalDir& directory) const;
   Result<void> add_segment(const std::filesystem::path& path,
-                           const std::optional<JournalName>& name);
+                           const std::optional<JournalName>& name, bool is_last = false);
   Result<void> add_copy(const std::filesystem::path& path, const std::optional<JournalName>& name,
                         const std::function<bool(const format::SegmentHeader&)>& is_wanted);
+  void add_dead_segments(const JournalDir& directory, const std::optional<JournalName>& name);
+  void add_untold(const JournalDir& directory, const std::optional<JournalName>& name);
   void add_local_pack(const JournalDir& directory, const std::filesystem::path& path);
+  void add_torn_packs(const JournalDir& directory);
+  void note_failure(Error error);
   Result<void> add_pack(PackCursor::Place place);
   void add_pack_or_damage(PackCursor::Place place);
   void sort_packs();
@@ -106,26 +118,37 @@ class JournalSource {
   void check_end();
   void find_end(JournalInfo& info);
   PackCursor* first_pack();
+  PackCursor* open_pack(std::size_t index);
+  PackCursor* pack_before(const Record& record, const PackCursor* its_pack);
+  [[nodiscard]] bool is_in_order(const Record& record) const noexcept {
+    const auto lane = static_cast<std::size_t>(record.lane);
+    return lane >= next_seq_.size() || record.seq <= next_seq_[lane];
+  }
 
   std::map<std::uint32_t, std::vector<std::byte>> copies_;  // segments of a live journal
   std::vector<MappedFile> maps_;                            // segments of a dead one
+  std::optional<ToldSegment> told_;                         // what it has dropped and not told
   std::set<std::uint32_t> snapshot_packs_;                  // by number, those it has
   std::vector<SegmentInput> inputs_;
   std::optional<SegmentMerge> segments_;
   PackCursor::Settings pack_settings_;
+  const SeenRecords* seen_ = nullptr;               // while it is opened
   std::vector<std::unique_ptr<PackCursor>> packs_;  // not yet open, the next one last
   std::vector<std::unique_ptr<PackCursor>> open_;   // in the order of packs_
   ReadFindings findings_;
   std::vector<Damage> unreadable_;  // whole files: "at least one record" each
   /// Of a journal whose lanes must run on without holes; else empty.
   std::string continuous_path_;
-  bool has_unasked_ = false;  // the store did not give some footer: holes prove nothing
-  /// Records [first, second) of each lane that the packs hold.
-  std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::int64_t>>> ranges_;
+  bool has_unasked_ = false;  // some file or footer could not be had: holes prove nothing
+  LaneRanges ranges_;         // that the packs hold
+  std::optional<std::uint64_t> lost_at_end_;  // see JournalFiles; where all of it is read
+  std::string end_path_;
   std::uint64_t segment_count_ = 0;
   std::string path_without_end_;  // the journal's, until the record of its end has been met
   enum class From : std::uint8_t { none, segments, pack } from_ = From::none;
   PackCursor* current_pack_ = nullptr;
+  /// By lane, behind the record handed out last. Lanes beyond those that writers use go by time.
+  std::array<std::int64_t, 64> next_seq_ = {};
 };
 
 }  // namespace runlog

@@ -2,6 +2,7 @@
 // and of packs whose footers do not tell.
 #include <algorithm>
 
+#include "faces/journal_list.hpp"
 #include "faces/journal_source.hpp"
 
 namespace runlog {
@@ -14,6 +15,7 @@ bool is_end_open(const JournalInfo& info) {
 // The end record is the writer's own word; end.json only repeats it.
 void take_status(JournalInfo& info, std::string_view name, std::string_view why) {
   if (!is_end_open(info) || name == "started") return;
+  if (info.state == JournalState::crashed && take_death_after_exit(info)) return;
   if (name == "complete") info.state = JournalState::complete;
   if (name == "failed") info.state = JournalState::failed;
   if (name == "cancelled") info.state = JournalState::cancelled;

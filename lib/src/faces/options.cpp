@@ -4,11 +4,13 @@
 #include <charconv>
 
 #include "base/ids.hpp"
+#include "base/out_of_memory.hpp"
 #include "base/utf8.hpp"
 #include "format/layout.hpp"
 #include "journal/meta.hpp"
 #include "platform/clock.hpp"
 #include "platform/process.hpp"
+#include "platform/signals.hpp"
 #include "ship/object_store.hpp"
 
 namespace runlog {
@@ -111,20 +113,26 @@ Result<void> set_field(std::optional<T>& field, const char* variable, T standard
   return {};
 }
 
-Result<void> set_from_launcher(std::optional<std::int64_t>& field,
-                               std::initializer_list<const char*> variables,
+// The first variable that is there, and not empty, decides. Messages name it, else `option`. What
+// `is_index` is 0 or more.
+Result<void> set_from_launcher(std::optional<std::int64_t>& field, const char* option,
+                               std::initializer_list<const char*> variables, bool is_index,
                                std::int64_t standard) {
+  const auto check = [&](const char* what) -> Result<void> {
+    if (!is_index || (*field >= 0 && *field <= INT32_MAX)) return {};
+    return invalid(what, std::to_string(*field), "must be 0 to " + std::to_string(INT32_MAX));
+  };
+  if (field) return check(option);
   for (const char* variable : variables) {
-    if (field) return {};
     const auto text = environment(variable);
     if (!text) continue;
     field = parse_integer(*text);
-    // Ours must be right; a launcher's variable of another meaning is not our business.
-    if (!field && std::string_view(variable).starts_with("RUNLOG_")) {
-      return invalid(variable, *text, "must be a whole number");
-    }
+    // A launcher's too: two ranks that both took themselves for rank 0 would be told apart by
+    // nobody.
+    if (!field) return invalid(variable, *text, "must be a whole number");
+    return check(variable);
   }
-  if (!field) field = standard;
+  field = standard;
   return {};
 }
 
@@ -164,6 +172,7 @@ Result<void> set_identity(Options& options) {
   set_text(options.group, "RUNLOG_GROUP");
   set_text(options.parent_run, "RUNLOG_PARENT_RUN");
   set_text(options.store, "RUNLOG_STORE");
+  set_text(options.stop_signals, "RUNLOG_STOP_SIGNALS");
   set_text(options.run_id, "RUNLOG_RUN_ID");
   constexpr std::string_view kId = "must be 1-128 of [A-Za-z0-9._-], not starting with '.' or '_'";
   if (!options.run_id.empty() && !is_valid_id(options.run_id)) {
@@ -189,19 +198,17 @@ Result<void> set_identity(Options& options) {
 Result<void> set_ranks(Options& options) {
   for (auto result :
        {set_from_launcher(
-            options.rank,
-            {"RUNLOG_RANK", "RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK"}, 0),
+            options.rank, "rank",
+            {"RUNLOG_RANK", "RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK"}, true, 0),
         set_from_launcher(
-            options.world,
-            {"RUNLOG_WORLD", "WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}, 1),
-        set_from_launcher(options.local_rank,
+            options.world, "world",
+            {"RUNLOG_WORLD", "WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"},
+            false, 1),
+        set_from_launcher(options.local_rank, "local_rank",
                           {"RUNLOG_LOCAL_RANK", "LOCAL_RANK", "SLURM_LOCALID",
                            "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"},
-                          0)}) {
+                          false, 0)}) {
     if (!result) return result;
-  }
-  if (*options.rank < 0 || *options.rank > INT32_MAX) {
-    return invalid("rank (RUNLOG_RANK)", std::to_string(*options.rank), "must be 0 or more");
   }
   return {};
 }
@@ -223,6 +230,8 @@ Result<void> set_policies(Options& options) {
                   parse_bytes, kBytes),
         set_field(options.disk_budget, "RUNLOG_DISK_BUDGET", std::uint64_t{1} << 30, parse_bytes,
                   kBytes),
+        set_field(options.artifact_budget, "RUNLOG_ARTIFACT_BUDGET", std::uint64_t{64} << 30,
+                  parse_bytes, kBytes),
         set_field(options.overflow, "RUNLOG_OVERFLOW", Overflow::drop_newest_counted,
                   parse_overflow, "must be drop_newest_counted, block or drop_oldest_packed"),
         set_field(options.overflow_block, "RUNLOG_OVERFLOW_BLOCK", milliseconds(100),
@@ -264,6 +273,11 @@ Result<void> check_ranges(const Options& options) {
         "disk_budget (RUNLOG_DISK_BUDGET)", std::to_string(*options.disk_budget),
         "must be 4 segments (" + std::to_string(4 * *options.segment_bytes) + " bytes) or more");
   }
+  if (!parse_stop_signals(options.stop_signals)) {
+    return invalid("stop_signals (RUNLOG_STOP_SIGNALS)", options.stop_signals,
+                   "must be names of HUP, INT, QUIT, USR1, USR2, TERM, PWR, XCPU with commas "
+                   "between them");
+  }
   if (!options.store.empty()) {
     auto store = open_store(options.store);
     if (!store) {
@@ -273,9 +287,7 @@ Result<void> check_ranges(const Options& options) {
   return {};
 }
 
-}  // namespace
-
-Result<Options> resolve(Options options) {
+Result<Options> resolve_all(Options options) {
   if (auto result = set_identity(options); !result) return std::move(result).error();
   if (auto result = set_ranks(options); !result) return std::move(result).error();
   if (auto result = set_policies(options); !result) return std::move(result).error();
@@ -290,7 +302,18 @@ Result<Options> resolve(Options options) {
   all_params.insert(all_params.end(), options.params.begin(), options.params.end());
   options.params = std::move(all_params);
   if (auto result = check_ranges(options); !result) return std::move(result).error();
+  // Beyond a year is for ever; added to the time of day it could overflow.
+  for (auto* duration : {&options.sync_interval, &options.ship_interval, &options.overflow_block,
+                         &options.finish_deadline}) {
+    *duration = std::min<milliseconds>(**duration, std::chrono::hours(24 * 365));
+  }
   return options;
+}
+
+}  // namespace
+
+Result<Options> resolve(Options options) {
+  return catch_no_memory([&] { return resolve_all(std::move(options)); });
 }
 
 }  // namespace runlog

@@ -6,12 +6,14 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "base/out_of_memory.hpp"
 #include "base/sha256.hpp"
 #include "format/pack.hpp"
 #include "journal/blobs.hpp"
 #include "journal/meta.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
+#include "platform/in_call.hpp"
 #include "platform/mapped_file.hpp"
 #include "ship/object_window.hpp"
 
@@ -289,23 +291,26 @@ Result<PullReport> pull_from(ObjectStore& store, const StorePlace& place,
 
 Result<PullReport> pull(const std::string& url, const std::filesystem::path& directory,
                         const PullOptions& options, const std::stop_token& stop) {
-  std::string source = url;
-  if (!is_remote_store(url)) {
-    auto whole = directory_of_store(url);
-    if (!whole) return std::move(whole).error();
-    if (auto info = stat_file(*whole); !info) return std::move(info).error();
-    source = whole->lexically_normal().native();
-  }
-  const StorePlace place = split_store_url(source);
-  auto store = open_store(place.store_url);
-  if (!store) return std::move(store).error();
-  const std::stop_callback interrupt(stop, [&] { (*store)->interrupt(); });
-  auto report = pull_from(**store, place, directory, options, stop);
-  if (report && report->runs == 0 && report->stopped_by.empty()) {
-    return Error{Errc::not_found, 0,
-                 "no run was found there; check bucket, prefix, spelling and --run"};
-  }
-  return report;
+  const InCall in_call;
+  return catch_no_memory([&]() -> Result<PullReport> {
+    std::string source = url;
+    if (!is_remote_store(url)) {
+      auto whole = directory_of_store(url);
+      if (!whole) return std::move(whole).error();
+      if (auto info = stat_file(*whole); !info) return std::move(info).error();
+      source = whole->lexically_normal().native();
+    }
+    const StorePlace place = split_store_url(source);
+    auto store = open_store(place.store_url);
+    if (!store) return std::move(store).error();
+    const std::stop_callback interrupt(stop, [&] { (*store)->interrupt(); });
+    auto report = pull_from(**store, place, directory, options, stop);
+    if (report && report->runs == 0 && report->stopped_by.empty()) {
+      return Error{Errc::not_found, 0,
+                   "no run was found there; check bucket, prefix, spelling and --run"};
+    }
+    return report;
+  });
 }
 
 }  // namespace runlog

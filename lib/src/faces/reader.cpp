@@ -3,46 +3,22 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
+#include "base/out_of_memory.hpp"
 #include "faces/journal_list.hpp"
+#include "faces/rewinds.hpp"
+#include "faces/seen_records.hpp"
+#include "platform/in_call.hpp"
 
 namespace runlog {
-namespace {
-
-// Void: logged before a rewind of the same run to this step or an earlier one.
-class Rewinds {
- public:
-  void add(const std::string& run, std::int64_t time_ns, std::int64_t step) {
-    by_run_[run].push_back({time_ns, step});
-  }
-  void finish() {
-    for (auto& [run, points] : by_run_) {
-      std::sort(points.begin(), points.end());
-      // From the back: the lowest step that this rewind or a later one went back to.
-      for (std::size_t i = points.size() - 1; i > 0; --i) {
-        points[i - 1].second = std::min(points[i - 1].second, points[i].second);
-      }
-    }
-  }
-  [[nodiscard]] bool voids(const std::string& run, const Record& record) const {
-    if (!record.step || record.kind == Kind::rewind) return false;
-    const auto points = by_run_.find(run);
-    if (points == by_run_.end()) return false;
-    const auto later = std::upper_bound(points->second.begin(), points->second.end(),
-                                        std::pair(record.time_ns, INT64_MAX));
-    return later != points->second.end() && *record.step >= later->second;
-  }
-
- private:
-  std::map<std::string, std::vector<std::pair<std::int64_t, std::int64_t>>> by_run_;
-};
-
-}  // namespace
 
 struct Reader::State {
   struct Stream {
     std::unique_ptr<JournalSource> source;
-    std::size_t journal;           // index into journals
+    std::size_t journal;     // index into journals
+    Stream* next = nullptr;  // of the attempts that follow this one; they wait for its end
+    Stream* next_sibling = nullptr;
     const Record* head = nullptr;  // nullptr: not looked at yet, its time is bound_ns or later
     std::int64_t bound_ns = 0;
     bool is_over = false;
@@ -69,6 +45,24 @@ struct Reader::State {
   }
   std::vector<Stream*> heap;
 
+  // An attempt comes behind the one that it follows, whatever the clocks said. (They are ordered so
+  // in `journals`; one that claims to follow a later one starts by itself.)
+  void push_all() {
+    std::map<std::tuple<std::string_view, std::int64_t, std::string_view>, Stream*> before;
+    for (Stream& stream : streams) {
+      const JournalInfo& journal = journals[stream.journal];
+      const auto found = before.find({journal.run_id, journal.rank, journal.follows});
+      if (journal.follows.empty() || found == before.end()) {
+        push_unread(stream);
+      } else {
+        stream.next_sibling = std::exchange(found->second->next, &stream);
+      }
+      before.emplace(std::tuple(std::string_view(journal.run_id), journal.rank,
+                                std::string_view(journal.session)),
+                     &stream);
+    }
+  }
+
   // A journal takes memory only from when its time comes: one may open a root of ten thousand.
   void push_unread(Stream& stream) {
     stream.bound_ns = stream.source->time_bound();
@@ -84,11 +78,40 @@ struct Reader::State {
         damage.push_back(std::move(one));
       }
       for (const Error& one : stream.source->failures()) failures.push_back(one);
-      stream.source.reset();  // its maps and buffers
+      failures.reserve(failures.size() + 1);  // for next(), when it finds no memory
+      stream.source.reset();                  // its maps and buffers
+      for (Stream* one = stream.next; one != nullptr; one = one->next_sibling) push_unread(*one);
       return;
     }
     heap.push_back(&stream);
     std::push_heap(heap.begin(), heap.end(), &is_later);
+  }
+
+  bool next(Entry& entry) {
+    for (;;) {
+      if (last != nullptr) {
+        last->source->pop();
+        push(*last);
+        last = nullptr;
+      }
+      if (heap.empty()) return false;
+      std::pop_heap(heap.begin(), heap.end(), &is_later);
+      Stream* const stream = heap.back();
+      heap.pop_back();
+      if (stream->head == nullptr) {
+        push(*stream);
+        continue;
+      }
+      last = stream;
+      JournalInfo& journal = journals[stream->journal];
+      const Record& record = *stream->head;
+      if (options.since_unix_ns && record.time_ns < *options.since_unix_ns) continue;
+      if (options.apply_rewind && rewinds.voids(journal, record)) continue;
+      count_record(journal, record);
+      entry.record = record;
+      entry.journal = &journal;
+      return true;
+    }
   }
 };
 
@@ -98,6 +121,12 @@ Reader::Reader(Reader&&) noexcept = default;
 Reader& Reader::operator=(Reader&&) noexcept = default;
 
 Result<Reader> Reader::open(const std::filesystem::path& path, ReadOptions options) {
+  const InCall in_call;
+  return catch_no_memory([&] { return open_but(path, std::move(options), nullptr); });
+}
+
+Result<Reader> Reader::open_but(const std::filesystem::path& path, ReadOptions options,
+                                const std::map<std::string, SeenRecords>* seen) {
   auto state = std::make_unique<State>();
   state->options = std::move(options);
   if (state->options.apply_rewind) {
@@ -109,61 +138,53 @@ Result<Reader> Reader::open(const std::filesystem::path& path, ReadOptions optio
     Entry entry;
     while (first->next(entry)) {
       if (entry.record.kind == Kind::rewind && entry.record.step) {
-        state->rewinds.add(entry.journal->run_id, entry.record.time_ns, *entry.record.step);
+        state->rewinds.add(*entry.journal, entry.record);
       }
     }
     // Which records are void is not known then.
     if (!first->failures().empty()) return first->failures().front();
-    state->rewinds.finish();
+    state->rewinds.finish(first->journals());
   }
   const JournalSelection selection{.runs = state->options.runs, .ranks = state->options.ranks};
-  auto found = find_journal_files(path, selection);
+  auto found = find_journal_files(path, selection, &state->failures);
   if (!found) return std::move(found).error();
   for (JournalFiles& files : *found) {
     if (!selection.has_run(files.info.run_id) || !selection.has_rank(files.info.rank)) continue;
     const std::size_t index = state->journals.size();
+    const SeenRecords* seen_here = nullptr;
+    if (seen != nullptr) {
+      const auto found_seen = seen->find(files.info.session);
+      if (found_seen != seen->end()) seen_here = &found_seen->second;
+    }
     auto source = JournalSource::open(files, {.since_ns = state->options.since_unix_ns,
                                               .checks_digests = state->options.check_digests,
-                                              .checks_summaries = state->options.check_summaries});
+                                              .checks_summaries = state->options.check_summaries,
+                                              .seen = seen_here});
     if (source) {
       state->streams.push_back({.source = std::move(*source), .journal = index});
     } else if (found->size() == 1) {
       return std::move(source).error();
     } else {
       // One unreadable journal does not hide the others.
-      state->damage.push_back({files.info.path.native(), 0, 0, 0, false, source.error().message});
+      state->failures.push_back(std::move(source).error());
     }
     state->journals.push_back(std::move(files.info));
   }
-  for (State::Stream& stream : state->streams) state->push_unread(stream);
+  state->failures.reserve(state->failures.size() + 1);
+  state->push_all();
   return Reader(std::move(state));
 }
 
 bool Reader::next(Entry& entry) {
-  State& state = *state_;
-  for (;;) {
-    if (state.last != nullptr) {
-      state.last->source->pop();
-      state.push(*state.last);
-      state.last = nullptr;
-    }
-    if (state.heap.empty()) return false;
-    std::pop_heap(state.heap.begin(), state.heap.end(), &State::is_later);
-    State::Stream* const stream = state.heap.back();
-    state.heap.pop_back();
-    if (stream->head == nullptr) {
-      state.push(*stream);
-      continue;
-    }
-    state.last = stream;
-    JournalInfo& journal = state.journals[stream->journal];
-    const Record& record = *stream->head;
-    if (state.options.since_unix_ns && record.time_ns < *state.options.since_unix_ns) continue;
-    if (state.options.apply_rewind && state.rewinds.voids(journal.run_id, record)) continue;
-    count_record(journal, record);
-    entry.record = record;
-    entry.journal = &journal;
-    return true;
+  const InCall in_call;
+  try {
+    return state_->next(entry);
+  } catch (const std::bad_alloc&) {
+    // The stream it was at is lost to this reading.
+    state_->heap.clear();
+    state_->last = nullptr;
+    state_->failures.push_back(out_of_memory());  // has its place
+    return false;
   }
 }
 
@@ -180,8 +201,7 @@ const std::vector<Error>& Reader::failures() const noexcept {
 struct Follower::State {
   std::filesystem::path path;
   ReadOptions options;
-  std::map<std::pair<std::string, std::int32_t>, std::int64_t> next_seq;  // by session and lane
-  std::int64_t latest_ns = INT64_MIN;
+  std::map<std::string, SeenRecords> seen;  // by session
 };
 
 Follower::Follower(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -190,44 +210,43 @@ Follower::Follower(Follower&&) noexcept = default;
 Follower& Follower::operator=(Follower&&) noexcept = default;
 
 Result<Follower> Follower::open(const std::filesystem::path& path, ReadOptions options) {
-  if (is_remote_store(path.native())) {
-    // Each poll would list and ask again, at the store's prices, and no store tells who still
-    // lives.
-    return Error{Errc::unsupported, 0,
-                 "a store cannot be followed: records come to it pack by pack; follow the journal "
-                 "on the machine of the job, or read the store again from time to time"};
-  }
-  auto found = find_journal_files(path);
-  if (!found) return std::move(found).error();
-  auto state = std::make_unique<State>();
-  state->path = path;
-  state->options = std::move(options);
-  return Follower(std::move(state));
+  const InCall in_call;
+  return catch_no_memory([&]() -> Result<Follower> {
+    if (is_remote_store(path.native())) {
+      // Each poll would list and ask again, at the store's prices, and no store tells who still
+      // lives.
+      return Error{
+          Errc::unsupported, 0,
+          "a store cannot be followed: records come to it pack by pack; follow the journal "
+          "on the machine of the job, or read the store again from time to time"};
+    }
+    auto found = find_journal_files(path);
+    if (!found) return std::move(found).error();
+    auto state = std::make_unique<State>();
+    state->path = path;
+    state->options = std::move(options);
+    return Follower(std::move(state));
+  });
 }
 
 Result<bool> Follower::poll(const std::function<void(const Reader::Entry&)>& visit) {
-  // Threads stamp a record before they append it, so one may appear a little late: look back a
-  // minute, and let the sequence numbers decide what is new.
-  constexpr std::int64_t kLook_back_ns = 60'000'000'000;
-  ReadOptions options = state_->options;
-  if (state_->latest_ns != INT64_MIN) {
-    const std::int64_t since = state_->latest_ns - kLook_back_ns;
-    options.since_unix_ns = std::max(options.since_unix_ns.value_or(INT64_MIN), since);
-  }
-  auto reader = Reader::open(state_->path, options);
-  if (!reader) return std::move(reader).error();
-  const bool is_alive =
-      std::any_of(reader->journals().begin(), reader->journals().end(),
-                  [](const JournalInfo& info) { return info.state == JournalState::live; });
-  Reader::Entry entry;
-  while (reader->next(entry)) {
-    std::int64_t& next = state_->next_seq[{entry.journal->session, entry.record.lane}];
-    if (entry.record.seq < next) continue;
-    next = entry.record.seq + 1;
-    state_->latest_ns = std::max(state_->latest_ns, entry.record.time_ns);
-    visit(entry);
-  }
-  return is_alive;
+  const InCall in_call;
+  return catch_no_memory([&]() -> Result<bool> {
+    // The sequence numbers decide what is new, not the times: those may be the callers', and go
+    // back.
+    auto reader = Reader::open_but(state_->path, state_->options, &state_->seen);
+    if (!reader) return std::move(reader).error();
+    const bool is_alive =
+        std::any_of(reader->journals().begin(), reader->journals().end(),
+                    [](const JournalInfo& info) { return info.state == JournalState::live; });
+    Reader::Entry entry;
+    while (reader->next(entry)) {
+      if (state_->seen[entry.journal->session].add(entry.record.lane, entry.record.seq)) {
+        visit(entry);
+      }
+    }
+    return is_alive;
+  });
 }
 
 }  // namespace runlog

@@ -1,11 +1,13 @@
 #include "runlog/recover.hpp"
 
+#include "base/out_of_memory.hpp"
 #include "base/sha256.hpp"
 #include "faces/journal_list.hpp"
 #include "format/object_name.hpp"
 #include "journal/blobs.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
+#include "platform/in_call.hpp"
 #include "ship/store_set.hpp"
 
 namespace runlog {
@@ -59,33 +61,42 @@ std::string_view verdict_name(RecoverOutcome::Verdict verdict) noexcept {
 
 Result<std::vector<CleanedFile>> clean(const std::filesystem::path& root,
                                        const std::string& store_override, bool dry_run) {
-  auto found = list_journals(root);
-  if (!found) return std::move(found).error();
-  std::vector<CleanedFile> cleaned;
-  StoreSet stores;
-  for (const JournalInfo& journal : *found) {
-    if (!parse_journal_name(journal.path.filename().native())) continue;
-    const std::string url = store_of(journal, store_override);
-    if (url.empty()) continue;  // nobody else has these bytes
-    auto store = stores.open(url);
-    if (!store) return std::move(store).error();
-    const JournalDir directory(journal.path);
-    const format::ObjectOwner owner{.project = journal.project,
-                                    .run_id = journal.run_id,
-                                    .session = journal.session,
-                                    .rank = journal.rank};
-    auto names = list_directory(directory.shipped());
-    if (!names) continue;
-    for (const std::string& name : *names) {
-      const std::filesystem::path file = directory.shipped() / name;
-      if (const auto number = parse_numbered_name(name, kPack_suffix)) {
-        cleaned.push_back(clean_one(file, **store, format::pack_object(owner, *number), dry_run));
-      } else if (is_sha256_hex(name) && journal.state != JournalState::live) {
-        cleaned.push_back(clean_one(file, **store, format::blob_object(owner, name), dry_run));
+  const InCall in_call;
+  return catch_no_memory([&]() -> Result<std::vector<CleanedFile>> {
+    std::vector<Error> unread;
+    auto found = list_journals(root, &unread);
+    if (!found) return std::move(found).error();
+    std::vector<CleanedFile> cleaned;
+    for (Error& one : unread) {
+      CleanedFile& kept = cleaned.emplace_back();
+      kept.path = root;
+      kept.why_kept = std::move(one.message);
+    }
+    StoreSet stores;
+    for (const JournalInfo& journal : *found) {
+      if (!parse_journal_name(journal.path.filename().native())) continue;
+      const std::string url = store_of(journal, store_override);
+      if (url.empty()) continue;  // nobody else has these bytes
+      auto store = stores.open(url);
+      if (!store) return std::move(store).error();
+      const JournalDir directory(journal.path);
+      const format::ObjectOwner owner{.project = journal.project,
+                                      .run_id = journal.run_id,
+                                      .session = journal.session,
+                                      .rank = journal.rank};
+      auto names = list_directory(directory.shipped());
+      if (!names) continue;
+      for (const std::string& name : *names) {
+        const std::filesystem::path file = directory.shipped() / name;
+        if (const auto number = parse_numbered_name(name, kPack_suffix)) {
+          cleaned.push_back(clean_one(file, **store, format::pack_object(owner, *number), dry_run));
+        } else if (is_sha256_hex(name) && journal.state != JournalState::live) {
+          cleaned.push_back(clean_one(file, **store, format::blob_object(owner, name), dry_run));
+        }
       }
     }
-  }
-  return cleaned;
+    return cleaned;
+  });
 }
 
 }  // namespace runlog

@@ -8,8 +8,10 @@
 #include <set>
 #include <thread>
 
+#include "base/out_of_memory.hpp"
 #include "faces/journal_list.hpp"
 #include "faces/store_memory.hpp"
+#include "platform/in_call.hpp"
 #include "runlog/recover.hpp"
 #include "ship/adopt.hpp"
 #include "ship/backoff.hpp"
@@ -93,22 +95,34 @@ class Recovery {
     if (!work_on(job)) waiting_.push_back(std::move(job));
   }
 
-  // Oldest first within a store, so that its packs arrive in the order they were made.
+  // Whoever was asked for longest ago comes first: a journal that is refused as a whole keeps no
+  // other one waiting.
   void retry() {
     while (!waiting_.empty() && !is_over()) {
+      const auto turn = [&](const Job& job) {
+        return std::pair(std::max(memory_.by_url[job.store].due, job.due), job.asked);
+      };
       const auto next =
-          std::min_element(waiting_.begin(), waiting_.end(), [&](const Job& a, const Job& b) {
-            return memory_.by_url[a.store].due < memory_.by_url[b.store].due;
-          });
-      const StoreState& store = memory_.by_url[next->store];
-      if (store.due > Clock::now() && !store.needs_owner) {
-        limit_.wait_until(std::min(store.due, deadline_));
+          std::min_element(waiting_.begin(), waiting_.end(),
+                           [&](const Job& a, const Job& b) { return turn(a) < turn(b); });
+      if (turn(*next).first > Clock::now() && !memory_.by_url[next->store].needs_owner) {
+        limit_.wait_until(std::min(turn(*next).first, deadline_));
         continue;
       }
       if (work_on(*next)) waiting_.erase(next);
     }
     for (Job& job : waiting_) deliver(job);
     waiting_.clear();
+    if (is_over()) return;
+    // For the next look: others went through, so it is not the store; or nothing did.
+    for (auto& [url, store] : memory_.by_url) {
+      if (!store.refusals.has_suspects()) continue;
+      if (store.went_through) {
+        store.refusals.blame_suspects(Clock::now());
+      } else if (store.due < Clock::now() && is_remote_store(url)) {
+        leave_alone(store, {});
+      }
+    }
   }
 
   std::vector<RecoverOutcome> outcomes;
@@ -119,6 +133,9 @@ class Recovery {
     std::string store = {};
     bool was_packed = false;
     bool has_meta = false;  // in the store
+    int failures = 0;       // in a row: nothing of it went through
+    Clock::time_point due = {};
+    std::uint64_t asked = 0;
   };
 
   [[nodiscard]] bool is_over() const { return stop_.stop_requested() || Clock::now() >= deadline_; }
@@ -136,6 +153,9 @@ class Recovery {
     const bool asks = Clock::now() >= store.due;
     adopt_.upload.deadline = asks ? deadline_ : Clock::time_point::min();
     adopt_.upload.has_meta = job.has_meta;
+    adopt_.again = options_.again && !job.was_packed;  // not at each try
+    adopt_.upload.refusals = &store.refusals;
+    job.asked = ++asked_;
     UploadOutcome upload;
     RecoverOutcome now = adopt_journal(job.outcome.journal.path, adopt_, &upload);
     const std::uint64_t packs = job.outcome.packs_shipped + now.packs_shipped;
@@ -143,6 +163,7 @@ class Recovery {
     if (job.was_packed) {
       job.outcome.verdict = now.verdict;
       job.outcome.message = std::move(now.message);
+      add_damage(job.outcome, now.damage);
     } else {
       JournalInfo info = std::move(job.outcome.journal);
       job.outcome = std::move(now);
@@ -152,7 +173,7 @@ class Recovery {
     job.outcome.packs_shipped = packs;
     job.outcome.bytes_shipped = bytes;
     job.has_meta = job.has_meta || upload.has_meta;
-    if (asks) learn(job.store, store, upload);
+    if (asks) learn(job, store, upload);
     // Where nothing waits for the store, the journal waits for another reason, and says so itself.
     if (!asks && upload.waiting != 0 && job.outcome.verdict == RecoverOutcome::Verdict::waiting) {
       job.outcome.message = store.trouble;
@@ -165,20 +186,53 @@ class Recovery {
     return true;
   }
 
-  void learn(const std::string& url, StoreState& store, const UploadOutcome& upload) {
+  // What a later try came across: packs and artifacts are looked at when they can be sent.
+  static void add_damage(RecoverOutcome& outcome, const std::vector<Damage>& more) {
+    for (const Damage& one : more) {
+      const bool is_told =
+          std::any_of(outcome.damage.begin(), outcome.damage.end(), [&](const Damage& told) {
+            return told.path == one.path && told.begin == one.begin && told.why == one.why;
+          });
+      if (is_told) continue;
+      outcome.records_damaged += one.records_lost;
+      outcome.damage.push_back(one);
+    }
+  }
+
+  void learn(Job& job, StoreState& store, const UploadOutcome& upload) {
     if (is_over()) return;  // what failed may be our own interruption
-    if (!upload.store_failed) {
-      // It has answered, for better or worse; else there was nothing to ask. An object that is
-      // refused is no reason to leave the store alone: other journals ship there too.
-      if (upload.has_meta) store = {};
+    if (upload.went_through) {
+      store.went_through = true;
+      store.due = {};
+      store.failures = 0;
+      store.needs_owner = false;
+      store.trouble.clear();
+    }
+    job.failures = upload.store_failed ? job.failures + 1 : 0;
+    job.due = upload.refused_due;
+    if (!upload.store_failed || !is_remote_store(job.store)) return;
+    if (!store.went_through || upload.store_is_ill) {
+      store.trouble = upload.error.message;
+      store.needs_owner = upload.store_needs_owner;
+    }
+    if (upload.store_is_ill) {
+      leave_alone(store, upload.not_before);
+      job.due = {};
+    } else {
+      // It may be this journal that is refused: the others are asked for.
+      job.due = Clock::now() + upload.not_before + backoff(job.failures);
+    }
+    if (upload.needs_owner || upload.rejected || !can_wait_for(job.store) || !options_.on_wait) {
       return;
     }
-    if (!is_remote_store(url)) return;
-    store.trouble = upload.error.message;
-    store.needs_owner = upload.needs_owner;
-    store.due = Clock::now() + upload.not_before + backoff(++store.failures);
-    if (upload.needs_owner || upload.rejected || !can_wait_for(url) || !options_.on_wait) return;
-    if (told_.insert(url).second) options_.on_wait(store.trouble);
+    if (told_.insert(job.store).second) options_.on_wait(upload.error.message);
+  }
+
+  static void leave_alone(StoreState& store, std::chrono::milliseconds asked_for) {
+    const int failures = ++store.failures;
+    store.went_through = false;
+    store.due = Clock::now() + asked_for + backoff(failures);
+    if (store.needs_owner) store.due += owner_backoff(failures);
   }
 
   void deliver(Job& job) {
@@ -207,6 +261,7 @@ class Recovery {
   StoreMemory::State& memory_;
   std::set<std::string> told_;  // URLs
   std::vector<Job> waiting_;
+  std::uint64_t asked_ = 0;
   Limit limit_;  // last: its threads use what is above
 };
 
@@ -215,17 +270,24 @@ class Recovery {
 Result<std::vector<RecoverOutcome>> recover(
     const std::filesystem::path& root, const RecoverOptions& options,
     const std::function<void(const RecoverOutcome&)>& on_outcome, const std::stop_token& stop) {
-  auto found = list_journals(root);
-  if (!found) return std::move(found).error();
-  Recovery recovery(options, on_outcome, stop);
-  for (JournalInfo& info : *found) {
-    if (stop.stop_requested()) break;
-    if (!parse_journal_name(info.path.filename().native())) continue;  // seen in a store only
-    if (!is_selected(options.runs, info.run_id)) continue;
-    recovery.add(std::move(info));
-  }
-  recovery.retry();
-  return std::move(recovery.outcomes);
+  const InCall in_call;
+  return catch_no_memory([&]() -> Result<std::vector<RecoverOutcome>> {
+    std::vector<Error> unread;
+    auto found = list_journals(root, &unread);
+    if (!found) return std::move(found).error();
+    for (const Error& one : unread) {
+      if (options.on_unread) options.on_unread(one);
+    }
+    Recovery recovery(options, on_outcome, stop);
+    for (JournalInfo& info : *found) {
+      if (stop.stop_requested()) break;
+      if (!parse_journal_name(info.path.filename().native())) continue;  // seen in a store only
+      if (!is_selected(options.runs, info.run_id)) continue;
+      recovery.add(std::move(info));
+    }
+    recovery.retry();
+    return std::move(recovery.outcomes);
+  });
 }
 
 }  // namespace runlog

@@ -1,8 +1,7 @@
 #include "runlog/run.hpp"
 
-#include <pthread.h>
-
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdio>
 #include <exception>
@@ -10,21 +9,18 @@
 #include <new>
 
 #include "base/json_text.hpp"
+#include "base/out_of_memory.hpp"
 #include "base/utf8.hpp"
 #include "faces/run_core.hpp"
+#include "platform/crash_mark.hpp"
+#include "platform/fork.hpp"
+#include "platform/in_call.hpp"
 #include "platform/process.hpp"
+#include "platform/process_exit.hpp"
+#include "platform/standard_error.hpp"
 
 namespace runlog {
 namespace {
-
-static_assert(static_cast<int>(Number::Type::real) == static_cast<int>(format::Tag::metric_real));
-static_assert(static_cast<int>(Number::Type::integer) == static_cast<int>(format::Tag::metric_int));
-
-Scalar make_scalar(std::uint32_t series, Number value) noexcept {
-  const std::uint64_t bits = value.is_real() ? std::bit_cast<std::uint64_t>(value.real())
-                                             : static_cast<std::uint64_t>(value.integer());
-  return {bits, series, static_cast<format::Tag>(value.type())};
-}
 
 // The common case, all or nothing and without a call: so the public functions need no frame and end
 // in a jump to a function that does the rest.
@@ -67,10 +63,10 @@ template <typename SeriesOf>
   }
 }
 
-// In a function of its own, because it needs much of the stack.
-[[gnu::noinline]] void log_row_slowly(RunCore& core, Journal& journal, std::int64_t step,
-                                      std::int64_t time_ns,
-                                      std::span<const NamedNumber> row) noexcept {
+}  // namespace
+
+void log_row_slowly(RunCore& core, Journal& journal, std::int64_t step, std::int64_t time_ns,
+                    std::span<const NamedNumber> row) noexcept {
   std::array<Scalar, kScalars_max> scalars;
   std::size_t count = 0;
   for (const auto& [name, value] : row) {
@@ -83,12 +79,17 @@ template <typename SeriesOf>
   if (count > 0) journal.metrics_slowly(std::span(scalars).first(count), true, step, time_ns);
 }
 
-}  // namespace
-
-// Owned by the user's handles; its end is the run's end, if nobody said another one.
+// Owned by the user's handles; the last one's end is the run's, if it has not been ended.
 struct Run::Handle {
   explicit Handle(std::shared_ptr<RunCore> core_of) : core(std::move(core_of)) {}
   ~Handle() {
+    if (!ends_run || !core->takes_calls()) return;
+    if (is_exiting()) {
+      // A static object's destructor, perhaps: others may still log. The run's end is told, with
+      // the exit status, by end_all_at_exit(); the memory stays.
+      (void)new (std::nothrow) std::shared_ptr<RunCore>(core);
+      return;
+    }
     if (std::uncaught_exceptions() > exceptions) {
       core->end(RunStatus::failed, "exception", "an exception left the scope of the run");
     } else {
@@ -100,22 +101,108 @@ struct Run::Handle {
 
   const std::shared_ptr<RunCore> core;
   const int exceptions = std::uncaught_exceptions();
+  bool ends_run = true;
 
-  // The runs of this process, latest last, for Run::current().
+  // The runs of this process, latest last.
   struct Started {
-    std::mutex mutex;
-    std::vector<std::weak_ptr<Handle>> runs;  // guarded by mutex
+    std::weak_ptr<Handle> handle;
+    std::weak_ptr<RunCore> core;  // outlives its handles while exit() runs
   };
-  static Started& started() {
-    static auto* const all = [] {
-      RunCore::make_fork_safe();
-      ::pthread_atfork([] { started().mutex.lock(); }, [] { started().mutex.unlock(); },
-                       [] { started().mutex.unlock(); });
-      return new Started;
-    }();
-    return *all;
-  }
+  static void add_started(const std::shared_ptr<Handle>& handle);
+  /// A handle of the latest run for which `is_wanted` says so, or nullptr.
+  template <typename IsWanted>
+  static std::shared_ptr<Handle> latest(IsWanted is_wanted);
+  static std::shared_ptr<RunCore> started_core(std::size_t n, bool& is_end) noexcept;
+  template <typename Work>
+  static void for_each_started(Work work) noexcept;
+  static void end_all_at_exit(int exit_status) noexcept;
+  [[gnu::destructor(101)]] static void leave_all() noexcept;
+
+ private:
+  // A child finds the list as it was, whoever was at it: it is never changed, only replaced.
+  static constinit inline std::atomic<const std::vector<Started>*> started = nullptr;
 };
+
+namespace {
+
+// In a child they are free, whoever held them.
+struct Locks {
+  std::mutex started;    // of the list of runs: while it is replaced, and while it is read
+  std::mutex automatic;  // while Run::current() starts a run
+};
+constinit ForkWiped<Locks> locks;
+constinit std::atomic<const Run*> automatic_run = nullptr;  // never destroyed; inert if it failed
+constinit std::atomic<int> exit_status_told = 0;
+
+}  // namespace
+
+void Run::Handle::add_started(const std::shared_ptr<Handle>& handle) {
+  auto next = std::make_unique<std::vector<Started>>();
+  const std::lock_guard lock(locks.get().started);
+  const auto* const before = started.load(std::memory_order_acquire);
+  if (before != nullptr) {
+    next->reserve(before->size() + 1);
+    for (const Started& one : *before) {
+      if (!one.core.expired()) next->push_back(one);
+    }
+  }
+  next->push_back({handle, handle->core});
+  started.store(next.release(), std::memory_order_release);
+  delete before;
+}
+
+template <typename IsWanted>
+std::shared_ptr<Run::Handle> Run::Handle::latest(IsWanted is_wanted) {
+  const std::lock_guard lock(locks.get().started);
+  const auto* const all = started.load(std::memory_order_acquire);
+  if (all == nullptr) return nullptr;
+  for (auto one = all->rbegin(); one != all->rend(); ++one) {
+    const auto core = one->core.lock();
+    if (!core || !is_wanted(*core)) continue;
+    if (auto handle = one->handle.lock()) return handle;
+    if (!is_exiting()) continue;
+    auto handle = std::make_shared<Handle>(core);
+    handle->ends_run = false;
+    return handle;
+  }
+  return nullptr;
+}
+
+// The n-th of the list, or nullptr behind its end; also nullptr for one that is gone: `is_end`
+// tells.
+std::shared_ptr<RunCore> Run::Handle::started_core(std::size_t n, bool& is_end) noexcept {
+  const std::lock_guard lock(locks.get().started);
+  const auto* const all = started.load(std::memory_order_acquire);
+  is_end = all == nullptr || n >= all->size();
+  return is_end ? nullptr : (*all)[n].core.lock();
+}
+
+template <typename Work>
+void Run::Handle::for_each_started(Work work) noexcept {
+  // No memory is taken, for there may be none; a run that starts meanwhile comes last.
+  bool is_end = false;
+  for (std::size_t n = 0; !is_end; ++n) {
+    if (const auto core = started_core(n, is_end)) work(*core);
+  }
+}
+
+void Run::Handle::end_all_at_exit(int exit_status) noexcept {
+  exit_status_told.store(exit_status, std::memory_order_relaxed);
+  settle_child();
+  note_exit(exit_status);
+  const auto began = std::chrono::steady_clock::now();
+  for_each_started([&](RunCore& run) { run.end_at_exit(exit_status, began); });
+}
+
+// When this library is done with, after all handlers of exit() and all static objects of programs
+// and libraries that use it. Runs that were started meanwhile end here.
+void Run::Handle::leave_all() noexcept {
+  const auto began = std::chrono::steady_clock::now();
+  for_each_started([&](RunCore& run) {
+    run.end_at_exit(exit_status_told.load(std::memory_order_relaxed), began);
+    run.leave();
+  });
+}
 
 [[gnu::hot]] void Metric::log(Number value) noexcept {
   const auto series = [this](Journal&) { return series_; };
@@ -192,60 +279,83 @@ Run& Run::operator=(Run&& other) noexcept {
 }
 
 Result<Run> start_logging(Options options) noexcept {
+  const InCall in_call;
   try {
-    const auto tags = options.tags;
+    call_at_exit(&Run::Handle::end_all_at_exit);
+    settle_child();
     auto core = RunCore::start(std::move(options));
     if (!core) return std::move(core).error();
-    Run run(std::make_shared<Run::Handle>(std::move(*core)));
+    std::shared_ptr<Run::Handle> handle;
+    try {
+      handle = std::make_shared<Run::Handle>(*core);
+    } catch (const std::bad_alloc&) {
+      (*core)->end(RunStatus::failed, "start", "out of memory");  // its threads, too
+      return out_of_memory();
+    }
+    Run run(std::move(handle));
     run.core_->event({.kind = Kind::status, .name = "started"});
     for (const auto& [name, value] : run.core_->options().tags) run.tag(name, value);
     for (const auto& [name, value] : run.core_->options().params) run.param(name, value);
-    auto& started = Run::Handle::started();
-    const std::lock_guard lock(started.mutex);
-    std::erase_if(started.runs, [](const auto& one) { return one.expired(); });
-    started.runs.push_back(run.handle_);
+    Run::Handle::add_started(run.handle_);
     return run;
   } catch (const std::bad_alloc&) {
-    return Error{Errc::io, ENOMEM, "out of memory while starting a run"};
+    return out_of_memory();
   } catch (const std::exception& error) {
-    return Error{Errc::io, 0, std::string("cannot start a run: ") + error.what()};
+    return catch_no_memory([&]() -> Result<Run> {
+      return Error{Errc::io, 0, std::string("cannot start a run: ") + error.what()};
+    });
   }
 }
 
 Run Run::current() noexcept {
+  const InCall in_call;
+  settle_child();
   try {
-    {
-      auto& started = Handle::started();
-      const std::lock_guard lock(started.mutex);
-      for (auto run = started.runs.rbegin(); run != started.runs.rend(); ++run) {
-        auto handle = run->lock();
-        if (handle && handle->core->status() == RunStatus::running) return Run(std::move(handle));
-      }
+    const auto is_running = [](RunCore& core) { return core.status() == RunStatus::running; };
+    if (auto handle = Handle::latest(is_running)) return Run(std::move(handle));
+    // Ended by exit(), but a call is still taken.
+    if (is_exiting()) {
+      const auto takes_calls = [](RunCore& core) { return core.takes_calls(); };
+      if (auto handle = Handle::latest(takes_calls)) return Run(std::move(handle));
     }
     const bool is_wanted =
         environment("RUNLOG_ROOT") || environment("RUNLOG_RUN_ID") || environment("RUNLOG_STORE");
     if (!is_wanted) return {};
+    if (const Run* const there = automatic_run.load(std::memory_order_acquire)) return *there;
+    const std::lock_guard lock(locks.get().automatic);
+    if (const Run* const there = automatic_run.load(std::memory_order_acquire)) return *there;
+    auto run = start_logging();
+    if (!run) (void)write_to_standard_error(run.error().message);
     // Kept for the rest of the process; ended when the program exits.
-    static const Run automatic = [] {
-      auto run = start_logging();
-      if (run) return std::move(*run);
-      std::fprintf(stderr, "runlog: %s\n", run.error().message.c_str());
-      return Run();
-    }();
-    return automatic;
+    const auto* const kept = new Run(run ? std::move(*run) : Run());
+    automatic_run.store(kept, std::memory_order_release);
+    return *kept;
   } catch (const std::bad_alloc&) {
     return {};
   }
 }
 
-std::string Run::run_id() const {
-  return core_ != nullptr ? core_->options().run_id : std::string{};
+// The next three are empty where there is no memory for them.
+std::string Run::run_id() const noexcept {
+  try {
+    return core_ != nullptr ? core_->options().run_id : std::string{};
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
 }
-std::string Run::session() const {
-  return core_ != nullptr ? core_->session() : std::string{};
+std::string Run::session() const noexcept {
+  try {
+    return core_ != nullptr ? core_->session() : std::string{};
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
 }
-std::filesystem::path Run::journal_path() const {
-  return core_ != nullptr ? core_->journal_path() : std::filesystem::path{};
+std::filesystem::path Run::journal_path() const noexcept {
+  try {
+    return core_ != nullptr ? core_->journal_path() : std::filesystem::path{};
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
 }
 
 [[gnu::hot]] void Run::log(std::string_view name, Number value) noexcept {
@@ -290,36 +400,8 @@ std::filesystem::path Run::journal_path() const {
 Metric Run::metric(std::string_view name) noexcept {
   if (core_ == nullptr) return {};
   Journal* const journal = core_->journal();
-  return {handle_->core,
+  return {core_->shared_from_this(),
           journal != nullptr ? core_->series(*journal, name) : SeriesTable::kNo_series};
-}
-
-void Run::param(std::string_view name, const Value& value) noexcept {
-  if (core_ == nullptr) return;
-  format::Event event{.kind = Kind::param, .name = name};
-  if (const auto* flag = std::get_if<bool>(&value)) {
-    event.int_value = *flag ? 1 : 0;
-  } else if (const auto* integer = std::get_if<std::int64_t>(&value)) {
-    event.int_value = *integer;
-  } else if (const auto* real = std::get_if<double>(&value)) {
-    event.value = *real;
-  } else if (const auto* text = std::get_if<std::string>(&value)) {
-    event.text = *text;
-  }
-  core_->event(event);
-}
-
-void Run::tag(std::string_view name, std::string_view value) noexcept {
-  if (core_ != nullptr) core_->event({.kind = Kind::tag, .name = name, .text = value});
-}
-
-void Run::set_tags(std::span<const std::pair<std::string, std::string>> tags) noexcept {
-  for (const auto& [name, value] : tags) tag(name, value);
-}
-
-void Run::remove_tags(std::span<const std::string> names) noexcept {
-  if (core_ == nullptr) return;
-  for (const std::string& name : names) core_->event({.kind = Kind::tag_removed, .name = name});
 }
 
 bool Run::property(std::string_view name, std::string_view value) noexcept {
@@ -343,21 +425,22 @@ Result<Run> Run::child_run(std::string_view name) noexcept {
     if (core_ == nullptr) return no_run();
     Options options = core_->options();
     options.parent_run = options.run_id;
-    options.run_id = mend_id(options.run_id.substr(0, 80) + "." + std::string(name).substr(0, 30) +
-                             "-" + to_hex(make_session()).substr(0, 6));
+    options.run_id = child_id(options.run_id, name);
     options.name = name;
-    options.resume = Resume::allow;  // its run id is new; the parent's `must` is about the parent
+    // Whether the child has been there before says nothing; the parent's answer is about the
+    // parent.
+    options.resume = Resume::allow;
     options.tags.clear();
     options.params.clear();
     auto child = start_logging(std::move(options));
     if (child) core_->event({.kind = Kind::child, .name = child->run_id()});
     return child;
   } catch (const std::bad_alloc&) {
-    return Error{Errc::io, ENOMEM, "out of memory while starting a child run"};
+    return out_of_memory();
   }
 }
 
-Stats Run::stats() const {
+Stats Run::stats() const noexcept {
   return core_ != nullptr ? core_->stats() : Stats{};
 }
 

@@ -1,13 +1,23 @@
 #include "faces/run_core.hpp"
 
 #include <algorithm>
-#include <array>
+#include <cassert>
 #include <cstdio>
 #include <new>
 
 #include "base/json_text.hpp"
+#include "base/out_of_memory.hpp"
+#include "base/sha256.hpp"
 #include "base/utf8.hpp"
+#include "faces/attempts.hpp"
+#include "faces/start_claim.hpp"
+#include "platform/fault_guard.hpp"
+#include "platform/fork.hpp"
+#include "platform/in_call.hpp"
 #include "platform/process.hpp"
+#include "platform/process_exit.hpp"
+#include "platform/process_key.hpp"
+#include "platform/signals.hpp"
 #include "runlog/version.hpp"
 
 namespace runlog {
@@ -16,20 +26,8 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::size_t kInline_bytes_max = 1u << 20;
-
-std::string_view status_text(RunStatus status) noexcept {
-  switch (status) {
-    case RunStatus::running:
-      return "running";
-    case RunStatus::complete:
-      return "complete";
-    case RunStatus::failed:
-      return "failed";
-    case RunStatus::cancelled:
-      return "cancelled";
-  }
-  return "unknown";
-}
+/// Of the reason of an end, in its record: the segment that is set aside for it holds 64 KiB.
+constexpr std::size_t kEnd_text_bytes_max = 16u << 10;
 
 // Whether a journal may be below `root`. Told beside success: a doubt that the user should know of.
 Result<std::string> check_root(const Options& options, const FindFileSystem& find_file_system) {
@@ -55,45 +53,40 @@ Result<std::string> check_root(const Options& options, const FindFileSystem& fin
 
 }  // namespace
 
-void ErrorReporter::operator()(const Error& error) noexcept {
-  try {
-    {
-      const std::lock_guard lock(mutex_);
-      last_ = error.message;
-      const auto now = steady_clock::now();
-      if (now < next_at_) return;
-      next_at_ = now + std::chrono::seconds(1);
-    }
-    if (sink_) {
-      sink_(error);
-    } else {
-      std::fprintf(stderr, "runlog: %s\n", error.message.c_str());
-    }
-  } catch (...) {
-    // A sink that throws, or no memory for the text: the job goes on.
+std::string_view run_status_text(RunStatus status) noexcept {
+  switch (status) {
+    case RunStatus::running:
+      return "running";
+    case RunStatus::complete:
+      return "complete";
+    case RunStatus::failed:
+      return "failed";
+    case RunStatus::cancelled:
+      return "cancelled";
   }
+  return "unknown";
 }
 
-std::string ErrorReporter::last() const {
-  const std::lock_guard lock(mutex_);
-  return last_;
+void* RunCore::operator new(std::size_t bytes) noexcept {
+  static_assert(sizeof(RunWiped) == alignof(RunWiped));
+  return map_wiped(sizeof(RunWiped), bytes - sizeof(RunWiped));
 }
 
-RunCore::RunCore(Options options)
-    : options_(std::move(options)), reporter_(std::make_shared<ErrorReporter>(options_.on_error)) {
-  enlist();
+void RunCore::operator delete(void* memory) noexcept {
+  if (memory != nullptr) unmap_wiped(memory, sizeof(RunWiped), sizeof(RunCore) - sizeof(RunWiped));
+}
+
+RunCore::RunCore(Options options) : options_(std::move(options)) {
+  assert(static_cast<void*>(&wiped_) == static_cast<void*>(this));
 }
 
 RunCore::~RunCore() {
-  delist();
-  if (is_child_.load()) {
-    // The parent's keeper and journal are copies without their threads and locks: leave them be.
-    (void)new (std::nothrow) std::shared_ptr<Keeper>(std::move(keeper_));
-  }
+  // In a child that has no part this is the parent's: copies without their threads and locks.
+  delete part();
 }
 
-Meta RunCore::make_meta(const Session& session, std::string parent_session) const {
-  const ProcessIdentity process = this_process();
+Meta RunCore::make_meta(const Session& session, const ProcessIdentity& process,
+                        std::string parent_session) const {
   Meta meta;
   meta.runlog_version = kVersion;
   meta.run_id = options_.run_id;
@@ -119,18 +112,36 @@ Meta RunCore::make_meta(const Session& session, std::string parent_session) cons
   return meta;
 }
 
-Journal::Settings RunCore::journal_settings(const Session& session, Meta meta) const {
+Journal::Settings RunCore::journal_settings(const Session& session, std::string parent_session,
+                                            std::shared_ptr<ErrorReporter> reporter) const {
+  ProcessIdentity process = this_process();
+  Meta meta = make_meta(session, process, std::move(parent_session));
   return {.directory = JournalDir::of(options_.root, options_.run_id, *options_.rank, session),
           .meta = std::move(meta),
+          .process = std::move(process),
           .session = session,
           .limits = {.segment_bytes = *options_.segment_bytes,
                      .disk_budget = *options_.disk_budget,
+                     .artifact_budget = *options_.artifact_budget,
                      .guard_sigbus = *options_.sigbus_guard},
           .overflow = *options_.overflow,
           .overflow_block = *options_.overflow_block,
           .sync_each_record = *options_.sync == Sync::each_record,
           .crash_marker = *options_.crash_marker,
-          .report = [reporter = reporter_](const Error& error) { (*reporter)(error); }};
+          .report = [reporter = std::move(reporter)](const Error& error) { (*reporter)(error); }};
+}
+
+Keeper::Settings RunCore::keeper_settings(const Part& part) const {
+  return {.sync = *options_.sync,
+          .sync_interval = *options_.sync_interval,
+          .ship_interval = *options_.ship_interval,
+          .pack_bytes = *options_.pack_bytes,
+          .overflow = *options_.overflow,
+          .keep_shipped = *options_.keep_shipped,
+          .store_url = options_.store,
+          .root = options_.root,
+          .find_file_system = find_file_system_,
+          .report = part.journal->settings().report};
 }
 
 Result<std::shared_ptr<RunCore>> RunCore::start(Options given,
@@ -146,57 +157,58 @@ Result<std::shared_ptr<RunCore>> RunCore::start(Options given,
   }
   const auto doubt = check_root(*options, find_file_system);
   if (!doubt) return doubt.error();
-  const std::filesystem::path run_path = options->root / options->run_id;
-  if (*options->resume != Resume::allow) {
-    const auto earlier = find_journals(run_path);
-    const bool exists = earlier && !earlier->empty();
-    if (exists && *options->resume == Resume::never) {
-      return Error{
-          Errc::already_exists, 0,
-          run_path.native() + " has journals already; choose another run_id, or resume=allow"};
-    }
-    if (!exists && *options->resume == Resume::must) {
-      return Error{Errc::not_found, 0,
-                   run_path.native() + " has no journal to resume; check run_id and root"};
-    }
-  }
-  std::shared_ptr<RunCore> core(new RunCore(std::move(*options)));
-  const Options& use = core->options_;
+  auto claim = StartClaim::take(*options);
+  if (!claim) return std::move(claim).error();
+  // While exit() runs nothing is taken from those that may still call.
+  std::shared_ptr<RunCore> core(new RunCore(std::move(*options)), [](RunCore* given_up) {
+    const InCall in_call;  // it closes files
+    if (!is_exiting()) delete given_up;
+  });
+  if (core == nullptr) return out_of_memory();
+  core->find_file_system_ = find_file_system;
+  // OpenSSL sets itself up with its first digest, and does not survive it where memory is short.
+  // Not in a child: a thread of its parent may have been at just that, with locks that nobody gives
+  // up.
+  if (!is_child()) (void)Sha256().finish_hex();
   const Session session = make_session();
-  auto journal = Journal::create(core->journal_settings(session, core->make_meta(session, "")));
+  auto part = std::make_unique<Part>();
+  part->session = to_hex(session);
+  part->began = steady_clock::now();
+  part->reporter = std::make_shared<ErrorReporter>(core->options_.on_error);
+  auto settings = core->journal_settings(session, "", part->reporter);
+  settings.meta.follows = last_attempt(settings.directory.path().parent_path(), settings.meta.rank);
+  auto journal = Journal::create(std::move(settings));
   if (!journal) return std::move(journal).error();
-  auto keeper = Keeper::start(*journal, {.sync = *use.sync,
-                                         .sync_interval = *use.sync_interval,
-                                         .ship_interval = *use.ship_interval,
-                                         .pack_bytes = *use.pack_bytes,
-                                         .overflow = *use.overflow,
-                                         .keep_shipped = *use.keep_shipped,
-                                         .store_url = use.store,
-                                         .root = use.root,
-                                         .find_file_system = find_file_system,
-                                         .report = (*journal)->settings().report});
-  if (!keeper) return std::move(keeper).error();
-  core->session_ = to_hex(session);
-  core->keeper_ = std::move(*keeper);
-  core->journal_owner_ = std::move(*journal);
-  core->journal_.store(core->journal_owner_.get(), std::memory_order_release);
-  if (!doubt->empty()) (*core->reporter_)(Error{Errc::unsupported, 0, *doubt});
+  part->journal = std::move(*journal);
+  auto keeper =
+      catch_no_memory([&] { return Keeper::start(part->journal, core->keeper_settings(*part)); });
+  if (!keeper) {
+    part->journal->discard();
+    return std::move(keeper).error();
+  }
+  watch_stops(parse_stop_signals(core->options_.stop_signals).value_or(0));
+  claim->keep();
+  part->keeper_owner = std::move(*keeper);
+  part->keeper = part->keeper_owner.get();
+  Part& shown = *part;
+  core->part_.store(part.release(), std::memory_order_release);
+  core->wiped_.has_part.store(true, std::memory_order_release);
+  core->wiped_.journal.store(shown.journal.get(), std::memory_order_release);
+  if (!doubt->empty()) core->report(Error{Errc::unsupported, 0, *doubt});
   return core;
+}
+
+void RunCore::report(const Error& error) const noexcept {
+  if (const Part* const mine = part()) (*mine->reporter)(error);
 }
 
 std::string_view RunCore::mend_name(std::string_view name, std::string& storage) noexcept {
   if (!name.empty() && name.size() <= format::kName_bytes_max && is_utf8(name)) [[likely]]
     return name;
-  mended_.fetch_add(1, std::memory_order_relaxed);
+  wiped_.mended.fetch_add(1, std::memory_order_relaxed);
   if (name.empty()) return "unnamed";
   try {
-    storage = mend_utf8(name);
-    if (storage.size() > format::kName_bytes_max) {
-      // The checksum keeps two long names apart that begin alike.
-      std::array<char, 12> tail{};
-      std::snprintf(tail.data(), tail.size(), "~%08x", crc32c(as_bytes(name)));
-      storage = std::string(utf8_prefix(storage, format::kName_bytes_max - 9)) + tail.data();
-    }
+    storage = runlog::mend_name(name, format::kName_bytes_max);
     return storage;
   } catch (const std::bad_alloc&) {
     return "unnamed";
@@ -208,7 +220,16 @@ std::uint32_t RunCore::add_series(Journal& journal, const std::string_view& name
   return journal.series().find_or_add(mend_name(name, storage)).value_or(SeriesTable::kNo_series);
 }
 
+void RunCore::count_drop(std::uint64_t calls) noexcept {
+  if (Journal* const journal = journal_at_hand()) {
+    journal->drop_values(calls);
+  } else {
+    wiped_.dropped.fetch_add(calls, std::memory_order_relaxed);
+  }
+}
+
 bool RunCore::event(format::Event event) noexcept {
+  const InCall in_call;
   Journal* const journal = this->journal();
   if (journal == nullptr) {
     count_drop();
@@ -217,14 +238,15 @@ bool RunCore::event(format::Event event) noexcept {
   try {
     std::string name_storage;
     std::string text_storage;
-    event.time_ns = journal->now_ns();
+    if (event.time_ns == 0) event.time_ns = journal->now_ns();
     event.name = mend_name(event.name, name_storage);
     const std::size_t size = event.text ? event.text->size() : 0;
     if (size > kInline_bytes_max ||
         !format::SegmentWriter::fits(2 * size + 1024, *options_.segment_bytes)) {
-      auto blob = stage_bytes(journal->living_directory(), as_bytes(*event.text));
+      auto blob =
+          stage_bytes(journal->living_directory(), journal->pool().room(), as_bytes(*event.text));
       if (!blob) {
-        (*reporter_)(blob.error());
+        report(blob.error());
         count_drop();
         return false;
       }
@@ -235,12 +257,12 @@ bool RunCore::event(format::Event event) noexcept {
           .end();
       event.kind = Kind::spill;
       event.text = text_storage;
-      spilled_.fetch_add(1, std::memory_order_relaxed);
+      wiped_.spilled.fetch_add(1, std::memory_order_relaxed);
     } else if (event.text && !is_utf8(*event.text)) {
       text_storage = mend_utf8(*event.text);
       event.payload = *event.text;
       event.text = text_storage;
-      mended_.fetch_add(1, std::memory_order_relaxed);
+      wiped_.mended.fetch_add(1, std::memory_order_relaxed);
     }
     return journal->event(event);
   } catch (const std::bad_alloc&) {
@@ -251,29 +273,32 @@ bool RunCore::event(format::Event event) noexcept {
 
 bool RunCore::set_property(std::string_view name, std::string_view value) noexcept {
   bool is_conflict = false;
-  try {
-    const std::lock_guard lock(mutex_);
-    const auto [entry, is_new] = properties_.try_emplace(std::string(name), value);
-    is_conflict = !is_new && entry->second != value;
-    if (!is_new && !is_conflict) return true;  // the same value again: nothing to record
-  } catch (const std::bad_alloc&) {
+  (void)journal();  // a child's first call: it gets its part
+  if (Part* const mine = part()) {
+    try {
+      const std::lock_guard lock(wiped_.mutex);
+      const auto [entry, is_new] = mine->properties.try_emplace(std::string(name), value);
+      is_conflict = !is_new && entry->second != value;
+      if (!is_new && !is_conflict) return true;  // the same value again: nothing to record
+    } catch (const std::bad_alloc&) {
+    }
   }
-  if (is_conflict) conflicts_.fetch_add(1, std::memory_order_relaxed);
+  if (is_conflict) wiped_.conflicts.fetch_add(1, std::memory_order_relaxed);
   format::Event event{.kind = Kind::property, .name = name, .text = value};
   if (is_conflict) event.int_value = 1;
   return this->event(event) && !is_conflict;
 }
 
 Result<void> RunCore::add_blob(Kind kind, std::string_view name, std::optional<std::int64_t> step,
-                               const Result<Blob>& blob) noexcept {
+                               const Result<Blob>& blob) {
   if (!blob) return blob.error();
-  const std::string_view torn = "changed while it was read";
   format::Event record{.kind = kind,
                        .name = name,
                        .step = step,
                        .int_value = static_cast<std::int64_t>(blob->bytes),
                        .text = blob->sha256};
-  if (blob->is_torn) record.payload = torn;
+  if (blob->source == Blob::Source::torn) record.payload = "changed while it was read";
+  if (blob->source == Blob::Source::grew) record.payload = "grew while it was read";
   if (!event(record)) {
     return Error{Errc::no_space, 0,
                  "the record of artifact '" + std::string(name) + "' was dropped; see stats()"};
@@ -281,107 +306,130 @@ Result<void> RunCore::add_blob(Kind kind, std::string_view name, std::optional<s
   return {};
 }
 
-void RunCore::end(RunStatus status, std::string_view code, std::string_view message) noexcept {
-  if (is_untouched_child()) return;
+bool RunCore::takes_calls() const noexcept {
+  // In a child that has not logged: as its parent's were when it was made.
+  const Part* const shown = part_.load(std::memory_order_acquire);
+  return shown != nullptr && shown->takes_calls.load(std::memory_order_acquire);
+}
+
+// The first end wins.
+bool RunCore::claim_end(RunStatus status) noexcept {
   auto running = RunStatus::running;
+  return status_.compare_exchange_strong(running, status);
+}
+
+void RunCore::end(RunStatus status, std::string_view code, std::string_view message) noexcept {
+  const InCall in_call;
+  Part* const mine = part();
+  if (mine == nullptr) return;
   const auto deadline = steady_clock::now() + *options_.finish_deadline;
   try {
     std::string why(code);
     if (!message.empty()) why += (why.empty() ? "" : ": ") + std::string(message);
-    if (this->status() != RunStatus::running) return;
-    format::Event record{.kind = Kind::status, .name = status_text(status)};
-    if (!why.empty()) record.text = why;
-    if (!status_.compare_exchange_strong(running, status)) return;  // the first end wins
-    append_end(record,
-               deadline);  // journal_ is still set: only this thread gets past the line above
-    journal_.store(nullptr, std::memory_order_release);
-    if (is_child_.load()) {
-      (void)sync_child();
-      const std::lock_guard lock(mutex_);
-      if (journal_owner_) journal_owner_->unlock();
+    End end;
+    end.state = run_status_text(status);
+    end.reason = mend_utf8(why);
+    if (!claim_end(status)) return;
+    unwatch_stops(parse_stop_signals(options_.stop_signals).value_or(0));
+    append_end(*mine, status, end.reason);  // calls are still taken: only this thread gets here
+    Keeper* keeper = nullptr;
+    {
+      const std::lock_guard lock(wiped_.mutex);  // a child may be about to get a keeper
+      mine->takes_calls.store(false, std::memory_order_release);
+      wiped_.journal.store(nullptr, std::memory_order_release);
+      keeper = mine->keeper.load(std::memory_order_acquire);
+    }
+    if (keeper == nullptr) {
+      (void)sync_without_keeper(*mine);
+      mine->journal->unlock();
       return;
     }
-    End end;
-    end.state = status_text(status);
-    end.reason = mend_utf8(why);
     end.ended_unix_ns = realtime_ns();
-    if (keeper_) keeper_->finish(std::move(end), deadline);
+    keeper->finish(std::move(end), deadline);
   } catch (const std::bad_alloc&) {
     // Recovery ends it.
   }
 }
 
-// What was dropped and is told by no gap record yet.
-std::uint64_t RunCore::untold_drops(const Journal& journal) const noexcept {
-  return journal.dropped() - journal.gapped() + dropped_.load(std::memory_order_relaxed);
-}
-
-// The last records: how the run ended, and how many were dropped where no later record of their
-// lane could tell. The room they were dropped for lack of may be there once the keeper has packed.
-void RunCore::append_end(const format::Event& end, steady_clock::time_point deadline) noexcept {
-  Journal* const journal = this->journal();
-  if (journal == nullptr) return;
-  if (untold_drops(*journal) > 0 && !is_child_.load() && keeper_) (void)keeper_->pack_now(deadline);
-  event(end);
-  // Counted only now: the end record may have opened a segment, which begins with its lane's own
-  // gap.
-  if (const std::uint64_t untold = untold_drops(*journal); untold > 0) {
-    (void)journal->event({.kind = Kind::gap,
-                          .time_ns = journal->now_ns(),
-                          .name = "dropped",
-                          .int_value = static_cast<std::int64_t>(untold),
-                          .text = "told at the end of the run"});
-  }
+// The last records: what was dropped where no later record of its lane could tell, and how the run
+// ended. Where there is no room for them they go where room was set aside. The whole of a long
+// reason is in end.json.
+void RunCore::append_end(Part& part, RunStatus status, std::string_view why) noexcept {
+  Journal& journal = *part.journal;
+  journal.begin_end();
+  journal.tell_drops_at_end(wiped_.dropped.load(std::memory_order_relaxed));
+  format::Event record{
+      .kind = Kind::status, .time_ns = journal.now_ns(), .name = run_status_text(status)};
+  if (!why.empty()) record.text = utf8_prefix(why, kEnd_text_bytes_max);
+  journal.end_event(record);
 }
 
 Wait RunCore::wait_until(Stage stage, std::chrono::milliseconds timeout) noexcept {
+  const InCall in_call;
   if (stage == Stage::Committed) return Wait::Done;
-  if (is_child_.load()) {
-    if (stage == Stage::Shipped) return Wait::Failed;
-    return is_untouched_child() ? Wait::Done : sync_child();
+  Part* const mine = part();
+  // A child that has logged nothing has nothing to wait for, and no store of its own.
+  if (mine == nullptr) return stage == Stage::Durable ? Wait::Done : Wait::Failed;
+  if (mine->keeper.load(std::memory_order_acquire) == nullptr) {
+    if (stage == Stage::Durable) return sync_without_keeper(*mine);
+    start_childs_keeper(*mine);
   }
+  Keeper* const keeper = mine->keeper.load(std::memory_order_acquire);
+  if (keeper == nullptr) return Wait::Failed;
   // A timeout beyond a year is for ever; adding it to now() could overflow.
   const auto bounded = std::min<std::chrono::milliseconds>(timeout, std::chrono::hours(24 * 365));
-  return keeper_->wait_until(stage, steady_clock::now() + bounded);
+  return keeper->wait_until(stage, steady_clock::now() + bounded);
 }
 
 void RunCore::flush() noexcept {
-  if (!is_child_.load() && keeper_) keeper_->flush();
+  const InCall in_call;
+  Part* const mine = part();
+  if (mine == nullptr) return;
+  start_childs_keeper(*mine);
+  if (Keeper* const keeper = mine->keeper.load(std::memory_order_acquire)) keeper->flush();
 }
 
 Stats RunCore::stats() const {
   Stats stats;
-  std::shared_ptr<Journal> journal;
-  {
-    const std::lock_guard lock(mutex_);
-    journal = journal_owner_;
-  }
-  stats.dropped = dropped_.load(std::memory_order_relaxed);
-  stats.spilled = spilled_.load(std::memory_order_relaxed);
-  stats.names_mended = mended_.load(std::memory_order_relaxed);
-  stats.property_conflicts = conflicts_.load(std::memory_order_relaxed);
+  stats.dropped = wiped_.dropped.load(std::memory_order_relaxed);
+  stats.spilled = wiped_.spilled.load(std::memory_order_relaxed);
+  stats.names_mended = wiped_.mended.load(std::memory_order_relaxed);
+  stats.times_mended = wiped_.times_mended.load(std::memory_order_relaxed);
+  stats.property_conflicts = wiped_.conflicts.load(std::memory_order_relaxed);
   stats.sigbus_caught = sigbus_caught();
-  stats.last_error = reporter_->last();
-  if (journal && !is_untouched_child()) {
-    stats.records = journal->records();
-    stats.dropped += journal->dropped();
-    stats.segments_late = journal->pool().late();
-    stats.disk_bytes_now = journal->pool().disk_bytes();
-    stats.lanes = journal->lanes();
-    stats.series = journal->series().size();
+  const Part* const mine = part();
+  if (mine == nullptr) return stats;
+  Journal& journal = *mine->journal;
+  try {
+    stats.last_error = mine->reporter->last();
+  } catch (const std::bad_alloc&) {
+    // The numbers are more than the words.
   }
-  if (!is_child_.load() && keeper_) keeper_->add_stats(stats);
+  stats.reports_unwritten = mine->reporter->unwritten();
+  stats.records = journal.records();
+  stats.dropped += journal.dropped();
+  stats.dropped_series = journal.dropped_series();
+  stats.segments_late = journal.pool().late();
+  SegmentPool& pool = journal.pool();
+  pool.room().look();
+  stats.disk_bytes_now = pool.budgeted_bytes() + pool.room().artifact_bytes();
+  stats.lanes = journal.lanes();
+  stats.series = journal.series().size();
+  if (const Keeper* const keeper = mine->keeper.load(std::memory_order_acquire)) {
+    keeper->add_stats(stats);
+  }
   return stats;
 }
 
+// Of the process itself or, in a child that has not logged, of the one it comes from.
 std::string RunCore::session() const {
-  const std::lock_guard lock(mutex_);
-  return session_;
+  const Part* const shown = part_.load(std::memory_order_acquire);
+  return shown != nullptr ? shown->session : std::string{};
 }
 
 std::filesystem::path RunCore::journal_path() const {
-  const std::lock_guard lock(mutex_);
-  return journal_owner_ ? journal_owner_->directory().path() : std::filesystem::path{};
+  const Part* const shown = part_.load(std::memory_order_acquire);
+  return shown != nullptr ? shown->journal->directory().path() : std::filesystem::path{};
 }
 
 }  // namespace runlog

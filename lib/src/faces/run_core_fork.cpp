@@ -1,114 +1,107 @@
-// What happens to runs at fork. The handlers run in the forking thread, in parent and child.
+// What becomes of a run in a forked child: see run_core.hpp.
 #include <fcntl.h>
-#include <pthread.h>
 
 #include <new>
-#include <vector>
 
 #include "faces/run_core.hpp"
-#include "platform/fault_guard.hpp"
-#include "platform/file_lock.hpp"
+#include "platform/fork.hpp"
+#include "platform/in_call.hpp"
 
 namespace runlog {
 namespace {
 
-constexpr std::int64_t kRetry_child_ns = 1'000'000'000;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kRetry{1};
 
 }  // namespace
 
-struct RunCore::Registry {
-  std::mutex mutex;
-  std::vector<RunCore*> cores;  // guarded by mutex
-};
-
-RunCore::Registry& RunCore::registry() {
-  static auto* const registry = [] {
-    // Prepare handlers run last first: what is locked under a run's mutex comes after it.
-    FileLock::make_fork_safe();
-    make_fault_guard_fork_safe();
-    ::pthread_atfork(&before_fork, &after_fork_in_parent, &after_fork_in_child);
-    return new Registry;
-  }();
-  return *registry;
-}
-
-void RunCore::before_fork() noexcept {
-  registry().mutex.lock();
-  for (RunCore* core : registry().cores) {
-    core->mutex_.lock();
-    core->reporter_->lock_for_fork();
-  }
-}
-
-void RunCore::after_fork_in_parent() noexcept {
-  for (RunCore* core : registry().cores) {
-    core->reporter_->unlock_after_fork();
-    core->mutex_.unlock();
-  }
-  registry().mutex.unlock();
-}
-
-void RunCore::after_fork_in_child() noexcept {
-  SegmentLook::forget_others();
-  for (RunCore* core : registry().cores) {
-    core->is_child_.store(true, std::memory_order_relaxed);
-    core->journal_.store(nullptr, std::memory_order_release);
-    core->reporter_->unlock_after_fork();
-    core->mutex_.unlock();
-  }
-  registry().mutex.unlock();
-}
-
-void RunCore::enlist() {
-  Registry& all = registry();
-  const std::lock_guard lock(all.mutex);
-  all.cores.push_back(this);
-}
-
-void RunCore::delist() noexcept {
-  Registry& all = registry();
-  const std::lock_guard lock(all.mutex);
-  std::erase(all.cores, this);
-}
-
-// Slow path of journal(): ended, or the first call in a forked child.
+// Slow path of journal(): the run has ended; or a forked child, until it has a keeper.
 Journal* RunCore::find_journal() noexcept {
-  if (status() != RunStatus::running || !is_child_.load(std::memory_order_relaxed)) return nullptr;
+  settle_child();
+  Part* const mine = part();
+  if (mine == nullptr) return takes_calls() ? open_childs_part() : nullptr;
+  if (!mine->takes_calls.load(std::memory_order_acquire)) return nullptr;
+  if (mine->keeper.load(std::memory_order_acquire) == nullptr && wants_keeper(*mine)) {
+    start_childs_keeper(*mine);
+  }
+  return mine->journal.get();
+}
+
+Journal* RunCore::open_childs_part() noexcept {
+  const InCall in_call;
   try {
-    const std::lock_guard lock(mutex_);
-    if (Journal* const journal = journal_.load(std::memory_order_acquire)) return journal;
-    const std::int64_t now = realtime_ns();
-    if (now < next_child_try_ns_) return nullptr;
+    const std::lock_guard lock(wiped_.mutex);
+    if (const Part* const mine = part()) return mine->journal.get();
+    const auto now = steady_clock::now();
+    if (now < wiped_.next_try) return nullptr;
+    wiped_.next_try = now + kRetry;
+    const Part* const parents = part_.load(std::memory_order_acquire);
+    if (parents == nullptr) return nullptr;
     const Session session = make_session();
-    auto journal = Journal::create(journal_settings(session, make_meta(session, session_)));
+    auto childs = std::make_unique<Part>();
+    childs->session = to_hex(session);
+    childs->began = now;
+    childs->reporter = std::make_shared<ErrorReporter>(options_.on_error);
+    auto journal = Journal::create(journal_settings(session, parents->session, childs->reporter));
     if (!journal) {
-      (*reporter_)(journal.error());
-      next_child_try_ns_ = now + kRetry_child_ns;
+      (*childs->reporter)(journal.error());
       return nullptr;
     }
+    childs->journal = std::move(*journal);
     // Metric handles made before the fork carry numbers of the parent's table: the child's gives
     // out the same ones. Reading the parent's copy takes no lock.
-    if (journal_owner_) {
-      const SeriesTable& parents = journal_owner_->series();
-      for (std::uint32_t i = 0; i < parents.size(); ++i) {
-        (void)(*journal)->series().find_or_add(parents.name(i));
-      }
+    const SeriesTable& known = parents->journal->series();
+    for (std::uint32_t i = 0; i < known.size(); ++i) {
+      (void)childs->journal->series().find_or_add(known.name(i));
     }
-    // The parent's journal: its threads are not here, so nothing may be destroyed with it.
-    (void)new std::shared_ptr<Journal>(std::move(journal_owner_));
-    journal_owner_ = std::move(*journal);
-    session_ = to_hex(session);
-    journal_.store(journal_owner_.get(), std::memory_order_release);
-    return journal_owner_.get();
+    wiped_.next_try = {};
+    // Its own, though its parent may have been ended by exit() when it was made.
+    status_.store(RunStatus::running, std::memory_order_release);
+    Part* const shown = childs.release();
+    part_.store(shown, std::memory_order_release);
+    // wiped_.journal stays empty, so that every call comes by and looks whether a keeper is due.
+    wiped_.has_part.store(true, std::memory_order_release);
+    return shown->journal.get();
   } catch (const std::bad_alloc&) {
     return nullptr;
   }
 }
 
-// A child has no keeper: sync its segments by name.
-Wait RunCore::sync_child() noexcept {
+// A data loader's worker that logs a little stays free of threads; who logs much or long, a daemon
+// for instance, is synced, packed and shipped like any other. Threads only where fork()'s handlers
+// ran: in a child of _Fork() or clone not even the C library's locks are sound.
+bool RunCore::wants_keeper(const Part& part) const noexcept {
+  return is_child_of_fork() && (part.journal->pool().late() > 0 ||
+                                steady_clock::now() - part.began >= *options_.ship_interval);
+}
+
+void RunCore::start_childs_keeper(Part& part) noexcept {
+  if (!is_child_of_fork() || part.keeper.load(std::memory_order_acquire) != nullptr) return;
+  const InCall in_call;
   try {
-    const JournalDir directory(journal_path());
+    const std::lock_guard lock(wiped_.mutex);
+    if (part.keeper.load(std::memory_order_acquire) != nullptr) return;
+    const auto now = steady_clock::now();
+    if (now < wiped_.next_try || !part.takes_calls.load(std::memory_order_acquire)) return;
+    auto keeper = Keeper::start(part.journal, keeper_settings(part));
+    if (!keeper) {
+      wiped_.next_try = now + kRetry;
+      (*part.reporter)(keeper.error());
+      return;
+    }
+    part.keeper_owner = std::move(*keeper);
+    part.keeper.store(part.keeper_owner.get(), std::memory_order_release);
+    wiped_.journal.store(part.journal.get(), std::memory_order_release);
+  } catch (const std::bad_alloc&) {
+    // At the next call.
+  }
+}
+
+// A child without a keeper: its segments are synced by name.
+Wait RunCore::sync_without_keeper(const Part& part) noexcept {
+  try {
+    const JournalDir& directory = part.journal->directory();
     const auto names = list_directory(directory.lanes());
     if (!names) return Wait::Failed;
     for (const std::string& name : *names) {

@@ -1,11 +1,15 @@
-// Reading a run back in-process, through the same Reader as everybody else.
+// Reading a run back in-process, through the same Reader as everybody else; and what asks it to
+// stop.
 #include <fnmatch.h>
 
 #include <map>
 #include <new>
 #include <set>
 
+#include "base/out_of_memory.hpp"
 #include "faces/run_core.hpp"
+#include "platform/in_call.hpp"
+#include "platform/signals.hpp"
 #include "runlog/reader.hpp"
 
 namespace runlog {
@@ -18,8 +22,13 @@ Result<Reader> open_own(const RunCore* core) {
 
 }  // namespace
 
+bool Run::stop_requested() const noexcept {
+  return core_ != nullptr && stop_was_requested();
+}
+
 Result<std::vector<std::pair<std::string, std::vector<Run::Point>>>> Run::get_metrics(
     std::string_view name_glob) const {
+  const InCall in_call;
   try {
     auto reader = open_own(core_);
     if (!reader) return std::move(reader).error();
@@ -44,11 +53,12 @@ Result<std::vector<std::pair<std::string, std::vector<Run::Point>>>> Run::get_me
     return std::vector<std::pair<std::string, std::vector<Point>>>(
         std::make_move_iterator(series.begin()), std::make_move_iterator(series.end()));
   } catch (const std::bad_alloc&) {
-    return Error{Errc::io, ENOMEM, "out of memory while reading metrics"};
+    return out_of_memory();
   }
 }
 
 Result<std::vector<std::string>> Run::get_file_names() const {
+  const InCall in_call;
   try {
     auto reader = open_own(core_);
     if (!reader) return std::move(reader).error();
@@ -61,7 +71,7 @@ Result<std::vector<std::string>> Run::get_file_names() const {
     }
     return std::vector<std::string>(names.begin(), names.end());
   } catch (const std::bad_alloc&) {
-    return Error{Errc::io, ENOMEM, "out of memory while reading file names"};
+    return out_of_memory();
   }
 }
 

@@ -37,7 +37,7 @@ class RunListing {
       if (!text) return std::move(text).error();
       if (!*text) continue;
       if (object.parsed.what == What::end) {
-        files.is_finished_in_store = take_end(files.info, **text, object.name);
+        files.is_finished_in_store = take_end(files, **text, object.name);
       } else if (const auto meta = parse_meta(**text, object.name)) {
         // Its name is what it is known by; meta.json only adds to that.
         const JournalInfo known = files.info;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "runlog/recover.hpp"
+#include "ship/refusals.hpp"
 #include "ship/store_set.hpp"
 
 namespace runlog {
@@ -17,6 +18,8 @@ struct StoreState {
   int failures = 0;                                ///< in a row
   bool needs_owner = false;                        ///< waiting alone will not help
   std::string trouble = {};                        ///< the last failure's message
+  Refusals refusals = {};
+  bool went_through = false;  ///< something did, since it was last left alone
 };
 
 struct StoreMemory::State {

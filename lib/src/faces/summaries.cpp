@@ -1,7 +1,9 @@
 // summarize and summarize_series: journals in numbers.
 #include <utility>
 
+#include "base/out_of_memory.hpp"
 #include "faces/journal_list.hpp"
+#include "platform/in_call.hpp"
 #include "runlog/reader.hpp"
 
 namespace runlog {
@@ -13,22 +15,27 @@ template <typename SumUp>
 Result<void> for_each_source(const std::filesystem::path& path,
                              const JournalSource::Settings& settings, std::vector<Damage>* damage,
                              std::vector<Error>* failures, SumUp&& sum_up) {
-  auto found = find_journal_files(path);
+  std::vector<Error> unread;
+  auto found = find_journal_files(path, {}, &unread);
   if (!found) return std::move(found).error();
+  const auto note = [&](const Error& error) {
+    if (failures != nullptr) failures->push_back(error);
+    return failures != nullptr;
+  };
+  for (const Error& one : unread) {
+    if (!note(one)) return one;
+  }
   for (JournalFiles& files : *found) {
     JournalInfo info = files.info;
     std::vector<Damage> met;
     auto source = JournalSource::open(files, settings);
-    if (!source && found->size() == 1) return std::move(source).error();
-    if (!source) {
-      met.push_back({info.path.native(), 0, 0, 0, false, source.error().message});
-    }
+    // One that cannot be read does not hide the others.
+    if (!source && (found->size() == 1 || !note(source.error()))) return std::move(source).error();
     JournalInfo& kept = sum_up(source ? source->get() : nullptr, std::move(info));
     if (source) {
       met = (*source)->damage();
       for (const Error& one : (*source)->failures()) {
-        if (failures == nullptr) return one;
-        failures->push_back(one);
+        if (!note(one)) return one;
       }
     }
     for (Damage& one : met) {
@@ -44,34 +51,40 @@ Result<void> for_each_source(const std::filesystem::path& path,
 Result<std::vector<JournalInfo>> summarize(const std::filesystem::path& path,
                                            std::vector<Damage>* damage,
                                            std::vector<Error>* failures) {
-  std::vector<JournalInfo> infos;
-  const auto done = for_each_source(path, {}, damage, failures,
-                                    [&](JournalSource* source, JournalInfo info) -> JournalInfo& {
-                                      if (source != nullptr) source->sum_up(info);
-                                      return infos.emplace_back(std::move(info));
-                                    });
-  if (!done) return done.error();
-  return infos;
+  const InCall in_call;
+  return catch_no_memory([&]() -> Result<std::vector<JournalInfo>> {
+    std::vector<JournalInfo> infos;
+    const auto done = for_each_source(path, {}, damage, failures,
+                                      [&](JournalSource* source, JournalInfo info) -> JournalInfo& {
+                                        if (source != nullptr) source->sum_up(info);
+                                        return infos.emplace_back(std::move(info));
+                                      });
+    if (!done) return done.error();
+    return infos;
+  });
 }
 
 Result<std::vector<JournalSummary>> summarize_series(const std::filesystem::path& path,
                                                      std::vector<Damage>* damage,
                                                      std::vector<Error>* failures) {
-  std::vector<JournalSummary> journals;
-  const auto done = for_each_source(
-      path, {.fields = format::Fields::sums}, damage, failures,
-      [&](JournalSource* source, JournalInfo info) -> JournalInfo& {
-        JournalSummary& journal = journals.emplace_back();
-        journal.info = std::move(info);
-        if (source == nullptr) return journal.info;
-        format::PackSummary summary;
-        source->sum_up(journal.info, summary);
-        for (auto& [key, series] : summary.series) journal.series.push_back(std::move(series));
-        summary.facts.for_each([&](const Fact& fact) { journal.facts.push_back(fact); });
-        return journal.info;
-      });
-  if (!done) return done.error();
-  return journals;
+  const InCall in_call;
+  return catch_no_memory([&]() -> Result<std::vector<JournalSummary>> {
+    std::vector<JournalSummary> journals;
+    const auto done = for_each_source(
+        path, {.fields = format::Fields::sums}, damage, failures,
+        [&](JournalSource* source, JournalInfo info) -> JournalInfo& {
+          JournalSummary& journal = journals.emplace_back();
+          journal.info = std::move(info);
+          if (source == nullptr) return journal.info;
+          format::PackSummary summary;
+          source->sum_up(journal.info, summary);
+          for (auto& [key, series] : summary.series) journal.series.push_back(std::move(series));
+          summary.facts.for_each([&](const Fact& fact) { journal.facts.push_back(fact); });
+          return journal.info;
+        });
+    if (!done) return done.error();
+    return journals;
+  });
 }
 
 }  // namespace runlog

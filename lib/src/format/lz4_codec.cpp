@@ -1,6 +1,7 @@
 #include "format/lz4_codec.hpp"
 
 #include <cassert>
+#include <new>
 
 #include <lz4.h>
 
@@ -21,7 +22,9 @@ std::span<const std::byte> lz4_compress(std::span<const std::byte> source,
   if (room.size() < static_cast<std::size_t>(bound)) room.resize(static_cast<std::size_t>(bound));
   const int written = LZ4_compress_default(chars(source), reinterpret_cast<char*>(room.data()),
                                            source_bytes, bound);
-  assert(written > 0);
+  // It does not fail where there is room for the bound. A library that does is not LZ4, though it
+  // has the name: without this the pack would be empty, and its segments gone.
+  if (written <= 0) throw std::bad_alloc();
   return std::span(room).first(static_cast<std::size_t>(written));
 }
 

@@ -46,13 +46,12 @@ std::optional<SegmentHeader> rebuild_header(std::span<const std::byte> bytes,
 }
 
 bool is_unused(std::span<const std::byte> bytes) noexcept {
+  if (bytes.size() < kBlock_bytes) return false;
   const auto is_zero = [](std::span<const std::byte> part) {
     return std::all_of(part.begin(), part.end(), [](std::byte b) { return b == std::byte{0}; });
   };
-  const auto block = bytes.first(std::min<std::size_t>(bytes.size(), kBlock_bytes));
-  const std::size_t magic_end = std::min<std::size_t>(block.size(), HeaderAt::version);
-  return is_zero(block.first(magic_end)) &&
-         is_zero(block.subspan(std::min<std::size_t>(block.size(), kHeader_bytes)));
+  const auto block = bytes.first(kBlock_bytes);
+  return is_zero(block.first(HeaderAt::version)) && is_zero(block.subspan(kHeader_bytes));
 }
 
 }  // namespace runlog::format

@@ -20,7 +20,8 @@ namespace runlog::format {
                                                           std::uint32_t number) noexcept;
 
 /// Whether a segment without a header was never in use: no magic (a writer killed before it stored
-/// that leaves the other fields behind) and nothing in the rest of the first block.
+/// that leaves the other fields behind) and nothing in the rest of the first block. A file that has
+/// not even that block has lost its content.
 [[nodiscard]] bool is_unused(std::span<const std::byte> bytes) noexcept;
 
 }  // namespace runlog::format

@@ -4,6 +4,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "platform/fork.hpp"
+
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define RUNLOG_TSAN 1
@@ -24,11 +26,24 @@ bool try_register() noexcept {
 #endif
 }
 
+enum class Usable : std::uint8_t { unknown, yes, no };
+constinit std::atomic<Usable> usable = Usable::unknown;
+
+// A child registers itself.
+[[gnu::constructor(102)]] void ask_again_in_children() noexcept {
+  add_child_duty([]() noexcept { usable.store(Usable::unknown, std::memory_order_relaxed); });
+}
+
 }  // namespace
 
 bool membarrier_is_usable() noexcept {
-  static const bool usable = try_register();
-  return usable;
+  Usable known = usable.load(std::memory_order_relaxed);
+  if (known == Usable::unknown) {
+    // Two threads may both register; once is as good as twice.
+    known = try_register() ? Usable::yes : Usable::no;
+    usable.store(known, std::memory_order_relaxed);
+  }
+  return known == Usable::yes;
 }
 
 void membarrier_all() noexcept {

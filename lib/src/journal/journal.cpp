@@ -1,24 +1,51 @@
 #include "journal/journal.hpp"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
-#include "base/json_text.hpp"
+#include "base/out_of_memory.hpp"
 #include "platform/crash_point.hpp"
 #include "platform/process.hpp"
+#include "platform/process_key.hpp"
+#include "platform/signal_stack.hpp"
 
 namespace runlog {
 namespace {
 
-std::atomic<std::uint64_t> next_journal_id = 1;
+constinit std::atomic<std::uint64_t> next_journal_id = 1;
 
 }  // namespace
 
 constinit thread_local CachedLane cached_lane = {0, nullptr};
 
-// Which lanes a thread holds, of all journals; returns them when the thread ends.
+namespace {
+
+// Of a thread that has logged: its ThreadLanes. Without a destructor, so that it may be used until
+// the thread's last instruction; the thread's end is told by leave_key.
+constinit thread_local void* my_lanes = nullptr;
+// The thread has given its lanes back and only its last destructors are left: it shares from now
+// on.
+constinit thread_local bool is_leaving = false;
+
+constinit pthread_key_t leave_key = 0;
+constinit bool has_leave_key = false;
+
+// In a signal handler, for platform/crash_mark: a thread that jumps out of one takes the slow way
+// at its next call.
+ThreadPlace exchange_cached_lane(ThreadPlace next) noexcept {
+  const ThreadPlace there{.id = cached_lane.journal_id, .lane = cached_lane.lane};
+  cached_lane = {next.id, static_cast<Lane*>(next.lane)};
+  return there;
+}
+
+}  // namespace
+
+// Which lanes a thread holds, of all journals; returns them when the thread ends. The main thread
+// does not end: exit() runs its destructors and none of its keys.
 struct Journal::ThreadLanes {
   struct Entry {
     std::uint64_t journal_id;
@@ -28,35 +55,61 @@ struct Journal::ThreadLanes {
   };
   std::vector<Entry> entries;
 
-  ~ThreadLanes() {
+  /// Made when it is first asked for; nullptr where the end of the thread would not be told, or is
+  /// near. Such a thread shares. Throws std::bad_alloc.
+  static ThreadLanes* of_this_thread() {
+    if (is_leaving || !has_leave_key) return nullptr;
+    if (my_lanes == nullptr) {
+      auto made = std::make_unique<ThreadLanes>();
+      if (::pthread_setspecific(leave_key, made.get()) != 0) return nullptr;
+      my_lanes = made.release();
+    }
+    return static_cast<ThreadLanes*>(my_lanes);
+  }
+
+  // After the destructors of thread_local objects, beside those of other keys.
+  static void leave(void* lanes) noexcept {
+    const std::unique_ptr<ThreadLanes> mine(static_cast<ThreadLanes*>(lanes));
+    is_leaving = true;
+    my_lanes = nullptr;
     cached_lane = {0, nullptr};
-    for (Entry& entry : entries) {
+    settle_own_mark();
+    take_back_signal_stack();
+    for (Entry& entry : mine->entries) {
       if (entry.lane == nullptr) continue;
       // A forked child has its parent's journal, whose mutexes may be held by threads it has not.
       const auto journal = entry.journal.lock();
-      if (journal && journal->pid_ == ::getpid()) journal->give_back(entry.lane);
+      if (journal && journal->process_key_ == process_key()) journal->give_back(entry.lane);
     }
+  }
+
+  [[gnu::constructor(101)]] static void make_key() noexcept {
+    has_leave_key = ::pthread_key_create(&leave_key, [](void* lanes) { leave(lanes); }) == 0;
   }
 };
 
 Journal::Journal(Settings settings)
     : settings_(std::move(settings)),
-      pid_(::getpid()),
+      process_key_(process_key()),
       id_(next_journal_id.fetch_add(1, std::memory_order_relaxed)),
       pool_(settings_.directory, pool_limits()),
       shared_{.pool = pool_,
               .series = series_,
+              .tally = tally_,
               .session = settings_.session,
               .overflow = settings_.overflow,
               .overflow_block = settings_.overflow_block,
               .sync_each_record = settings_.sync_each_record,
               .asymmetric_gate = membarrier_is_usable()},
-      rare_lane_(format::kShared_lane, shared_),
-      keeper_lane_(static_cast<std::int32_t>(kLanes_max) + 1, shared_) {
+      rare_lane_(format::kShared_lane, shared_, &rare_mutex_),
+      keeper_lane_(kKeeper_lane, shared_),
+      end_lane_(kEnd_lane, shared_, nullptr, true) {
   shared_.report = settings_.report;
   shared_.wait_for_spare = [this](std::chrono::milliseconds limit) {
     std::unique_lock lock(spare_mutex_);
-    spare_changed_.wait_for(lock, limit, [this] { return pool_.spares() > 0; });
+    spare_changed_.wait_for(lock, limit, [this] {
+      return pool_.spares() > 0 || shared_.is_ending.load(std::memory_order_relaxed);
+    });
   };
   settings_.meta.uses_tsc = clock_.uses_tsc();
   settings_.meta.ticks_per_second = clock_.ticks_per_second();
@@ -65,34 +118,84 @@ Journal::Journal(Settings settings)
 SegmentPool::Limits Journal::pool_limits() {
   SegmentPool::Limits limits = settings_.limits;
   limits.revive = [this] { return revive(); };
+  limits.note_number = [this](std::uint32_t number) { tally_.note_segment(number); };
   return limits;
 }
 
 Journal::~Journal() {
-  for (OpenSegment* segment : take_opened()) segment->release();
+  OpenSegment* segment = take_opened();
+  while (segment != nullptr) std::exchange(segment, segment->next_opened)->release();
+}
+
+void Journal::set_keeper(std::function<void()> wake, std::function<void()> help) {
+  // The writer of the shared lane reads it, and until now there is no other.
+  const std::lock_guard lock(rare_mutex_);
+  shared_.wake = std::move(wake);
+  shared_.help = std::move(help);
+  gives_lanes_.store(true, std::memory_order_release);
 }
 
 Result<std::shared_ptr<Journal>> Journal::create(Settings settings) {
   const std::shared_ptr<Journal> journal(new Journal(std::move(settings)));
-  {
-    const std::lock_guard lock(journal->home_mutex_);
-    if (auto made = journal->make_directory(); !made) return std::move(made).error();
-    if (auto claimed = journal->claim(); !claimed) return std::move(claimed).error();
+  Result<void> made;
+  try {
+    made = journal->make();
+  } catch (const std::bad_alloc&) {
+    made = out_of_memory();
   }
-  if (journal->settings_.crash_marker) install_crash_marker();
-  if (journal->settings_.limits.guard_sigbus) install_sigbus_guard();
-  auto first = journal->pool_.prepare();
-  if (!first) return std::move(first).error();
-  journal->pool_.add(*first);
+  if (!made) {
+    journal->discard();
+    return std::move(made).error();
+  }
   return journal;
+}
+
+Result<void> Journal::make() {
+  {
+    const std::lock_guard lock(home_mutex_);
+    if (auto made = make_directory(); !made) return made;
+    if (auto claimed = claim(); !claimed) return claimed;
+  }
+  if (settings_.crash_marker) {
+    set_thread_place(&exchange_cached_lane);
+    install_crash_marker();
+    // Taken back when the thread ends, which is told where it has lanes, or is about to.
+    if (ThreadLanes::of_this_thread() != nullptr) give_signal_stack();
+  }
+  if (settings_.limits.guard_sigbus) install_sigbus_guard();
+  auto first = pool_.prepare();
+  if (!first) return std::move(first).error();
+  pool_.add(*first);
+  if (auto set_aside = pool_.set_aside_for_end(); !set_aside) return set_aside;
+  return {};
+}
+
+void Journal::discard() noexcept {
+  try {
+    const std::lock_guard lock(home_mutex_);
+    is_given_up_ = true;
+    // Hidden first: half removed it would look like that of a dead process.
+    const std::filesystem::path hidden = hidden_directory().path();
+    (void)rename_file(settings_.directory.path(), hidden, true);
+    crash_point("in_discard");
+    std::error_code left;
+    std::filesystem::remove_all(hidden, left);
+    lock_.release();
+  } catch (const std::bad_alloc&) {
+    // What is left looks like what a killed start leaves.
+  }
+}
+
+JournalDir Journal::hidden_directory() const {
+  const std::filesystem::path& path = settings_.directory.path();
+  return JournalDir(path.parent_path() / ("." + path.filename().native() + ".new"));
 }
 
 // Made under a hidden name, locked, then renamed: nobody who looks for dead journals ever sees one
 // of a living process without its lock held. The lock is the inode's and survives the rename.
 Result<void> Journal::make_directory() {
   const JournalDir& directory = settings_.directory;
-  const JournalDir hidden(directory.path().parent_path() /
-                          ("." + directory.path().filename().native() + ".new"));
+  const JournalDir hidden = hidden_directory();
   if (auto made = hidden.create(); !made) return made;
   auto lock = FileLock::acquire(hidden.lock());
   if (!lock) return std::move(lock).error();
@@ -100,6 +203,13 @@ Result<void> Journal::make_directory() {
   crash_point("before_journal_rename");
   if (auto shown = rename_file(hidden.path(), directory.path(), true); !shown) return shown;
   crash_point("after_journal_rename");
+  // What is Durable in the journal is so only if the names that lead to it are.
+  const std::filesystem::path run = directory.path().parent_path();
+  for (const auto& parent : {run, run.parent_path()}) {
+    if (auto synced = sync_directory(parent); !synced && settings_.report) {
+      settings_.report(synced.error());
+    }
+  }
   return {};
 }
 
@@ -107,21 +217,17 @@ Result<void> Journal::make_directory() {
 Result<void> Journal::claim() {
   const JournalDir& directory = settings_.directory;
   const Meta& meta = settings_.meta;
-  std::string identity;
-  JsonObject(identity)
-      .add("host", meta.host)
-      .add("boot_id", meta.boot_id)
-      .add("pid", meta.pid)
-      .add("start_ticks", meta.start_ticks)
-      .end();
-  if (auto written = lock_.write_identity(identity + "\n"); !written) return written;
+  if (auto written = lock_.write_identity(settings_.process); !written) return written;
   if (auto written = write_file_durably(directory.meta(), to_json(meta)); !written) return written;
-  if (!settings_.crash_marker) return {};
   if (auto removed = remove_file(directory.crash()); !removed) return removed;
-  auto file = MappedFile::create(directory.crash(), CrashMarker::kMark_bytes);
+  auto file = MappedFile::create(directory.crash(), crash::kFile_bytes);
   if (!file) return std::move(file).error();
-  crash_marker_ = CrashMarker(file->bytes());
-  crash_file_ = std::move(*file);
+  const std::span<std::byte> bytes = file->bytes();
+  if (settings_.crash_marker) crash_marker_ = CrashMarker(bytes);
+  crash_files_.push_back({.file = std::move(*file)});
+  if (settings_.limits.guard_sigbus) crash_files_.back().watched = WatchedRange(bytes, nullptr, 0);
+  tally_.move_to(bytes.data());
+  for_each_lane([](Lane& lane) { lane.drops().show(); });
   return {};
 }
 
@@ -133,8 +239,26 @@ Result<void> Journal::revive() {
       return Error{Errc::finished, 0, "the run has ended: " + directory.path().native()};
     }
     if (lock_.is_lock_of(directory.lock())) return directory.create();  // subdirectories at most
+    std::string what = " was removed while in use; it was made anew, and logging goes on";
+    if (lock_.forget_if_lost()) {
+      what = ": the job has closed the descriptor of its LOCK (closefrom?); it was taken anew";
+    } else if (const auto lock_path = lock_.current_path()) {
+      const JournalDir moved(lock_path->parent_path());
+      what = " was moved while in use, to " + moved.path().native() +
+             "; what is logged from now on is in a new one, in the old place";
+      moved_.push_back(std::move(lock_));
+      // As if it had been shipped: the run's one end is told by the journal in which it goes on.
+      End end{.state = "moved",
+              .reason = "moved while in use; the run goes on in " + directory.path().native(),
+              .ended_unix_ns = realtime_ns()};
+      if (auto written = write_file_durably(moved.shipped() / "end.json", to_json(end, meta()));
+          !written && settings_.report) {
+        settings_.report(written.error());
+      }
+    }
     if (stat_file(directory.path())) {
-      // LOCK itself was removed, or the removal is still under way: take it anew, in place.
+      // The descriptor of LOCK was closed, or LOCK itself removed, or the removal of all is still
+      // under way: take it anew, in place.
       auto again = FileLock::acquire(directory.lock());
       if (!again) return std::move(again).error();
       lock_ = std::move(*again);
@@ -144,10 +268,7 @@ Result<void> Journal::revive() {
     }
     if (auto claimed = claim(); !claimed) return claimed;
     if (settings_.report) {
-      settings_.report(
-          Error{Errc::not_found, 0,
-                directory.path().native() +
-                    " was removed while in use; it was made anew, and logging goes on"});
+      settings_.report(Error{Errc::not_found, 0, directory.path().native() + what});
     }
     return {};
   } catch (const std::bad_alloc&) {
@@ -155,15 +276,43 @@ Result<void> Journal::revive() {
   }
 }
 
+bool Journal::has_moved(const MappedFile& segment) {
+  const std::lock_guard lock(home_mutex_);
+  return std::any_of(moved_.begin(), moved_.end(), [&](const FileLock& one) {
+    const auto path = one.current_path();
+    return path &&
+           segment.is_at(JournalDir(path->parent_path()).lanes() / segment.path().filename());
+  });
+}
+
+// Where it fails only a power loss tells, and then of drops that no gap record told of yet.
+void Journal::sync_tally() noexcept {
+  if (!tally_.is_changed()) return;
+  const CrashFile* crash = nullptr;
+  {
+    const std::lock_guard lock(home_mutex_);
+    if (!crash_files_.empty()) crash = &crash_files_.back();  // it stays until the journal goes
+  }
+  // Without the mutex: a sync may never return.
+  if (crash != nullptr) (void)crash->file.sync(crash::kTally_at, crash::kFile_bytes);
+}
+
 void Journal::unlock() noexcept {
   const std::lock_guard lock(home_mutex_);
   is_given_up_ = true;
+  crash_marker_ = {};  // what becomes of the process is no longer this run's end
   lock_.release();
+  moved_.clear();
 }
 
 Lane* Journal::find_own_lane() noexcept {
+  settle_own_mark();
   try {
-    static thread_local ThreadLanes mine;
+    ThreadLanes* const known = ThreadLanes::of_this_thread();
+    if (known == nullptr) return nullptr;
+    if (settings_.crash_marker) give_signal_stack();
+    if (!gives_lanes_.load(std::memory_order_acquire)) return nullptr;
+    ThreadLanes& mine = *known;
     auto entry = std::find_if(mine.entries.begin(), mine.entries.end(),
                               [&](const auto& one) { return one.journal_id == id_; });
     if (entry == mine.entries.end()) {
@@ -201,37 +350,90 @@ void Journal::give_back(Lane* lane) noexcept {
   }
 }
 
+template <typename Use>
+auto Journal::with_lane(Use&& use) noexcept {
+  if (Lane* const lane = own_lane()) return use(*lane);
+  const std::lock_guard lock(rare_mutex_);
+  return use(rare_lane_);
+}
+
 void Journal::metrics_slowly(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
                              std::int64_t time_ns) noexcept {
-  if (Lane* const lane = own_lane()) {
-    return lane->append_metrics_slowly(scalars, has_step, step, time_ns);
-  }
-  const std::lock_guard lock(rare_mutex_);
-  rare_lane_.append_metrics_slowly(scalars, has_step, step, time_ns);
+  with_lane([&](Lane& lane) { lane.append_metrics_slowly(scalars, has_step, step, time_ns); });
 }
 
 bool Journal::event(const format::Event& event) noexcept {
-  if (Lane* const lane = own_lane()) [[likely]]
-    return lane->append_event(event);
-  const std::lock_guard lock(rare_mutex_);
-  return rare_lane_.append_event(event);
+  return with_lane([&](Lane& lane) { return lane.append_event(event); });
 }
 
-std::uint64_t Journal::sum(std::uint64_t (Lane::*count)() const noexcept) const noexcept {
+bool Journal::try_event(const format::Event& event) noexcept {
+  return with_lane([&](Lane& lane) { return lane.try_append_event(event); });
+}
+
+void Journal::drop_values(std::uint64_t calls) noexcept {
+  with_lane([&](Lane& lane) { lane.drops().add(DropReason::value, calls, now_ns()); });
+}
+
+Result<void> Journal::evict(std::uint32_t number, std::uint64_t calls,
+                            const std::function<Result<void>()>& remove) {
+  Drops& drops = keeper_lane_.drops();
+  tally_.begin_evicting(number, drops.total(DropReason::evicted) + calls);
+  crash_point("before_evict");
+  auto removed = remove();
+  crash_point("in_evict");
+  const std::int64_t now = now_ns();
+  if (removed) drops.add(DropReason::evicted, calls, now);
+  tally_.end_evicting();
+  const std::uint64_t untold = drops.claim(DropReason::evicted);
+  if (untold != 0 && !keeper_lane_.append_gap(DropReason::evicted, untold, now)) {
+    drops.give_back(DropReason::evicted, untold);
+  }
+  return removed;
+}
+
+void Journal::end_event(const format::Event& event) noexcept {
+  if (!try_event(event)) (void)end_lane_.append_event(event);
+}
+
+void Journal::tell_drops_at_end(std::uint64_t calls_without_journal) noexcept {
+  const std::int64_t now = now_ns();
+  DropCounts untold = {};
+  for_each_lane([&](Lane& lane) {
+    for (std::size_t i = 0; i < kDrop_reasons; ++i) {
+      untold[i] += lane.drops().claim(static_cast<DropReason>(i));
+    }
+  });
+  untold[static_cast<std::size_t>(DropReason::value)] += calls_without_journal;
+  for (std::size_t i = 0; i < kDrop_reasons; ++i) {
+    const auto reason = static_cast<DropReason>(i);
+    if (untold[i] == 0) continue;
+    const auto tell = [&](Lane& lane) { return lane.append_gap(reason, untold[i], now); };
+    if (!with_lane(tell)) (void)tell(end_lane_);
+  }
+}
+
+template <typename Use>
+void Journal::for_each_lane(Use&& use) noexcept {
   const std::lock_guard lock(lanes_mutex_);
-  std::uint64_t total = (rare_lane_.*count)() + (keeper_lane_.*count)();
-  for (std::size_t i = 0; i < lanes_count_; ++i) total += (*lanes_[i].*count)();
+  for (Lane* const lane : {&rare_lane_, &keeper_lane_, &end_lane_}) use(*lane);
+  for (std::size_t i = 0; i < lanes_count_; ++i) use(*lanes_[i]);
+}
+
+std::uint64_t Journal::sum(std::uint64_t (*count)(const Lane&)) const noexcept {
+  const std::lock_guard lock(lanes_mutex_);
+  std::uint64_t total = count(rare_lane_) + count(keeper_lane_) + count(end_lane_);
+  for (std::size_t i = 0; i < lanes_count_; ++i) total += count(*lanes_[i]);
   return total;
 }
 
 std::uint64_t Journal::records() const noexcept {
-  return sum(&Lane::records);
+  return sum([](const Lane& lane) { return lane.records(); });
 }
 std::uint64_t Journal::dropped() const noexcept {
-  return sum(&Lane::dropped);
+  return sum([](const Lane& lane) { return lane.drops().total(); });
 }
-std::uint64_t Journal::gapped() const noexcept {
-  return sum(&Lane::gapped);
+std::uint64_t Journal::dropped_series() const noexcept {
+  return sum([](const Lane& lane) { return lane.drops().total(DropReason::series); });
 }
 
 std::uint64_t Journal::lanes() const noexcept {
@@ -239,13 +441,21 @@ std::uint64_t Journal::lanes() const noexcept {
   return lanes_count_ + 1;
 }
 
-std::vector<OpenSegment*> Journal::take_opened() {
-  std::vector<OpenSegment*> segments;
+OpenSegment* Journal::take_opened() noexcept {
+  settle_old_marks();  // here, because the keeper comes by
   // acquire: pairs with the release in Lane::open_segment
   OpenSegment* segment = shared_.opened.exchange(nullptr, std::memory_order_acquire);
-  for (; segment != nullptr; segment = segment->next_opened) segments.push_back(segment);
-  std::reverse(segments.begin(), segments.end());
-  return segments;
+  OpenSegment* oldest_first = nullptr;
+  while (segment != nullptr) {
+    OpenSegment* const next = std::exchange(segment->next_opened, oldest_first);
+    oldest_first = std::exchange(segment, next);
+  }
+  return oldest_first;
+}
+
+void Journal::begin_end() noexcept {
+  shared_.is_ending.store(true, std::memory_order_relaxed);
+  notify_spare();
 }
 
 void Journal::notify_spare() noexcept {

@@ -2,14 +2,15 @@
 // that logs much a lane of its own; threads that log rarely share lane 0 under a mutex.
 //
 // It writes and never reads; the keeper takes closed segments from it (take_opened) and gives them
-// back to its pool. A journal of a forked child has no keeper: then nothing is sealed or packed
-// until somebody adopts it.
+// back to its pool. A journal of a forked child has none at first: then nothing is sealed or packed
+// until it gets one (set_keeper), or until somebody adopts it.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,7 +20,9 @@
 #include "journal/lane.hpp"
 #include "journal/meta.hpp"
 #include "platform/clock.hpp"
+#include "platform/crash_mark.hpp"
 #include "platform/file_lock.hpp"
+#include "platform/process.hpp"
 
 namespace runlog {
 
@@ -37,6 +40,7 @@ class Journal : public std::enable_shared_from_this<Journal> {
   struct Settings {
     JournalDir directory = {};
     Meta meta = {};
+    ProcessIdentity process = {};
     Session session = {};
     SegmentPool::Limits limits = {};
     Overflow overflow = Overflow::drop_newest_counted;
@@ -47,11 +51,15 @@ class Journal : public std::enable_shared_from_this<Journal> {
   };
 
   static constexpr std::size_t kLanes_max = 32;
+  static_assert(kKeeper_lane == kLanes_max + 1);
   /// So many records a thread logs through the shared lane before it gets one of its own.
   static constexpr std::uint32_t kShared_records = 64;
 
-  /// Creates the directory, takes LOCK, writes meta.json, prepares the first segment.
+  /// Creates the directory, takes LOCK, writes meta.json, prepares the first segment. One that
+  /// fails leaves nothing behind.
   static Result<std::shared_ptr<Journal>> create(Settings settings);
+  /// Undoes create(), for a start that fails later: before any append.
+  void discard() noexcept;
   ~Journal();
 
   /// The common case, without a call: this thread has a lane, which has room, and the series is
@@ -93,11 +101,22 @@ class Journal : public std::enable_shared_from_this<Journal> {
     return series_.find(name).value_or(SeriesTable::kNo_series);
   }
   bool event(const format::Event& event) noexcept;
-  /// For the keeper's thread alone: through a lane of its own, so that no logger waits for a thread
-  /// of the lowest priority that holds the shared lane.
-  bool keeper_event(const format::Event& event) noexcept {
-    return keeper_lane_.append_event(event);
-  }
+  /// The same, but a failure is not counted as a drop: the caller has another place for it.
+  bool try_event(const format::Event& event) noexcept;
+  /// Calls whose values could not be kept; they come to no event.
+  void drop_values(std::uint64_t calls) noexcept;
+  /// For the keeper's thread alone: the pack `number`, with `calls` that nobody has shipped, is
+  /// about to be removed by `remove`. They are told as soon as there is room.
+  Result<void> evict(std::uint32_t number, std::uint64_t calls,
+                     const std::function<Result<void>()>& remove);
+
+  /// From now on no call waits for room: the end has a deadline of its own.
+  void begin_end() noexcept;
+  /// A run's last words: where there is no room, in what was set aside at the start. One thread:
+  /// whoever ends the run.
+  void end_event(const format::Event& event) noexcept;
+  /// The same for what was dropped and not told.
+  void tell_drops_at_end(std::uint64_t calls_without_journal) noexcept;
 
   [[nodiscard]] std::int64_t now_ns() const noexcept { return clock_.now_ns(); }
   [[nodiscard]] SeriesTable& series() noexcept { return series_; }
@@ -108,26 +127,35 @@ class Journal : public std::enable_shared_from_this<Journal> {
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
   [[nodiscard]] std::uint64_t records() const noexcept;
   [[nodiscard]] std::uint64_t dropped() const noexcept;
-  /// Of those dropped: told by gap records.
-  [[nodiscard]] std::uint64_t gapped() const noexcept;
+  /// Of those dropped: over the limit of series.
+  [[nodiscard]] std::uint64_t dropped_series() const noexcept;
   [[nodiscard]] std::uint64_t lanes() const noexcept;
 
-  /// Keeper: the segments opened since the last call, oldest first. The caller owns a reference
-  /// each.
-  [[nodiscard]] std::vector<OpenSegment*> take_opened();
+  /// Keeper: the segments opened since the last call, oldest first, linked by next_opened. The
+  /// caller owns a reference each. Needs no memory.
+  [[nodiscard]] OpenSegment* take_opened() noexcept;
   /// Keeper: spares were added, or none can be for now: blocked writers look again.
   void notify_spare() noexcept;
-  /// Before any append from a second thread: whom to wake when a segment is full or wanted.
-  void set_wake(std::function<void()> wake) { shared_.wake = std::move(wake); }
+  /// There is a keeper from now on, to be woken so when a segment is full or wanted, and helped so
+  /// when there is no room. Before that all threads log through the shared lane: in a child that
+  /// logs little, one segment is enough.
+  void set_keeper(std::function<void()> wake, std::function<void()> help);
 
-  /// The directory, made anew if somebody has removed it under the job: with LOCK held and
-  /// meta.json, so that nobody takes it for a dead one. One stat where all is well. Any thread.
+  /// The directory, made anew if somebody has removed or moved it under the job: with LOCK held and
+  /// meta.json, so that nobody takes it for a dead one. A lock that the job has closed is taken
+  /// anew. What was moved stays locked until the end, and is then another journal, with what was
+  /// logged before. Two system calls where all is well. Any thread.
   Result<void> revive();
+  /// Whether `segment`, which is not where it was made, is now in a directory that was moved.
+  [[nodiscard]] bool has_moved(const MappedFile& segment);
   /// directory(), after revive(): for whoever is about to put a file there.
   [[nodiscard]] const JournalDir& living_directory() {
     (void)revive();  // what cannot be made fails again, and is told, when the file is written
     return settings_.directory;
   }
+
+  /// Makes the tally of drops survive a power loss, if it has changed since it was last called.
+  void sync_tally() noexcept;
 
   /// Gives LOCK up. Appends after this are a programming error.
   void unlock() noexcept;
@@ -135,6 +163,8 @@ class Journal : public std::enable_shared_from_this<Journal> {
  private:
   explicit Journal(Settings settings);
   [[nodiscard]] SegmentPool::Limits pool_limits();
+  [[nodiscard]] JournalDir hidden_directory() const;
+  Result<void> make();
   Result<void> make_directory();
   Result<void> claim();
   struct ThreadLanes;
@@ -144,26 +174,43 @@ class Journal : public std::enable_shared_from_this<Journal> {
     return find_own_lane();
   }
   Lane* find_own_lane() noexcept;
+  /// What `use` returns of this thread's lane or, under its mutex, of the shared one.
+  template <typename Use>
+  auto with_lane(Use&& use) noexcept;
   void give_back(Lane* lane) noexcept;
-  [[nodiscard]] std::uint64_t sum(std::uint64_t (Lane::*count)() const noexcept) const noexcept;
+  [[nodiscard]] std::uint64_t sum(std::uint64_t (*count)(const Lane&)) const noexcept;
+  template <typename Use>
+  void for_each_lane(Use&& use) noexcept;
+
+  struct CrashFile {
+    MappedFile file = {};
+    WatchedRange watched = {};
+  };
 
   Settings settings_;
-  const std::int64_t pid_;    // of the process that made it; a forked child has a copy
-  std::mutex home_mutex_;     // taken when the directory is made, looked after and given up
-  bool is_given_up_ = false;  // guarded by home_mutex_
-  FileLock lock_;             // guarded by home_mutex_
-  MappedFile crash_file_;     // guarded by home_mutex_
+  const std::uint64_t process_key_;  // of the process that made it; a forked child has a copy
+  std::mutex home_mutex_;            // taken when the directory is made, looked after and given up
+  bool is_given_up_ = false;         // guarded by home_mutex_
+  FileLock lock_;                    // guarded by home_mutex_
+  std::vector<FileLock> moved_;      // of directories that were moved; guarded by home_mutex_
+  /// The last is in use; a thread may be at those before. Guarded by home_mutex_.
+  std::deque<CrashFile> crash_files_;
   CrashMarker crash_marker_;  // guarded by home_mutex_
   // What each metric looks at, in one cache line: the id, unique in the process, tells whether a
   // thread's cached lane is of this journal.
   alignas(64) const std::uint64_t id_;
   Clock clock_;
   SeriesTable series_;
+  ShownTally tally_;
   SegmentPool pool_;
   LaneShared shared_;
-  std::mutex rare_mutex_;  // the writer of rare_lane_ is whoever holds it
+  std::atomic<bool> gives_lanes_ = false;  // release/acquire: with what set_keeper() has set
+  std::mutex rare_mutex_;                  // the writer of rare_lane_ is whoever holds it
   Lane rare_lane_;
-  Lane keeper_lane_;                // keeper thread only
+  // The keeper's thread only: of its own, so that no logger waits for a thread of the lowest
+  // priority that holds the shared lane.
+  Lane keeper_lane_;
+  Lane end_lane_;                   // whoever ends the run
   mutable std::mutex lanes_mutex_;  // taken when a thread gets or returns a lane
   std::array<std::unique_ptr<Lane>, kLanes_max> lanes_;  // guarded by lanes_mutex_
   std::vector<Lane*> free_lanes_;                        // guarded by lanes_mutex_

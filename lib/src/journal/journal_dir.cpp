@@ -4,14 +4,42 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <map>
+#include <system_error>
+#include <utility>
 
 #include "platform/file_system.hpp"
 
 namespace runlog {
 namespace {
 
+// By its name: one that has lost its lanes/, or does not let us look, is to be told of.
 bool is_journal(const std::filesystem::path& path) {
-  return parse_journal_name(path.filename().native()).has_value() && stat_file(path / "lanes");
+  if (!parse_journal_name(path.filename().native())) return false;
+  const auto info = stat_file(path);
+  return info ? info->is_directory : info.error().code != Errc::not_found;
+}
+
+// A run directory that a link shows under a second name is one: that of the name it really has,
+// because records are shipped under the name of their run's directory.
+void forget_second_names(std::vector<std::filesystem::path>& journals) {
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::size_t> seen;  // device, inode → place
+  std::vector<std::filesystem::path> kept;
+  for (std::filesystem::path& path : journals) {
+    const auto info = stat_file(path);
+    const auto [at, is_new] = info ? seen.try_emplace({info->device, info->inode}, kept.size())
+                                   : std::pair(seen.end(), true);
+    if (is_new) {
+      kept.push_back(std::move(path));
+      continue;
+    }
+    std::error_code ignored;
+    const bool is_linked = std::filesystem::is_symlink(path.parent_path(), ignored) ||
+                           std::filesystem::is_symlink(path, ignored);
+    if (!is_linked) kept[at->second] = std::move(path);
+  }
+  journals = std::move(kept);
+  std::sort(journals.begin(), journals.end());
 }
 
 int hex_digit(char c) {
@@ -83,7 +111,8 @@ std::optional<JournalName> parse_journal_name(std::string_view name) {
   return parsed;
 }
 
-Result<std::vector<std::filesystem::path>> find_journals(const std::filesystem::path& given) {
+Result<std::vector<std::filesystem::path>> find_journals(const std::filesystem::path& given,
+                                                         std::vector<Error>* unread) {
   // "runs/a/" and "." have no file name to look at: make the path whole first.
   std::error_code ignored;
   std::filesystem::path path = std::filesystem::absolute(given, ignored).lexically_normal();
@@ -99,13 +128,19 @@ Result<std::vector<std::filesystem::path>> find_journals(const std::filesystem::
       continue;
     }
     if (!is_valid_id(name)) continue;
-    // A run directory that vanishes, is a file or may not be read does not hide the others.
+    // A run directory that may not be read does not hide the others. One that vanishes, and a file,
+    // are none.
     const auto inner_names = list_directory(child);
-    if (!inner_names) continue;
+    if (!inner_names) {
+      const bool is_none = inner_names.error().code == Errc::not_found;
+      if (unread != nullptr && !is_none) unread->push_back(inner_names.error());
+      continue;
+    }
     for (const std::string& inner : *inner_names) {
       if (is_journal(child / inner)) found.push_back(child / inner);
     }
   }
+  forget_second_names(found);
   return found;
 }
 

@@ -4,12 +4,14 @@
 //   <root>/<run_id>/r<rank>-<session>/
 //     LOCK              held by the writer, or by whoever adopted the journal
 //     meta.json         who and where; written once
-//     crash             the crash marker, written by the signal handler
+//     crash             how the process died, written by itself (platform/crash_layout)
 //     end.json          how it ended; written at the end or by recovery
 //     lanes/NNNNNNNN.seg    segments, open, sealed or spare
 //     packs/NNNNNNNN.parquet   packed, not yet acknowledged by the store
 //     blobs/<sha256>    staged artifacts, not yet acknowledged
 //     shipped/          packs, blobs and end.json the store has
+//     refused           what the store refuses of it, for people; absent: nothing
+//     moved.json        where it ships to since it was given another store
 //     torn/             originals of damaged segments
 #pragma once
 
@@ -41,6 +43,8 @@ class JournalDir {
   [[nodiscard]] std::filesystem::path meta() const { return path_ / "meta.json"; }
   [[nodiscard]] std::filesystem::path crash() const { return path_ / "crash"; }
   [[nodiscard]] std::filesystem::path end() const { return path_ / "end.json"; }
+  [[nodiscard]] std::filesystem::path refused() const { return path_ / "refused"; }
+  [[nodiscard]] std::filesystem::path moved() const { return path_ / "moved.json"; }
   [[nodiscard]] std::filesystem::path lanes() const { return path_ / "lanes"; }
   [[nodiscard]] std::filesystem::path packs() const { return path_ / "packs"; }
   [[nodiscard]] std::filesystem::path blobs() const { return path_ / "blobs"; }
@@ -67,10 +71,12 @@ struct JournalName {
 [[nodiscard]] std::optional<JournalName> parse_journal_name(std::string_view name);
 [[nodiscard]] std::optional<Session> parse_session(std::string_view hex);
 
-/// The journal directories at or below `path` (a journal, a run or a root), sorted by path.
-/// not_found when `path` does not exist; other names are skipped.
+/// The journal directories at or below `path` (a journal, a run or a root), sorted by path, each
+/// once.
+/// not_found when `path` does not exist; other names are skipped. `unread` gets the run directories
+/// that could not be looked into.
 [[nodiscard]] Result<std::vector<std::filesystem::path>> find_journals(
-    const std::filesystem::path& path);
+    const std::filesystem::path& path, std::vector<Error>* unread = nullptr);
 
 inline constexpr std::string_view kSegment_suffix = ".seg";
 inline constexpr std::string_view kPack_suffix = ".parquet";

@@ -1,11 +1,21 @@
 #include "journal/lane.hpp"
 
+#include <chrono>
+#include <new>
+
+#include "base/out_of_memory.hpp"
 #include "platform/clock.hpp"
 #include "platform/crash_point.hpp"
 #include "platform/file_system.hpp"
+#include "platform/in_call.hpp"
 
 namespace runlog {
 namespace {
+
+// Of a clock that nobody sets.
+std::int64_t monotonic_ns() noexcept {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 constexpr std::int64_t kRetry_prepare_ns = 100'000'000;
 // An append needs at most a few rounds: a segment found closed, one that is full, a fresh one.
@@ -68,10 +78,11 @@ bool Lane::append_behind_head(format::SegmentWriter& writer, format::Tag tag, st
 
 template <typename Put>
 bool Lane::append(std::int64_t time_ns, Put&& put) noexcept {
+  std::int64_t give_up_at_ns = 0;
   for (int round = 0; round < kAppend_rounds_max; ++round) {
     OpenSegment* const segment = segment_.load(std::memory_order_relaxed);
     if (segment == nullptr) [[unlikely]] {
-      if (!open_segment(time_ns)) break;
+      if (!open_segment(time_ns, give_up_at_ns)) break;
       continue;
     }
     if (const std::uint32_t requests = segment->gate.enter(shared_.asymmetric_gate)) [[unlikely]] {
@@ -120,18 +131,34 @@ void Lane::append_metrics_slowly(std::span<const Scalar> scalars, bool has_step,
     }
     return true;
   });
-  if (const std::size_t lost = scalars.size() - next + unknown; lost != 0) count(dropped_, lost);
+  if (next != scalars.size()) drops_.add(no_segment_why_, scalars.size() - next, time_ns);
+  if (unknown != 0) drops_.add(DropReason::series, unknown, time_ns);
 }
 
 bool Lane::append_event(const format::Event& event) noexcept {
-  if (!format::SegmentWriter::fits(event.payload_bytes(), shared_.pool.limits().segment_bytes)) {
-    count(dropped_, 1);
-    return false;
-  }
-  const bool is_in = append(
-      event.time_ns, [&](format::SegmentWriter& writer) { return writer.append_event(event); });
-  if (!is_in) count(dropped_, 1);
-  return is_in;
+  if (try_append_event(event)) return true;
+  drops_.add(no_segment_why_, 1, event.time_ns);
+  return false;
+}
+
+bool Lane::try_append_event(const format::Event& event) noexcept {
+  return format::SegmentWriter::fits(event.payload_bytes(), shared_.pool.limits().segment_bytes) &&
+         append(event.time_ns,
+                [&](format::SegmentWriter& writer) { return writer.append_event(event); });
+}
+
+bool Lane::append_gap(DropReason reason, std::uint64_t calls, std::int64_t time_ns) noexcept {
+  return append(time_ns, [&](format::SegmentWriter& writer) {
+    return put_gap(writer, reason, calls, time_ns);
+  });
+}
+
+bool Lane::put_gap(format::SegmentWriter& writer, DropReason reason, std::uint64_t calls,
+                   std::int64_t time_ns) noexcept {
+  drops_.begin_telling(reason, calls, writer.next_seq());
+  const bool is_told = writer.append_event(gap_event(reason, calls, time_ns));
+  drops_.end_telling(reason, calls, is_told);
+  return is_told;
 }
 
 bool Lane::declare(format::SegmentWriter& writer, std::uint32_t series,
@@ -158,27 +185,78 @@ std::uint64_t Lane::records() const noexcept {
   return static_cast<std::uint64_t>(next);
 }
 
-bool Lane::open_segment(std::int64_t time_ns) noexcept {
-  OpenSegment* segment = shared_.pool.take();
-  if (segment == nullptr && time_ns >= retry_at_ns_) {
+template <typename Work>
+void Lane::report_failure(Work&& work) noexcept {
+  try {
+    const Result<void> done = work();
+    if (!done && shared_.report) shared_.report(done.error());
+  } catch (const std::bad_alloc&) {
+    if (shared_.report) shared_.report(out_of_memory());
+  }
+}
+
+// `work` takes its time. Of the lane that threads share, others are the writer meanwhile, so that
+// each waits its own time and not one behind the other; they may have opened a segment then.
+template <typename Work>
+void Lane::let_others_in(Work&& work) noexcept {
+  if (shared_by_ != nullptr) shared_by_->unlock();
+  work();
+  if (shared_by_ != nullptr) shared_by_->lock();
+}
+
+// There was no room. nullptr: there is none now either, or another thread has opened a segment.
+OpenSegment* Lane::wait_for_room(const Error& why, std::int64_t give_up_at_ns) noexcept {
+  if (shared_.wake) shared_.wake();
+  OpenSegment* segment = nullptr;
+  if (shared_.help && why.code == Errc::no_space) {
+    let_others_in(shared_.help);
+    if (segment_ == nullptr) segment = shared_.pool.take();
+  }
+  if (shared_.overflow != Overflow::block || !shared_.wait_for_spare) return segment;
+  // Again where another lane was quicker.
+  while (segment == nullptr && segment_ == nullptr &&
+         !shared_.is_ending.load(std::memory_order_relaxed)) {
+    const std::int64_t left_ns = give_up_at_ns - monotonic_ns();
+    if (left_ns <= 0) break;
+    let_others_in([&] {
+      shared_.wait_for_spare(
+          std::chrono::ceil<std::chrono::milliseconds>(std::chrono::nanoseconds(left_ns)));
+    });
+    if (segment_ == nullptr) segment = shared_.pool.take();
+  }
+  return segment;
+}
+
+// `give_up_at_ns`: of this call under Overflow::block, once it has waited; 0 before.
+bool Lane::open_segment(std::int64_t time_ns, std::int64_t& give_up_at_ns) noexcept {
+  const InCall in_call;
+  OpenSegment* segment = is_for_end_ ? shared_.pool.take_for_end() : shared_.pool.take();
+  if (segment == nullptr && is_for_end_) return false;
+  // Not by the record's time, which may be any: the caller may have given it.
+  const std::int64_t now_ns = segment == nullptr ? monotonic_ns() : 0;
+  if (segment == nullptr && now_ns >= retry_at_ns_) {
     // The keeper is late, or there is none (a forked child): the writer goes on by itself.
     auto prepared = shared_.pool.prepare();
     if (prepared) {
       segment = *prepared;
       shared_.pool.count_late();
     } else {
-      const bool is_worth_telling = prepared.error().code != Errc::finished;
+      no_segment_why_ = drop_reason(prepared.error());
+      const bool is_worth_telling = prepared.error().code != Errc::finished && !is_parents_call();
       if (is_worth_telling && shared_.report) shared_.report(prepared.error());
-      if (shared_.wake) shared_.wake();
-      if (shared_.overflow == Overflow::block && shared_.wait_for_spare) {
-        shared_.wait_for_spare(shared_.overflow_block);
-        segment = shared_.pool.take();
+      // Under `block` each call waits its time.
+      const bool blocks = shared_.overflow == Overflow::block;
+      retry_at_ns_ = blocks ? now_ns : now_ns + kRetry_prepare_ns;
+      if (give_up_at_ns == 0) {
+        give_up_at_ns = now_ns + std::chrono::nanoseconds(shared_.overflow_block).count();
       }
-      retry_at_ns_ = time_ns + kRetry_prepare_ns;
+      segment = wait_for_room(prepared.error(), give_up_at_ns);
+      if (segment_ != nullptr) return true;
     }
   }
   if (segment == nullptr) return false;
   retry_at_ns_ = 0;
+  drops_.note_segment(segment->number);
   segment->lane = number_;
   segment->header = {.session = shared_.session,
                      .number = segment->number,
@@ -188,14 +266,7 @@ bool Lane::open_segment(std::int64_t time_ns) noexcept {
                      .segment_bytes = static_cast<std::uint32_t>(segment->file.bytes().size())};
   segment->writer.begin(segment->file.bytes(), segment->header, time_ns);
   declarations_.begin_stretch();
-  if (const std::uint64_t pending = dropped() - gapped(); pending > 0) {
-    const format::Event gap{.kind = Kind::gap,
-                            .time_ns = time_ns,
-                            .name = "dropped",
-                            .int_value = static_cast<std::int64_t>(pending),
-                            .text = "no space for a segment (disk full, quota or disk budget)"};
-    if (segment->writer.append_event(gap)) count(gapped_, pending);
-  }
+  tell_drops(segment->writer, time_ns);
   segment_ = segment;
   quick_segment_ = is_quick_ ? segment : nullptr;
   crash_point("in_lane_change");
@@ -208,18 +279,37 @@ bool Lane::open_segment(std::int64_t time_ns) noexcept {
                                                  std::memory_order_relaxed));
   if (shared_.sync_each_record) {
     // The record is only as durable as the name of its file.
-    const auto synced = sync_directory(segment->file.path().parent_path());
-    if (!synced && shared_.report) shared_.report(synced.error());
+    report_failure([&]() -> Result<void> {
+      auto synced = sync_directory(segment->file.path().parent_path());
+      if (!synced) segment->gate.request(Gate::kBroken);  // the keeper saves what it holds
+      return synced;
+    });
   }
   if (shared_.pool.is_low() && shared_.wake) shared_.wake();
   return true;
 }
 
+void Lane::tell_drops(format::SegmentWriter& writer, std::int64_t time_ns) noexcept {
+  for (std::size_t i = 0; i < kDrop_reasons; ++i) {
+    const auto reason = static_cast<DropReason>(i);
+    const std::uint64_t untold = drops_.claim(reason);
+    if (untold != 0 && !put_gap(writer, reason, untold, time_ns)) drops_.give_back(reason, untold);
+  }
+}
+
 // Sync::each_record. Inside the gate, so the keeper cannot end the map meanwhile.
 void Lane::sync_record() noexcept {
-  const OpenSegment* const segment = segment_;
-  const auto synced = sync_data(segment->file.fd(), segment->file.path());
-  if (!synced && shared_.report) shared_.report(synced.error());
+  const InCall in_call;
+  OpenSegment* const segment = segment_;
+  report_failure([&]() -> Result<void> {
+    auto synced = segment->file.sync(0, segment->writer.at());
+    if (synced) return synced;
+    // The file is not trusted again (Keeper::sync); the keeper saves what it holds.
+    segment->gate.request(Gate::kClose);
+    segment->gate.request(Gate::kBroken);
+    if (shared_.wake) shared_.wake();
+    return synced;
+  });
 }
 
 }  // namespace runlog

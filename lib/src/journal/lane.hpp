@@ -6,10 +6,13 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <span>
+#include <string_view>
 
 #include "base/ids.hpp"
 #include "format/segment_writer.hpp"
+#include "journal/drops.hpp"
 #include "journal/segment_pool.hpp"
 #include "journal/series_table.hpp"
 #include "runlog/options.hpp"
@@ -20,16 +23,22 @@ namespace runlog {
 struct LaneShared {
   SegmentPool& pool;
   SeriesTable& series;
+  ShownTally& tally;
   Session session = {};
   Overflow overflow = Overflow::drop_newest_counted;
   std::chrono::milliseconds overflow_block{100};
   bool sync_each_record = false;
   bool asymmetric_gate = false;
+  /// The run's last words are next: nobody waits for room any more.
+  std::atomic<bool> is_ending = false;
   /// Segments opened since the keeper last looked; a stack linked by next_opened. release/acquire.
   std::atomic<OpenSegment*> opened = nullptr;
   /// A segment was filled, or none could be had: the keeper has work. Any thread.
   std::function<void()> wake = {};
-  /// Waits until the pool may have a spare again, at most that long. Any thread.
+  /// Does the keeper's work in the caller's thread, if nobody is at it: there is no room, and a
+  /// keeper of the lowest priority may not get a core from writers that drop. Any thread.
+  std::function<void()> help = {};
+  /// Waits until the pool may have a spare again, or the run ends, at most that long. Any thread.
   std::function<void(std::chrono::milliseconds)> wait_for_spare = {};
   /// Told of failures, from any thread; rate-limited by the receiver.
   std::function<void(const Error&)> report = {};
@@ -46,10 +55,16 @@ inline constexpr std::size_t kScalars_max = 32;
 
 class Lane {
  public:
-  Lane(std::int32_t number, LaneShared& shared) noexcept
+  /// `shared_by`: of the lane that threads share, the mutex that its writer holds.
+  /// `is_for_end`: takes the one segment that the pool has set aside, and no other.
+  Lane(std::int32_t number, LaneShared& shared, std::mutex* shared_by = nullptr,
+       bool is_for_end = false) noexcept
       : number_(number),
+        is_for_end_(is_for_end),
         is_quick_(crc32c_is_hardware() && shared.asymmetric_gate && !shared.sync_each_record),
-        shared_(shared) {}
+        shared_(shared),
+        shared_by_(shared_by),
+        drops_(number, shared.tally) {}
   ~Lane();
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
@@ -129,17 +144,18 @@ class Lane {
                                                           std::int64_t time_ns) noexcept;
   /// False: dropped.
   bool append_event(const format::Event& event) noexcept;
+  /// False: there is no room, and nothing is counted.
+  bool try_append_event(const format::Event& event) noexcept;
+  /// Tells of `calls` that were dropped, of whichever lane, and that somebody has claimed. False:
+  /// there is no room.
+  bool append_gap(DropReason reason, std::uint64_t calls, std::int64_t time_ns) noexcept;
 
   [[nodiscard]] std::int32_t number() const noexcept { return number_; }
   /// They are numbered from 0, lost ones apart: the number of the next is their count. Any thread.
   [[nodiscard]] std::uint64_t records() const noexcept;
-  [[nodiscard]] std::uint64_t dropped() const noexcept {
-    return dropped_.load(std::memory_order_relaxed);
-  }
-  /// Of those: told by gap records in this lane.
-  [[nodiscard]] std::uint64_t gapped() const noexcept {
-    return gapped_.load(std::memory_order_relaxed);
-  }
+  /// What it has dropped, and what of that was told.
+  [[nodiscard]] Drops& drops() noexcept { return drops_; }
+  [[nodiscard]] const Drops& drops() const noexcept { return drops_; }
   /// The lane's writer only.
   [[nodiscard]] NameCache& names() noexcept { return names_; }
 
@@ -154,16 +170,21 @@ class Lane {
   template <typename Put>
   bool append(std::int64_t time_ns, Put&& put) noexcept;
   bool declare(format::SegmentWriter& writer, std::uint32_t series, std::int64_t time_ns) noexcept;
-  bool open_segment(std::int64_t time_ns) noexcept;
+  bool open_segment(std::int64_t time_ns, std::int64_t& give_up_at_ns) noexcept;
+  OpenSegment* wait_for_room(const Error& why, std::int64_t give_up_at_ns) noexcept;
+  template <typename Work>
+  void let_others_in(Work&& work) noexcept;
+  bool put_gap(format::SegmentWriter& writer, DropReason reason, std::uint64_t calls,
+               std::int64_t time_ns) noexcept;
+  void tell_drops(format::SegmentWriter& writer, std::int64_t time_ns) noexcept;
+  template <typename Work>
+  void report_failure(Work&& work) noexcept;
   void let_go() noexcept;
-  // The writer is the only one who writes it: a load and a store, no read-modify-write.
-  static void count(std::atomic<std::uint64_t>& counter, std::uint64_t more) noexcept {
-    counter.store(counter.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
-  }
   void sync_record() noexcept;
 
   // What each metric touches, in one cache line.
   alignas(64) const std::int32_t number_;
+  const bool is_for_end_;
   // The common case may be taken: the instruction is there, the gate costs no atomic operation, and
   // nothing is to be done beyond the append.
   const bool is_quick_;
@@ -173,11 +194,12 @@ class Lane {
 
   std::atomic<OpenSegment*> segment_ = nullptr;  // written by the writer; holds a reference
   LaneShared& shared_;
+  std::mutex* const shared_by_;
   NameCache names_;                         // the writer's
   std::atomic<std::int64_t> next_seq_ = 0;  // of the next segment's first record; likewise
-  std::int64_t retry_at_ns_ = 0;            // the writer's: no attempt to prepare a segment before
-  std::atomic<std::uint64_t> dropped_ = 0;  // written by the writer, read by stats()
-  std::atomic<std::uint64_t> gapped_ = 0;   // likewise
+  std::int64_t retry_at_ns_ = 0;  // the writer's, monotonic: no attempt to prepare a segment before
+  DropReason no_segment_why_ = DropReason::segment;  // the writer's: the last reason
+  Drops drops_;
 };
 
 }  // namespace runlog

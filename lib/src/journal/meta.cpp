@@ -1,5 +1,7 @@
 #include "journal/meta.hpp"
 
+#include <algorithm>
+
 #include "base/json_read.hpp"
 #include "base/json_text.hpp"
 
@@ -16,6 +18,7 @@ std::string to_json(const Meta& meta) {
       .add("group", meta.group)
       .add("parent_run", meta.parent_run)
       .add("parent_session", meta.parent_session)
+      .add("follows", meta.follows)
       .add("session", meta.session)
       .add("rank", meta.rank)
       .add("world", meta.world)
@@ -53,6 +56,7 @@ Result<Meta> parse_meta(std::string_view json, std::string_view path) {
   meta.group = text("group");
   meta.parent_run = text("parent_run");
   meta.parent_session = text("parent_session");
+  meta.follows = text("follows");
   meta.session = text("session");
   meta.rank = number("rank", 0);
   meta.world = number("world", 1);
@@ -96,8 +100,29 @@ Result<End> parse_end(std::string_view json, std::string_view path) {
   end.reason = tree->text("reason");
   end.signal = static_cast<int>(tree->integer("signal", 0));
   end.ended_unix_ns = tree->integer("ended_unix_ns", 0);
-  end.records_lost = static_cast<std::uint64_t>(tree->integer("records_lost", 0));
+  end.records_lost =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, tree->integer("records_lost", 0)));
   return end;
+}
+
+std::string to_json(const Moved& moved) {
+  std::string out;
+  JsonObject(out)
+      .add("version", std::int64_t{1})
+      .add("store", moved.store_url)
+      .add("from_store", moved.from_store_url)
+      .add_bool("may_lack", moved.may_lack)
+      .end();
+  out += '\n';
+  return out;
+}
+
+Result<Moved> parse_moved(std::string_view json, std::string_view path) {
+  auto tree = JsonText::parse(json, path, kMeta_bytes_max);
+  if (!tree) return std::move(tree).error();
+  return Moved{.store_url = tree->text("store"),
+               .from_store_url = tree->text("from_store"),
+               .may_lack = tree->text("may_lack") == "true"};
 }
 
 std::string without_secrets(std::string_view url) {

@@ -1,5 +1,5 @@
-// Meta: meta.json and end.json, the two small texts beside a journal's data: who writes, and how it
-// ended. The only place that knows their keys.
+// Meta: meta.json, end.json and moved.json, the small texts beside a journal's data: who writes,
+// how it ended, and where it ships to if not where it did. The only place that knows their keys.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,7 @@ struct Meta {
   std::string runlog_version = {};
   std::string run_id = {}, project = {}, experiment = {}, name = {}, group = {};
   std::string parent_run = {}, parent_session = {};
+  std::string follows = {};  ///< session of the attempt before, where the start found one
   std::string session = {};
   std::int64_t rank = 0, world = 1, local_rank = 0;
   std::string host = {}, boot_id = {}, command_line = {};
@@ -47,6 +48,15 @@ struct End {
 };
 [[nodiscard]] std::string to_json(const End& end, const Meta& meta);
 [[nodiscard]] Result<End> parse_end(std::string_view json, std::string_view path);
+
+/// What a journal has in shipped/ is in this store, and in no other one that counts.
+struct Moved {
+  std::string store_url = {};       ///< without secrets; goes before the one in meta.json
+  std::string from_store_url = {};  ///< where it shipped to before; may be the same, or empty
+  bool may_lack = false;            ///< it may have shipped what is in neither
+};
+[[nodiscard]] std::string to_json(const Moved& moved);
+[[nodiscard]] Result<Moved> parse_moved(std::string_view json, std::string_view path);
 
 inline constexpr std::uint64_t kMeta_bytes_max = 256u << 10;
 

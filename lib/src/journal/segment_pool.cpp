@@ -1,9 +1,16 @@
 #include "journal/segment_pool.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <memory>
 #include <new>
 #include <utility>
 #include <vector>
+
+#include "base/out_of_memory.hpp"
+#include "platform/fork.hpp"
+#include "platform/process_key.hpp"
 
 namespace runlog {
 namespace {
@@ -12,6 +19,10 @@ namespace {
 std::size_t spares_within_budget(const SegmentPool::Limits& limits) {
   const std::uint64_t affordable = limits.disk_budget / 4 / limits.segment_bytes;
   return std::clamp<std::uint64_t>(affordable, 1, SegmentPool::kSpares_max);
+}
+
+[[gnu::constructor(102)]] void forget_lookers_in_children() noexcept {
+  add_child_duty(&SegmentLook::forget_others);
 }
 
 }  // namespace
@@ -40,12 +51,15 @@ void OpenSegment::retire() noexcept {
 SegmentPool::SegmentPool(JournalDir directory, const Limits& limits)
     : directory_(std::move(directory)),
       limits_(limits),
-      wanted_(std::min(kSpares, spares_within_budget(limits))) {}
+      room_(directory_, limits.artifact_budget),
+      wanted_(std::min(kSpares, spares_within_budget(limits))),
+      generation_(process_generation()) {}
 
 SegmentPool::~SegmentPool() {
   for (auto& slot : spares_) {
     if (OpenSegment* const spare = slot.exchange(nullptr)) spare->release();
   }
+  if (OpenSegment* const unused = for_end_.exchange(nullptr)) unused->release();
 }
 
 OpenSegment* SegmentPool::take() noexcept {
@@ -68,42 +82,92 @@ void SegmentPool::want_more() noexcept {
   wanted_.store(std::min(wanted() + 2, spares_within_budget(limits_)), std::memory_order_relaxed);
 }
 
-Result<OpenSegment*> SegmentPool::prepare() {
-  if (is_retired_.load(std::memory_order_relaxed)) {
-    return Error{Errc::finished, 0, "the run has ended: " + directory_.path().native()};
+Error SegmentPool::run_has_ended() const {
+  return Error{Errc::finished, 0, "the run has ended: " + directory_.path().native()};
+}
+
+std::uint32_t SegmentPool::give_number() noexcept {
+  const std::uint32_t number = next_number_.fetch_add(1, std::memory_order_relaxed);
+  if (limits_.note_number) limits_.note_number(number);
+  return number;
+}
+
+Result<OpenSegment*> SegmentPool::prepare() noexcept {
+  return prepare(limits_.segment_bytes);
+}
+
+Result<void> SegmentPool::set_aside_for_end() noexcept {
+  auto prepared = prepare(format::kSegment_bytes_min);
+  if (!prepared) return std::move(prepared).error();
+  if (OpenSegment* const before = for_end_.exchange(*prepared)) (void)discard(before);
+  return {};
+}
+
+std::uint64_t SegmentPool::bytes_over_budget(std::uint64_t more) noexcept {
+  const auto over = [&] {
+    const std::uint64_t all = budgeted_bytes() + more;
+    return all > limits_.disk_budget ? all - limits_.disk_budget : 0;
+  };
+  if (over() > 0) room_.look();
+  if (over() > 0) (void)room_.drop_copies(over(), DiskRoom::Copies::packs);
+  return over();
+}
+
+Result<MappedFile> SegmentPool::create_file(const std::filesystem::path& path,
+                                            std::uint64_t bytes) {
+  auto file = MappedFile::create(path, bytes);
+  if (!file && file.error().code == Errc::not_found && limits_.revive) {
+    // Somebody removed the journal's directory under us. Records go on in a new one.
+    if (limits_.revive()) file = MappedFile::create(path, bytes);
   }
-  const std::uint64_t bytes = limits_.segment_bytes;
-  // Reserve first: several writers may prepare at once.
-  const std::uint64_t before = disk_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-  if (before + bytes > limits_.disk_budget) {
-    add_disk_bytes(-static_cast<std::int64_t>(bytes));
-    return Error{Errc::no_space, 0,
-                 "the disk budget of " + std::to_string(limits_.disk_budget) +
-                     " bytes is used up at " + directory_.path().native() +
-                     "; make the store reachable, or raise RUNLOG_DISK_BUDGET"};
+  // Twice as much: what went may be less than was freed (blocks, quotas of other kinds).
+  if (!file && file.error().code == Errc::no_space &&
+      room_.drop_copies(2 * bytes, DiskRoom::Copies::all) > 0) {
+    file = MappedFile::create(path, bytes);
   }
+  return file;
+}
+
+Result<OpenSegment*> SegmentPool::prepare(std::uint64_t bytes) noexcept {
+  std::uint64_t reserved = 0;
+  std::filesystem::path path;
   try {
-    const std::uint32_t number = next_number_.fetch_add(1, std::memory_order_relaxed);
-    auto file = MappedFile::create(directory_.segment(number), bytes);
-    if (!file && file.error().code == Errc::not_found && limits_.revive) {
-      // Somebody removed the journal's directory under us. Records go on in a new one.
-      if (limits_.revive()) file = MappedFile::create(directory_.segment(number), bytes);
+    // A child may come here that was made in the middle of its parent's append.
+    const bool is_childs = process_generation() != generation_;
+    if (is_childs || is_retired_.load(std::memory_order_relaxed)) return run_has_ended();
+    // Reserve first: several writers may prepare at once.
+    segment_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    reserved = bytes;
+    if (bytes_over_budget(0) > 0) {
+      segment_bytes_.fetch_sub(std::exchange(reserved, 0), std::memory_order_relaxed);
+      return Error{Errc::no_space, 0,
+                   "the disk budget of " + std::to_string(limits_.disk_budget) +
+                       " bytes is used up at " + directory_.path().native() +
+                       "; make the store reachable, or raise RUNLOG_DISK_BUDGET"};
     }
+    // What needs memory comes before the file.
+    auto fresh = std::make_unique<OpenSegment>();
+    const std::uint32_t number = give_number();
+    path = directory_.segment(number);
+    auto file = create_file(path, bytes);
     if (!file) {
-      add_disk_bytes(-static_cast<std::int64_t>(bytes));
+      segment_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
       return std::move(file).error();
     }
-    auto* const segment = new OpenSegment;
+    OpenSegment* const segment = fresh.release();
     segment->file = std::move(*file);
     segment->number = number;
     if (limits_.guard_sigbus) {
       segment->watched =
           WatchedRange(segment->file.bytes(), segment->gate.flags(), Gate::kClose | Gate::kBroken);
     }
+    if (process_generation() != generation_)
+      return run_has_ended();  // made meanwhile: it is the parent's
     return segment;
   } catch (const std::bad_alloc&) {
-    add_disk_bytes(-static_cast<std::int64_t>(bytes));
-    return Error{Errc::io, ENOMEM, "out of memory while preparing a segment"};
+    if (!path.empty()) ::unlink(path.c_str());
+    segment_bytes_.fetch_sub(reserved, std::memory_order_relaxed);
+    return out_of_memory();
   }
 }
 
@@ -115,59 +179,120 @@ void SegmentPool::add(OpenSegment* segment) noexcept {
   (void)discard(segment);
 }
 
-Result<void> SegmentPool::recycle(OpenSegment* old) {
-  if (spares() >= kSpares_max || old->gate.is_broken() || old->is_orphan) return discard(old);
+Result<void> SegmentPool::recycle(OpenSegment* old) noexcept {
+  if (spares() >= kSpares_max || old->gate.is_broken() || old->is_orphan ||
+      old->file.bytes().size() != limits_.segment_bytes) {
+    return discard(old);
+  }
   // Renamed first: from then on the name says "not used yet" and the header, still the old one,
   // does not match it, so no reader takes the old records for new ones while the zeroing goes on.
-  const std::uint32_t number = next_number_.fetch_add(1, std::memory_order_relaxed);
-  const std::filesystem::path path = directory_.segment(number);
-  if (auto renamed = rename_file(old->file.path(), path, false); !renamed) {
-    (void)discard(old);
-    return renamed;
-  }
-  OpenSegment* fresh = nullptr;
+  std::unique_ptr<OpenSegment> made;
+  std::filesystem::path path;
+  const std::uint32_t number = give_number();
   try {
-    fresh = new OpenSegment;
+    made = std::make_unique<OpenSegment>();
+    path = directory_.segment(number);
+    made->file.set_path(path);
   } catch (const std::bad_alloc&) {
     return discard(old);
   }
+  const auto guarded = [](auto&& work) -> Result<void> {
+    try {
+      return work();
+    } catch (const std::bad_alloc&) {
+      return out_of_memory();  // for the words of why it failed
+    }
+  };
+  if (auto renamed = guarded([&] { return rename_file(old->file.path(), path, false); });
+      !renamed) {
+    (void)remove_records(*old);
+    (void)discard(old);
+    return renamed;
+  }
+  OpenSegment* const fresh = made.release();
   old->watched = WatchedRange();
+  old->file.swap_path(fresh->file);
   fresh->file = std::move(old->file);
   old->release();
-  fresh->file.set_path(path);
   fresh->number = number;
   if (limits_.guard_sigbus) {
     fresh->watched =
         WatchedRange(fresh->file.bytes(), fresh->gate.flags(), Gate::kClose | Gate::kBroken);
   }
   // Through write(2), not the map: a file truncated meanwhile then fails or grows instead of
-  // faulting.
-  if (auto zeroed = allocate_zeroed(fresh->file.fd(), limits_.segment_bytes, path); !zeroed) {
+  // faulting. The keeper syncs only what is written; the zeros behind it must be down before that,
+  // or a power loss would leave old bytes there, which look like damage. The sync write-protects
+  // the pages.
+  auto zeroed = guarded([&]() -> Result<void> {
+    const auto file = fresh->file.open_again();
+    if (!file) return file.error();
+    if (auto done = allocate_zeroed(file->fd(), limits_.segment_bytes, path); !done) return done;
+    return sync_data(file->fd(), path);
+  });
+  if (!zeroed) {
     (void)discard(fresh);
     return zeroed;
-  }
-  // The keeper syncs only what is written; the zeros behind it must be down before that, or a power
-  // loss would leave old bytes there, which look like damage. The sync write-protects the pages.
-  if (auto synced = sync_data(fresh->file.fd(), path); !synced) {
-    (void)discard(fresh);
-    return synced;
   }
   fresh->file.touch(0, limits_.segment_bytes);
   add(fresh);
   return {};
 }
 
-Result<void> SegmentPool::discard(OpenSegment* segment) {
-  const std::filesystem::path path = segment->file.path();
+Result<void> SegmentPool::remove_records(OpenSegment& segment) noexcept {
+  try {
+    const MappedFile& file = segment.file;
+    Result<void> removed = remove_file(file.path());
+    if (removed || file.has_left()) return removed;
+    // Through write(2), not the map: see recycle().
+    const auto again = file.open_again();
+    if (!again) return again.error();
+    if (auto emptied = zero_file(again->fd(), file.bytes().size(), file.path()); !emptied) {
+      return emptied;
+    }
+    return sync_data(again->fd(), file.path());
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  }
+}
+
+Result<void> SegmentPool::discard(OpenSegment* segment) noexcept {
+  Result<void> removed;
+  try {
+    removed = remove_file(segment->file.path());
+  } catch (const std::bad_alloc&) {
+    removed = out_of_memory();  // for the words of why it cannot be removed
+  }
+  const std::uint64_t bytes = segment->file.bytes().size();
   segment->watched = WatchedRange();
   segment->file = MappedFile();
   segment->release();
-  add_disk_bytes(-static_cast<std::int64_t>(limits_.segment_bytes));
-  return remove_file(path);
+  segment_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  return removed;
 }
 
-void SegmentPool::discard_spares() {
+void SegmentPool::discard_spares() noexcept {
   while (OpenSegment* const spare = take()) (void)discard(spare);
+}
+
+void SegmentPool::discard_for_end() noexcept {
+  if (OpenSegment* const unused = for_end_.exchange(nullptr)) (void)discard(unused);
+}
+
+// Its number is the order in which it was used; a rename needs no room.
+OpenSegment* SegmentPool::take_for_end() noexcept {
+  OpenSegment* const segment = for_end_.exchange(nullptr);
+  if (segment == nullptr) return nullptr;
+  try {
+    const std::uint32_t number = give_number();
+    const std::filesystem::path path = directory_.segment(number);
+    if (rename_file(segment->file.path(), path, false)) {
+      segment->file.set_path(path);
+      segment->number = number;
+    }
+  } catch (const std::bad_alloc&) {
+    // It keeps the number that it was made with.
+  }
+  return segment;
 }
 
 }  // namespace runlog

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "format/segment_writer.hpp"
+#include "journal/disk_room.hpp"
 #include "journal/gate.hpp"
 #include "journal/journal_dir.hpp"
 #include "platform/fault_guard.hpp"
@@ -31,8 +32,13 @@ struct OpenSegment {
   std::int32_t lane = 0;
   format::SegmentHeader header;
   OpenSegment* next_opened = nullptr;
-  std::uint64_t synced_at = 0;  // keeper only
-  bool is_orphan = false;       // keeper only: the file has lost its name
+  // The syncer's, down to the next blank line (ship/syncer.hpp).
+  OpenSegment* next_tracked = nullptr;
+  std::uint64_t sync_round = 0;
+  std::uint64_t synced_at = 0;
+  std::atomic<bool> is_orphan = false;  // its file is not trusted: it is saved into a pack
+  std::atomic<bool> has_moved = false;  // it is part of another journal now
+
   std::atomic<int> references = 1;
 
   void retain() noexcept { references.fetch_add(1, std::memory_order_relaxed); }
@@ -68,9 +74,12 @@ class SegmentPool {
   struct Limits {
     std::uint64_t segment_bytes = 4u << 20;
     std::uint64_t disk_budget = 1u << 30;
+    std::uint64_t artifact_budget = std::uint64_t{64} << 30;
     bool guard_sigbus = true;
     /// Called when the journal's directory is gone: makes it anew, locked. Any thread.
     std::function<Result<void>()> revive = {};
+    /// Told of each number that a segment gets, before there is a file of that name. Any thread.
+    std::function<void(std::uint32_t)> note_number = {};
   };
   static constexpr std::size_t kSpares_max = 8;
   static constexpr std::size_t kSpares = 2;
@@ -83,9 +92,16 @@ class SegmentPool {
   /// A prepared segment, or nullptr. Lock-free; any thread. The caller owns one reference.
   OpenSegment* take() noexcept;
 
-  /// Creates, allocates, zeroes, maps and touches a segment: about a millisecond. Any thread.
-  /// Errors: no_space (disk, quota or budget), read_only, io.
-  Result<OpenSegment*> prepare();
+  /// Creates, allocates, zeroes, maps and touches a segment: about a millisecond. Copies of what
+  /// the store has go where it finds no room. Any thread. Errors: no_space (disk, quota or budget),
+  /// read_only, io.
+  Result<OpenSegment*> prepare() noexcept;
+
+  /// Prepares a small segment that nobody gets but take_for_end(): room for a run's last words,
+  /// which must be there when the disk or its budget is full. Errors: as prepare().
+  Result<void> set_aside_for_end() noexcept;
+  /// That segment, once, with the next number; then nullptr. The caller owns one reference.
+  OpenSegment* take_for_end() noexcept;
 
   /// Adds a prepared segment; releases it when the pool is full.
   void add(OpenSegment* segment) noexcept;
@@ -104,24 +120,35 @@ class SegmentPool {
   /// Turns a segment whose records are safe in a pack into a spare: new number, zeroed, the same
   /// blocks of the disk. For a disk that is nearly full; elsewhere a new file is cheaper (see
   /// docs/decisions/0018). Consumes the reference. Errors: io; the segment's file is removed then.
-  Result<void> recycle(OpenSegment* segment);
+  Result<void> recycle(OpenSegment* segment) noexcept;
+  /// The segment, whose records are in a pack, is no longer read as one: its file is removed or,
+  /// where that fails, emptied, so that it is an unused spare for whoever finds it. Errors: io; try
+  /// again.
+  Result<void> remove_records(OpenSegment& segment) noexcept;
   /// Removes the segment's file. Consumes the reference.
-  Result<void> discard(OpenSegment* segment);
+  Result<void> discard(OpenSegment* segment) noexcept;
   /// No more segments: the run has ended. prepare() answers Errc::finished from now on.
   void retire() noexcept { is_retired_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool is_retired() const noexcept {
     return is_retired_.load(std::memory_order_relaxed);
   }
   /// Removes every spare's file: the end of the journal, or room for a pack on a full disk.
-  void discard_spares();
+  void discard_spares() noexcept;
+  /// Removes the file that was set aside, if it was not used.
+  void discard_for_end() noexcept;
 
-  [[nodiscard]] std::uint64_t disk_bytes() const noexcept {
-    return disk_bytes_.load(std::memory_order_relaxed);
+  /// Of segments, which are this process's alone.
+  [[nodiscard]] std::uint64_t segment_bytes() const noexcept {
+    return segment_bytes_.load(std::memory_order_relaxed);
   }
-  /// Packs count too.
-  void add_disk_bytes(std::int64_t delta) noexcept {
-    disk_bytes_.fetch_add(static_cast<std::uint64_t>(delta), std::memory_order_relaxed);
+  /// What the disk budget bounds: segments and packs, kept ones too.
+  [[nodiscard]] std::uint64_t budgeted_bytes() const noexcept {
+    return segment_bytes() + room_.pack_bytes();
   }
+  /// By how much `more` bytes would be over the budget, when the copies that can go have gone.
+  [[nodiscard]] std::uint64_t bytes_over_budget(std::uint64_t more) noexcept;
+  /// What else the journal has on the disk.
+  [[nodiscard]] DiskRoom& room() noexcept { return room_; }
   [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
   [[nodiscard]] std::uint64_t late() const noexcept {
     return late_.load(std::memory_order_relaxed);
@@ -129,13 +156,21 @@ class SegmentPool {
   void count_late() noexcept { late_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
+  [[nodiscard]] Error run_has_ended() const;
+  [[nodiscard]] std::uint32_t give_number() noexcept;
+  Result<OpenSegment*> prepare(std::uint64_t bytes) noexcept;
+  [[nodiscard]] Result<MappedFile> create_file(const std::filesystem::path& path,
+                                               std::uint64_t bytes);
   JournalDir directory_;
   Limits limits_;
   std::atomic<std::uint32_t> next_number_ = 0;
-  std::atomic<std::uint64_t> disk_bytes_ = 0;
+  std::atomic<std::uint64_t> segment_bytes_ = 0;
+  DiskRoom room_;
   std::atomic<std::uint64_t> late_ = 0;
   std::atomic<std::size_t> wanted_;
   std::atomic<bool> is_retired_ = false;
+  const std::uint32_t generation_;  // of the process that fills it
+  std::atomic<OpenSegment*> for_end_ = nullptr;
   // acq_rel exchange on both sides hands the segment's fields over
   std::array<std::atomic<OpenSegment*>, kSpares_max> spares_ = {};
 };

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "platform/descriptors.hpp"
+
 namespace runlog {
 namespace {
 
@@ -18,21 +20,6 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLook_interval{100};
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  ~Descriptor() { close(); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  void close() noexcept {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_;
-};
 
 // The program's path: posix_spawnp would read PATH from the environment, which belongs to the
 // user's threads.
@@ -66,6 +53,11 @@ class Setup {
     has_actions_ = true;
     note(::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0));
     note(::posix_spawn_file_actions_adddup2(&actions_, output, 1));
+    // Where the job has closed its standard error, the program must not find the number free: the
+    // next file that it opens would get what it says.
+    if (!is_open_for_job(2) || (::fcntl(2, F_GETFD) & FD_CLOEXEC) != 0) {
+      note(::posix_spawn_file_actions_addopen(&actions_, 2, "/dev/null", O_WRONLY, 0));
+    }
 #if defined(__GLIBC__) && (__GLIBC__ > 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ >= 34))
     // The user's own descriptors may lack O_CLOEXEC.
     note(::posix_spawn_file_actions_addclosefrom_np(&actions_, 3));
@@ -203,11 +195,17 @@ Result<std::string> output_of_child(const ChildCommand& command) {
     return Error{Errc::not_found, 0, command.arguments[0] + " is in no directory of PATH"};
   }
   std::array<int, 2> ends{-1, -1};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return os_error(errno, "cannot make a pipe for", command.arguments[0]);
+  {
+    const LowNumbers low;
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+      return os_error(errno, "cannot make a pipe for", command.arguments[0]);
+    }
   }
-  Descriptor ours(ends[0]);
-  Descriptor theirs(ends[1]);
+  Descriptor ours(lift(ends[0]));
+  Descriptor theirs(lift(ends[1]));
+  if (ours.get() < 0 || theirs.get() < 0) {
+    return os_error(EMFILE, "cannot make a pipe for", command.arguments[0]);
+  }
   pid_t pid = -1;
   if (const int failed = Setup(theirs.get()).spawn(pid, program, command); failed != 0) {
     return os_error(failed, "cannot run", command.arguments[0]);

@@ -24,11 +24,11 @@ struct ChildCommand {
   std::function<bool()> is_cancelled = {};
 };
 
-/// Waits until the program has ended. It gets no standard input, our standard error, no other
-/// descriptor, default signal actions and a process group of its own, all of which is killed at the
-/// timeout, so that nothing lives on. Errors: not_found (no such program), io (cannot be started,
-/// ended with a failure), timeout, too_large, unavailable (cancelled). Messages name the program
-/// only: arguments may be secrets, and so may output.
+/// Waits until the program has ended. It gets no standard input, our standard error (or none), no
+/// other descriptor, default signal actions and a process group of its own, all of which is killed
+/// at the timeout, so that nothing lives on. Errors: not_found (no such program), io (cannot be
+/// started, ended with a failure), timeout, too_large, unavailable (cancelled). Messages name the
+/// program only: arguments may be secrets, and so may output.
 Result<std::string> output_of_child(const ChildCommand& command);
 
 /// Splits a command line into words as a POSIX shell would, with '…', "…" and '\', and expands

@@ -26,7 +26,7 @@ class CrashTrap {
     if (colon != std::string_view::npos) left_ = std::atol(at.data() + colon + 1);
   }
   bool catches(std::string_view name) noexcept {
-    return name == name_ && left_.fetch_sub(1, std::memory_order_relaxed) == 1;
+    return !name_.empty() && name == name_ && left_.fetch_sub(1, std::memory_order_relaxed) == 1;
   }
 
  private:
@@ -34,12 +34,14 @@ class CrashTrap {
   std::atomic<long> left_ = 1;
 };
 
+// Looked up once, when the library is loaded: some points are passed with every record, and none
+// may wait for a guard that a thread of the parent held at a fork. Before that they catch nothing.
+inline CrashTrap crash_trap("RUNLOG_CRASH_AT");
+inline CrashTrap hang_trap("RUNLOG_HANG_AT");
+
 inline void crash_point(std::string_view name) noexcept {
-  // Looked up once: some points are passed with every record.
-  static CrashTrap crash("RUNLOG_CRASH_AT");
-  static CrashTrap hang("RUNLOG_HANG_AT");
-  if (crash.catches(name)) ::kill(::getpid(), SIGKILL);
-  if (hang.catches(name)) {
+  if (crash_trap.catches(name)) ::kill(::getpid(), SIGKILL);
+  if (hang_trap.catches(name)) {
     for (;;) ::pause();
   }
 }

@@ -1,53 +1,82 @@
-// FileLock: the claim of one process on one journal. A POSIX record lock (fcntl), because it is
-// gone the moment its process is, even when forked workers live on with the descriptor.
+// FileLock: the claim of one process on one journal. An open-file-description lock (F_OFD_SETLK):
+// it stays whatever this process opens and closes, also other descriptors of LOCK, and it is gone
+// as soon as the last copy of its descriptor is. Copies that outlive the writer are those of forked
+// children. fork()'s handler closes them in the child; for a child that ran none (_Fork, clone),
+// LOCK says who its writer is, so that everybody can see that this process has ended. It also says
+// that a process lives whose descriptor was closed by a job that closes every number (closefrom):
+// a lock that is given up leaves LOCK empty.
 //
-// Its trap: the lock is lost when the process closes any descriptor of the file. So LOCK is opened
-// here and nowhere else, and a process that holds a lock never opens that file again: probe() and
-// acquire() first look in a table of the locks this process holds.
+// Byte 0 of LOCK is the writer's. Byte 1 is locked by whoever adopts a dead writer's journal, and
+// by the writer until its identity is written: no identity is ever judged that is not the holder's.
+// Decision 0002.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
-#include <string_view>
 
 #include "platform/file_system.hpp"
+#include "platform/process.hpp"
 #include "runlog/result.hpp"
 
 namespace runlog {
 
 class FileLock {
  public:
+  /// unreadable: LOCK may be read by its owner only. Nobody can tell; take it for held.
+  enum class State : std::uint8_t { free, held, unreadable };
+
   FileLock() noexcept = default;
   ~FileLock() { release(); }
   FileLock(FileLock&&) noexcept;
   FileLock& operator=(FileLock&&) noexcept;
 
-  /// Creates `path` when missing and takes the lock without waiting. Errors: busy (held by another
-  /// process, or by this one), io, read_only.
+  /// For a writer. Creates `path` when missing (0600) and takes the lock without waiting. Errors:
+  /// busy (held, by whomever), io, read_only; unsupported where the file system has no locks.
   static Result<FileLock> acquire(const std::filesystem::path& path);
 
-  /// Whether some process holds the lock of `path` now. Opens it read-only; no effect on holders.
-  static bool is_held(const std::filesystem::path& path);
+  /// For who goes on with what a dead writer left. As acquire(), and also when the lock is held by
+  /// orphans of a writer that is gone, but not when it is free and its writer is alive. At most one
+  /// adopts at a time; a live writer is never adopted. Errors as acquire().
+  static Result<FileLock> adopt(const std::filesystem::path& path);
 
-  /// Replaces the content: who holds it, for people and for diagnostics. Not a condition of the
-  /// lock.
-  Result<void> write_identity(std::string_view text);
+  /// Whether a live writer, or an adopter, holds the lock of `path` now, or its writer lives and
+  /// has lost it. No effect on them. An absent file is free, and so is one on which somebody has a
+  /// read lock only.
+  static State state(const std::filesystem::path& path);
+  static bool is_held(const std::filesystem::path& path) { return state(path) != State::free; }
 
-  /// Whether this is the lock of the file that has that name now.
+  /// Replaces the content: who holds it. From now on its end can be seen.
+  Result<void> write_identity(const ProcessIdentity& identity);
+
+  /// Whether this is the lock of the file that has that name now, and is still held: nobody has
+  /// closed its descriptor behind our back.
   [[nodiscard]] bool is_lock_of(const std::filesystem::path& path) const;
-  /// Has the table of held locks unlocked in forked children. Called before other fork handlers are
-  /// registered whose locks are held while a FileLock is taken: prepare handlers run last first.
-  static void make_fork_safe();
+  /// The name that the file has now, if it has one and the descriptor is still ours.
+  [[nodiscard]] std::optional<std::filesystem::path> current_path() const;
+
+  /// Where the job has closed the descriptor behind our back: forgets the lock, and says so. To be
+  /// asked before it is taken anew, for the new descriptor may get the old one's number.
+  bool forget_if_lost() noexcept;
 
   [[nodiscard]] bool is_locked() const noexcept { return file_.is_open(); }
+  /// In a child of the process that took it: forgets it, and leaves the parent's alone.
   void release() noexcept;
 
  private:
+  struct Kept;
+  static Result<FileLock> open(const std::filesystem::path& path);
+  static void forget_parents() noexcept;
+  Result<bool> take(std::int64_t begin, std::int64_t bytes);
+  [[nodiscard]] bool has_descriptor() const noexcept;
+
   OpenFile file_;
   std::filesystem::path path_;
+  Kept* kept_ = nullptr;      // where a child finds the descriptor
+  std::uint64_t ticket_ = 0;  // what is there as long as this process has it
   std::uint64_t device_ = 0, inode_ = 0;
-  std::int64_t owner_pid_ = 0;
+  bool has_identity_ = false;  // and empties the file when it gives the lock up
 };
 
 }  // namespace runlog

@@ -15,6 +15,9 @@
 #include <ctime>
 #include <memory>
 
+#include "platform/descriptors.hpp"
+#include "platform/in_call.hpp"
+
 namespace runlog {
 namespace {
 
@@ -28,13 +31,17 @@ auto retry(Call call) {
 /// By its number, which Linux has given it for good: its path may be any.
 const dev_t kNull_device = makedev(1, 3);
 
+constexpr std::uint64_t kStat_block_bytes = 512;  // st_blocks counts these, whatever the disk has
+
 FileStat to_file_stat(const struct stat& raw) {
   FileStat result;
   result.bytes = static_cast<std::uint64_t>(raw.st_size);
+  result.disk_bytes = static_cast<std::uint64_t>(raw.st_blocks) * kStat_block_bytes;
   result.mtime_ns = std::int64_t{raw.st_mtim.tv_sec} * 1'000'000'000 + raw.st_mtim.tv_nsec;
   result.device = raw.st_dev;
   result.inode = raw.st_ino;
   result.links = raw.st_nlink;
+  result.mode = raw.st_mode;
   result.is_directory = S_ISDIR(raw.st_mode);
   result.is_regular = S_ISREG(raw.st_mode);
   result.is_null_device = S_ISCHR(raw.st_mode) && raw.st_rdev == kNull_device;
@@ -72,13 +79,33 @@ class FileSizeSignalGuard {
   bool was_pending_ = false;
 };
 
+// What changes files asks this just before: the signal may come at the end of any system call. A
+// child that returned into its parent's call (in_call.hpp) is refused, with ECANCELED.
+bool is_refused() noexcept {
+  if (!is_parents_call()) return false;
+  errno = ECANCELED;
+  return true;
+}
+
+ssize_t write_piece(int fd, std::span<const std::byte> bytes) {
+  return is_refused() ? -1 : retry([&] { return ::write(fd, bytes.data(), bytes.size()); });
+}
+ssize_t write_piece_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes) {
+  if (is_refused()) return -1;
+  return retry(
+      [&] { return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+}
+
 }  // namespace
 
 Result<OpenFile> OpenFile::open(const std::filesystem::path& path, int flags, unsigned mode) {
+  const bool creates = (flags & O_CREAT) != 0;
   OpenFile file;
-  file.fd_ = retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+  file.fd_ = open_above_2([&] {
+    if (creates && is_refused()) return -1;
+    return retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+  });
   if (file.fd_ < 0) {
-    const bool creates = (flags & O_CREAT) != 0;
     return os_error(errno, creates ? "cannot create" : "cannot open", path.native());
   }
   return file;
@@ -104,7 +131,7 @@ Result<void> write_all(int fd, std::span<const std::byte> bytes,
                        const std::filesystem::path& path) {
   const FileSizeSignalGuard guard;
   while (!bytes.empty()) {
-    const ssize_t done = retry([&] { return ::write(fd, bytes.data(), bytes.size()); });
+    const ssize_t done = write_piece(fd, bytes);
     if (done < 0) return os_error(errno, "cannot write", path.native());
     bytes = bytes.subspan(static_cast<std::size_t>(done));
   }
@@ -115,8 +142,7 @@ Result<void> write_at(int fd, std::uint64_t offset, std::span<const std::byte> b
                       const std::filesystem::path& path) {
   const FileSizeSignalGuard guard;
   while (!bytes.empty()) {
-    const ssize_t done =
-        retry([&] { return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+    const ssize_t done = write_piece_at(fd, offset, bytes);
     if (done < 0) return os_error(errno, "cannot write", path.native());
     bytes = bytes.subspan(static_cast<std::size_t>(done));
     offset += static_cast<std::uint64_t>(done);
@@ -137,6 +163,14 @@ Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<std::byte> t
     total += static_cast<std::size_t>(done);
   }
   return total;
+}
+
+Result<void> set_file_bytes(int fd, std::uint64_t bytes, const std::filesystem::path& path) {
+  const FileSizeSignalGuard guard;
+  if (is_refused() || retry([&] { return ::ftruncate(fd, static_cast<off_t>(bytes)); }) != 0) {
+    return os_error(errno, "cannot set the size of", path.native());
+  }
+  return {};
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t bytes_max) {
@@ -187,9 +221,13 @@ Result<void> sync_data(int fd, const std::filesystem::path& path) {
 Result<void> sync_directory(const std::filesystem::path& path) {
   auto directory = OpenFile::open(path.empty() ? "." : path, O_RDONLY | O_DIRECTORY);
   if (!directory) return std::move(directory).error();
+  return sync_directory(directory->fd(), path);
+}
+
+Result<void> sync_directory(int fd, const std::filesystem::path& path) {
   // Some file systems (a few network ones) refuse fsync on a directory; they order renames by
   // themselves.
-  if (retry([&] { return ::fsync(directory->fd()); }) != 0 && errno != EINVAL) {
+  if (retry([&] { return ::fsync(fd); }) != 0 && errno != EINVAL) {
     return os_error(errno, "cannot sync directory", path.native());
   }
   return {};
@@ -197,6 +235,7 @@ Result<void> sync_directory(const std::filesystem::path& path) {
 
 Result<void> rename_file(const std::filesystem::path& source, const std::filesystem::path& target,
                          bool replace) {
+  if (is_refused()) return os_error(errno, "cannot rename", source.native());
   if (replace) {
     if (::rename(source.c_str(), target.c_str()) == 0) return {};
     return os_error(errno, "cannot rename " + source.native() + " to", target.native());
@@ -204,41 +243,63 @@ Result<void> rename_file(const std::filesystem::path& source, const std::filesys
   if (::renameat2(AT_FDCWD, source.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) {
     return {};
   }
-  if (errno == EINVAL || errno == ENOSYS) {
-    // A file system without RENAME_NOREPLACE: a hard link fails the same way when the name is
-    // taken.
-    if (::link(source.c_str(), target.c_str()) == 0) return remove_file(source);
+  if (errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == EOPNOTSUPP) {
+    // A file system without RENAME_NOREPLACE, or a sandbox that refuses a call it does not know: a
+    // hard link fails the same way when the name is taken.
+    if (::link(source.c_str(), target.c_str()) == 0) {
+      auto removed = remove_file(source);
+      if (!removed) ::unlink(target.c_str());  // all of it or nothing
+      return removed;
+    }
   }
   return os_error(errno, "cannot rename " + source.native() + " to", target.native());
 }
 
 Result<void> remove_file(const std::filesystem::path& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+  if (is_refused() || (::unlink(path.c_str()) != 0 && errno != ENOENT)) {
     return os_error(errno, "cannot remove", path.native());
   }
   return {};
 }
 
 Result<void> make_directories(const std::filesystem::path& path) {
-  std::filesystem::path so_far;
-  for (const auto& part : path) {
-    so_far /= part;
-    if (::mkdir(so_far.c_str(), 0777) == 0 || errno == EEXIST) continue;
-    const int os_errno = errno;
+  struct stat there {};
+  if (::stat(path.c_str(), &there) == 0 && S_ISDIR(there.st_mode)) return {};
+  // Again when a parent is removed meanwhile, as by a start that fails next to us.
+  for (int attempts_left = 3;; --attempts_left) {
+    std::filesystem::path so_far;
+    int os_errno = 0;
+    for (const auto& part : path) {
+      so_far /= part;
+      if (::mkdir(so_far.c_str(), 0777) == 0 || errno == EEXIST) continue;
+      os_errno = errno;
+      struct stat raw {};
+      // A read-only or foreign parent that exists already answers EROFS or EACCES, not EEXIST.
+      if (::stat(so_far.c_str(), &raw) != 0 || !S_ISDIR(raw.st_mode)) break;
+      os_errno = 0;
+    }
     struct stat raw {};
-    // A read-only or foreign parent that exists already answers EROFS or EACCES instead of EEXIST.
-    if (::stat(so_far.c_str(), &raw) == 0 && S_ISDIR(raw.st_mode)) continue;
-    return os_error(os_errno, "cannot create directory", so_far.native());
+    if (os_errno == 0 && ::stat(path.c_str(), &raw) != 0) os_errno = errno;
+    if (os_errno == 0 && !S_ISDIR(raw.st_mode)) {
+      return os_error(ENOTDIR, "cannot use as a directory", path.native());
+    }
+    if (os_errno == 0) return {};
+    if (os_errno != ENOENT || attempts_left == 0) {
+      return os_error(os_errno, "cannot create directory", so_far.native());
+    }
   }
-  struct stat raw {};
-  if (::stat(path.c_str(), &raw) != 0) return os_error(errno, "cannot stat", path.native());
-  if (!S_ISDIR(raw.st_mode)) return os_error(ENOTDIR, "cannot use as a directory", path.native());
-  return {};
 }
 
 Result<std::vector<std::string>> list_directory(const std::filesystem::path& path) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
-  if (!directory) return os_error(errno, "cannot list", path.native());
+  const int fd = open_above_2(
+      [&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC); });
+  if (fd < 0) return os_error(errno, "cannot list", path.native());
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(fd), &::closedir);
+  if (!directory) {
+    const int os_errno = errno;
+    ::close(fd);
+    return os_error(os_errno, "cannot list", path.native());
+  }
   std::vector<std::string> names;
   errno = 0;
   // The directory stream is this call's own, which is all that readdir asks for on Linux.
@@ -262,8 +323,11 @@ Result<void> allocate_zeroed(int fd, std::uint64_t bytes, const std::filesystem:
     const FileSizeSignalGuard guard;
     int failed = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
     while (failed == EINTR) failed = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
-    // EOPNOTSUPP and EINVAL: a file system without preallocation; the zeros below do the work.
-    if (failed != 0 && failed != EOPNOTSUPP && failed != EINVAL) {
+    // A file system without preallocation, or a sandbox or kernel that does not know the call
+    // (ENOSYS, EPERM): the zeros below do the work.
+    const bool is_unknown =
+        failed == EOPNOTSUPP || failed == EINVAL || failed == ENOSYS || failed == EPERM;
+    if (failed != 0 && !is_unknown) {
       return os_error(failed, "cannot preallocate " + std::to_string(bytes) + " bytes at",
                       path.native());
     }
@@ -279,8 +343,7 @@ Result<void> zero_file(int fd, std::uint64_t bytes, const std::filesystem::path&
   const FileSizeSignalGuard guard;  // once, not once per piece
   for (std::uint64_t at = 0; at < bytes;) {
     const std::size_t part = std::min<std::uint64_t>(kZeros.size(), bytes - at);
-    const ssize_t done =
-        retry([&] { return ::pwrite(fd, kZeros.data(), part, static_cast<off_t>(at)); });
+    const ssize_t done = write_piece_at(fd, at, std::span(kZeros).first(part));
     if (done < 0) return os_error(errno, "cannot write", path.native());
     at += static_cast<std::uint64_t>(done);
   }

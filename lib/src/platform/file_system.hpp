@@ -16,7 +16,7 @@
 
 namespace runlog {
 
-/// Owns a descriptor opened with O_CLOEXEC.
+/// Owns a descriptor opened with O_CLOEXEC, whose number is 3 or more.
 class OpenFile {
  public:
   OpenFile() noexcept = default;
@@ -36,6 +36,8 @@ class OpenFile {
   [[nodiscard]] int fd() const noexcept { return fd_; }
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
   void close() noexcept;
+  /// Gives it up without closing it.
+  int release() noexcept { return std::exchange(fd_, -1); }
 
  private:
   int fd_ = -1;
@@ -43,8 +45,10 @@ class OpenFile {
 
 struct FileStat {
   std::uint64_t bytes = 0;
+  std::uint64_t disk_bytes = 0;  ///< that its content takes; less than `bytes`: it has holes
   std::int64_t mtime_ns = 0;
   std::uint64_t device = 0, inode = 0, links = 0;
+  std::uint32_t mode = 0;  ///< st_mode
   bool is_directory = false, is_regular = false;
   bool is_null_device = false;  ///< /dev/null, or what is linked or mounted to it
 };
@@ -60,6 +64,9 @@ Result<void> write_at(int fd, std::uint64_t offset, std::span<const std::byte> b
 Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<std::byte> target,
                             const std::filesystem::path& path);
 
+/// Makes the file `bytes` long; what is added is a hole. As all writing here: no SIGXFSZ.
+Result<void> set_file_bytes(int fd, std::uint64_t bytes, const std::filesystem::path& path);
+
 /// The whole file; too_large beyond `bytes_max`.
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t bytes_max);
 
@@ -68,8 +75,11 @@ Result<void> write_file_durably(const std::filesystem::path& path, std::string_v
 
 Result<void> sync_data(int fd, const std::filesystem::path& path);
 Result<void> sync_directory(const std::filesystem::path& path);
+/// The same of one that is open; needs no memory where it works.
+Result<void> sync_directory(int fd, const std::filesystem::path& path);
 
-/// rename(2). `replace` false: fails with already_exists when `target` is there.
+/// rename(2). `replace` false: fails with already_exists when `target` is there; works also where
+/// renameat2 does not, as long as there are hard links.
 Result<void> rename_file(const std::filesystem::path& source, const std::filesystem::path& target,
                          bool replace);
 /// unlink(2); an absent file is success.

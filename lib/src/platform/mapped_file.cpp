@@ -7,6 +7,8 @@
 #include <boost/interprocess/mapped_region.hpp>
 #include <cerrno>
 
+#include "platform/in_call.hpp"
+
 namespace runlog {
 namespace {
 
@@ -42,24 +44,25 @@ MappedFile::~MappedFile() = default;
 MappedFile::MappedFile(MappedFile&&) noexcept = default;
 MappedFile& MappedFile::operator=(MappedFile&&) noexcept = default;
 
-Result<MappedFile> MappedFile::map(OpenFile file, std::filesystem::path path, std::uint64_t bytes,
-                                   bool writable) {
+Result<MappedFile> MappedFile::map(const OpenFile& file, std::filesystem::path path,
+                                   std::uint64_t bytes, bool writable) {
   MappedFile mapped;
-  mapped.file_ = std::move(file);
+  const auto info = stat_file(file.fd(), path);
+  if (!info) return info.error();
   mapped.path_ = std::move(path);
+  mapped.device_ = info->device;
+  mapped.inode_ = info->inode;
   if (bytes == 0) return mapped;
   const ipc::mode_t mode = writable ? ipc::read_write : ipc::read_only;
   try {
     mapped.region_ = std::make_unique<Region>(
-        Region{ipc::mapped_region(Mappable(mapped.file_.fd(), mode), mode, 0, bytes)});
+        Region{ipc::mapped_region(Mappable(file.fd(), mode), mode, 0, bytes)});
   } catch (const ipc::interprocess_exception& error) {
     return os_error(error.get_native_error(), "cannot map", mapped.path_.native());
   } catch (const std::bad_alloc&) {
     return os_error(ENOMEM, "cannot map", mapped.path_.native());
   }
   mapped.bytes_ = {static_cast<std::byte*>(mapped.region_->region.get_address()), bytes};
-  // A map needs no descriptor, and a reader may have thousands of maps.
-  if (!writable) mapped.file_.close();
   return mapped;
 }
 
@@ -70,12 +73,18 @@ Result<MappedFile> MappedFile::create(const std::filesystem::path& path, std::ui
     (void)remove_file(path);
     return std::move(allocated).error();
   }
-  auto mapped = map(std::move(*file), path, bytes, true);
+  auto mapped = map(*file, path, bytes, true);
   if (!mapped) {
     (void)remove_file(path);
     return mapped;
   }
   const std::span<std::byte> memory = mapped->bytes();
+  // Only this process writes here, and no child of it, whatever it was doing when that was made.
+  (void)::madvise(memory.data(), memory.size(), MADV_DONTFORK);
+  // A child that was made before that line, and goes on here, has the map all the same.
+  if (is_parents_call()) {
+    return Error{Errc::finished, 0, path.native() + " is the parent's of this process"};
+  }
   const bool is_populated = ::madvise(memory.data(), memory.size(), kPopulate_write) == 0;
   if (!is_populated && errno != EINVAL) {
     // EFAULT: a page that cannot be had, because the file shrank, the disk failed meanwhile, or the
@@ -94,6 +103,28 @@ Result<MappedFile> MappedFile::create(const std::filesystem::path& path, std::ui
     }
   }
   return mapped;
+}
+
+bool MappedFile::is_at(const std::filesystem::path& path) const {
+  const auto info = stat_file(path);
+  return info && info->device == device_ && info->inode == inode_;
+}
+
+bool MappedFile::has_left() const {
+  const auto info = stat_file(path_);
+  if (!info) return info.error().code == Errc::not_found;
+  return info->device != device_ || info->inode != inode_ || info->bytes < bytes_.size();
+}
+
+Result<OpenFile> MappedFile::open_again() const {
+  auto file = OpenFile::open(path_, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+  if (!file) return file;
+  const auto info = stat_file(file->fd(), path_);
+  if (!info) return info.error();
+  if (info->device != device_ || info->inode != inode_) {
+    return Error{Errc::not_found, 0, path_.native() + " is another file than was mapped"};
+  }
+  return file;
 }
 
 Result<void> MappedFile::sync(std::uint64_t begin, std::uint64_t end) const {
@@ -131,7 +162,7 @@ Result<MappedFile> MappedFile::open_read_only(const std::filesystem::path& path)
   if (!info->is_regular) {
     return Error{Errc::invalid_argument, 0, path.native() + " is not a regular file"};
   }
-  return map(std::move(*file), path, info->bytes, false);
+  return map(*file, path, info->bytes, false);
 }
 
 }  // namespace runlog

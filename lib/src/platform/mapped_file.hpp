@@ -1,4 +1,5 @@
-// MappedFile: a file mapped shared into memory, writable or read-only.
+// MappedFile: a file mapped shared into memory, writable or read-only. Keeps no descriptor: a job
+// may close every number that it does not know (closefrom), and open files of its own there.
 #pragma once
 
 #include <filesystem>
@@ -18,11 +19,12 @@ class MappedFile {
   MappedFile& operator=(MappedFile&&) noexcept;
 
   /// Creates `path` (which must not exist), allocates and zeroes `bytes`, maps and touches all of
-  /// them: a store into the map then needs no block, no page and no fault. About 1 µs per page.
+  /// them: a store into the map then needs no block, no page and no fault. About 1 µs per page. A
+  /// forked child does not have the map.
   /// Errors: already_exists, no_space, read_only, io.
   static Result<MappedFile> create(const std::filesystem::path& path, std::uint64_t bytes);
 
-  /// Maps an existing file whole and keeps no descriptor of it. An empty file maps to no bytes.
+  /// Maps an existing file whole. An empty file maps to no bytes.
   static Result<MappedFile> open_read_only(const std::filesystem::path& path);
 
   /// Makes [begin, end) survive power loss, with what the file system must know to find it: an
@@ -40,19 +42,27 @@ class MappedFile {
   void unmap_behind(std::uint64_t begin, std::uint64_t end) const noexcept;
 
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
-  /// Of a file that was created; -1 where it was opened read-only.
-  [[nodiscard]] int fd() const noexcept { return file_.fd(); }
+  /// Whether the file is under `path` now.
+  [[nodiscard]] bool is_at(const std::filesystem::path& path) const;
+  /// Whether it was removed, moved or cut off: nothing is under path(), or another file, or less of
+  /// it. Where nobody can tell, because the directory does not let us look, say, it is taken to be
+  /// there.
+  [[nodiscard]] bool has_left() const;
+  /// The file once more, for reading and writing, as long as it is under path(). Errors: not_found.
+  [[nodiscard]] Result<OpenFile> open_again() const;
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   void set_path(std::filesystem::path path) { path_ = std::move(path); }
+  void swap_path(MappedFile& other) noexcept { path_.swap(other.path_); }
 
  private:
   struct Region;
-  static Result<MappedFile> map(OpenFile file, std::filesystem::path path, std::uint64_t bytes,
-                                bool writable);
+  static Result<MappedFile> map(const OpenFile& file, std::filesystem::path path,
+                                std::uint64_t bytes, bool writable);
   [[nodiscard]] std::span<std::byte> whole_pages(std::uint64_t begin,
                                                  std::uint64_t end) const noexcept;
-  OpenFile file_;
   std::filesystem::path path_;
+  std::uint64_t device_ = 0;
+  std::uint64_t inode_ = 0;
   std::unique_ptr<Region> region_;
   std::span<std::byte> bytes_;
 };

@@ -1,39 +1,29 @@
 #include "ship/adopt.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "format/pack.hpp"
+#include "journal/untold.hpp"
 #include "platform/clock.hpp"
 #include "platform/crash_point.hpp"
-#include "platform/fault_guard.hpp"
+#include "platform/crash_report.hpp"
+#include "platform/file_birth.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
 #include "platform/process.hpp"
+#include "ship/dead_segments.hpp"
+#include "ship/losses.hpp"
 #include "ship/packer.hpp"
+#include "ship/relocation.hpp"
+#include "ship/waiting_check.hpp"
 
 namespace runlog {
 namespace {
 
 constexpr std::uint64_t kPack_segment_bytes = 16u << 20;
-
-// Which segments the packs in packs/ hold. A pack may be shipped only after its segments left
-// lanes/, so shipped/ need not be asked.
-Result<std::set<std::uint32_t>> packed_numbers(const JournalDir& directory) {
-  std::set<std::uint32_t> numbers;
-  for (const std::string& name : names_in_directory(directory.packs())) {
-    if (!parse_numbered_name(name, kPack_suffix)) continue;
-    auto file = MappedFile::open_read_only(directory.packs() / name);
-    if (!file) return std::move(file).error();
-    auto reader = format::PackReader::open(file->bytes());
-    // A pack that cannot be read says nothing; its segments, if still there, are packed again under
-    // the same number, and the rename refuses to replace it: loud, and nothing is lost.
-    if (!reader) continue;
-    for (const format::PackSegment& segment : reader->info().segments)
-      numbers.insert(segment.number);
-  }
-  return numbers;
-}
 
 // Groups segments so that a pack is of ordinary size. Order by number, which is the order in which
 // a lane opened them as far as recycling allows; SegmentMerge sorts within a lane.
@@ -66,11 +56,6 @@ void remove_leftovers(const JournalDir& directory) {
   }
 }
 
-Result<void> move_to_torn(const JournalDir& directory, const std::filesystem::path& file) {
-  if (auto made = make_directories(directory.torn()); !made) return made;
-  return rename_file(file, directory.torn() / file.filename(), false);
-}
-
 class Adoption {
  public:
   Adoption(const JournalDir& directory, const AdoptOptions& options, RecoverOutcome& outcome,
@@ -82,14 +67,22 @@ class Adoption {
         meta_(read_meta(directory)) {}
 
   void run() {
-    if (auto held = FileLock::is_held(directory_.lock()); held) {
+    const FileLock::State writer = FileLock::state(directory_.lock());
+    if (writer == FileLock::State::held) {
       outcome_.verdict = RecoverOutcome::Verdict::live;
       outcome_.message = "its writer is alive";
       return;
     }
     const std::string url = store_url_of(meta_, options_);
-    if (is_done(directory_, !url.empty())) {
+    const bool moves = !url.empty() && (options_.again || !is_same_store(url, meta_.store_url));
+    if (!moves && is_done(directory_, !url.empty())) {
       outcome_.verdict = RecoverOutcome::Verdict::shipped;
+      return;
+    }
+    if (writer == FileLock::State::unreadable) {
+      outcome_.verdict = RecoverOutcome::Verdict::live;
+      outcome_.message =
+          "taken for live: its LOCK cannot be read; run runlog-recover as its owner or as root";
       return;
     }
     if (!options_.trusts_network_locks &&
@@ -112,19 +105,37 @@ class Adoption {
       look();
       return;
     }
-    auto lock = FileLock::acquire(directory_.lock());
+    auto lock = FileLock::adopt(directory_.lock());
     if (!lock) {
       const bool is_busy = lock.error().code == Errc::busy;
       give_up(std::move(lock).error(),
               is_busy ? RecoverOutcome::Verdict::live : RecoverOutcome::Verdict::failed);
       return;
     }
+    moved_ = read_moved(directory_);
+    if (moves) {
+      auto moved = take_back(directory_, url, meta_.store_url);
+      if (!moved) {
+        give_up(std::move(moved).error(), RecoverOutcome::Verdict::waiting);
+        return;
+      }
+      moved_ = std::move(*moved);
+      is_move_noted_ = false;
+    }
     remove_leftovers(directory_);
+    if (auto sorted = losses_.sort_out_packs(); !sorted) {
+      give_up(std::move(sorted).error(), RecoverOutcome::Verdict::waiting);
+      return;
+    }
     if (auto packed = pack_segments(); !packed) {
       give_up(std::move(packed).error(), RecoverOutcome::Verdict::waiting);
       return;
     }
-    if (auto ended = write_end(); !ended) {
+    losses_.survey();
+    // Packs that the job made tell of drops as well.
+    outcome_.records_dropped = std::max(outcome_.records_dropped, losses_.dropped());
+    // Without a store there is nobody else to ask.
+    if (auto ended = url.empty() ? settle(nullptr) : write_end(); !ended) {
       give_up(std::move(ended).error(), RecoverOutcome::Verdict::waiting);
       return;
     }
@@ -144,6 +155,9 @@ class Adoption {
       give_up(std::move(dead).error(), RecoverOutcome::Verdict::failed);
       return;
     }
+    if (const auto untold = read_untold(directory_, dead->inputs)) {
+      for (const std::uint64_t calls : untold->calls) outcome_.records_dropped += calls;
+    }
     SegmentMerge merge(dead->inputs, names_in(dead->inputs));
     Record record;
     while (merge.next(record)) {
@@ -153,8 +167,9 @@ class Adoption {
       }
     }
     add_damage(merge.damage());
-    (void)count_among_tails(dead->damage, outcome_.damage);
+    (void)count_among_tails(dead->unreadable_damage, outcome_.damage);
     add_damage(dead->damage);
+    add_damage(dead->unreadable_damage);
     outcome_.verdict = RecoverOutcome::Verdict::waiting;
     outcome_.message = "dry run: nothing was done";
   }
@@ -169,7 +184,12 @@ class Adoption {
   Result<void> pack_segments() {
     auto dead = load_dead_segments(directory_);
     if (!dead) return std::move(dead).error();
+    // Whoever made those packs may have died, or failed, before their names were on the disk.
+    if (!dead->packed.empty()) {
+      if (auto synced = sync_directory(directory_.packs()); !synced) return synced;
+    }
     const FindName find_name = names_in(dead->inputs);
+    const auto told = add_told_segment(*dead);
     for (const auto& members : group(dead->inputs)) {
       std::vector<SegmentInput> inputs;
       inputs.reserve(members.size());
@@ -179,11 +199,13 @@ class Adoption {
       outcome_.records_kept += packed->records;
       outcome_.records_dropped += packed->records_dropped;
       add_damage(packed->damage);
+      if (!packed->name_synced) return packed->name_synced;  // the next attempt finds the pack
       if (!packed->status.empty()) {
         status_ = packed->status;
         status_text_ = packed->status_text;
       }
       for (std::size_t i = 0; i < members.size(); ++i) {
+        if (members[i] >= dead->files.size()) continue;  // the one that was added
         const std::filesystem::path path = dead->files[members[i]].path();
         const bool keeps = options_.keep || (packed->is_made && packed->is_damaged[i]);
         auto gone = keeps ? move_to_torn(directory_, path) : remove_file(path);
@@ -191,11 +213,10 @@ class Adoption {
         crash_point("in_remove");
       }
     }
-    (void)count_among_tails(dead->damage, outcome_.damage);
+    if (auto forgotten = forget_untold(directory_); !forgotten) return forgotten;
+    (void)count_among_tails(dead->unreadable_damage, outcome_.damage);
     add_damage(dead->damage);
-    for (const auto& path : dead->unreadable) {
-      if (auto moved = move_to_torn(directory_, path); !moved) return moved;
-    }
+    if (auto shown = tell_unreadable(*dead); !shown) return shown;
     for (const auto* list : {&dead->unused, &dead->packed}) {
       for (const auto& path : *list) {
         if (auto removed = remove_file(path); !removed) return removed;
@@ -203,7 +224,39 @@ class Adoption {
     }
     crash_point("after_segments_removed");
     // A pack leaves packs/ only after its segments have left lanes/ for good.
-    return sync_directory(directory_.lanes());
+    auto synced = sync_directory(directory_.lanes());
+    return !synced && synced.error().code == Errc::not_found ? Result<void>() : synced;
+  }
+
+  // What the process dropped and could not tell any more. Once it is in a pack, or was in one that
+  // a recovery made before it was killed, the tally is void, before that pack is shipped.
+  std::optional<ToldSegment> add_told_segment(DeadSegments& dead) const {
+    const auto untold = read_untold(directory_, dead.inputs);
+    const auto name = parse_journal_name(directory_.path().filename().native());
+    if (!untold || !name) return {};
+    std::optional<ToldSegment> told = told_segment(*untold, name->session);
+    dead.inputs.push_back(
+        {.bytes = told->bytes, .header = told->header, .path = directory_.crash().native()});
+    return told;
+  }
+
+  // What no block of can be read is told by a pack of its own: moved away, it would leave no trace
+  // where no later segment of its lane shows a hole.
+  Result<void> tell_unreadable(const DeadSegments& dead) {
+    for (const Damage& one : dead.unreadable_damage) {
+      if (one.exact) add_damage({one});
+      if (!one.exact) losses_.add_file(one);
+    }
+    if (!dead.unreadable_numbers.empty()) {
+      auto made =
+          make_damage_pack(directory_, meta_, dead.unreadable_numbers, dead.unreadable_damage);
+      if (!made) return made;
+    }
+    for (const auto& path : dead.unreadable) {
+      if (auto moved = move_to_torn(directory_, path); !moved) return moved;
+    }
+    if (dead.is_without_lanes) losses_.add_folder(without_lanes(directory_));
+    return {};
   }
 
   // The end may be in a pack made earlier, by the keeper or by a recovery that was killed.
@@ -230,23 +283,52 @@ class Adoption {
     }
   }
 
+  // A store that may lack what other stores had: asked before its holes are taken for losses.
+  Result<void> check_moved(ObjectStore& store) const {
+    if (!moved_ || !moved_->may_lack || losses_.has_lost_files()) return {};
+    const auto json = read_file(directory_.end(), kMeta_bytes_max);
+    const auto end = json ? parse_end(*json, directory_.end().native()) : json.error();
+    const std::uint64_t told = std::max(end ? end->records_lost : 0, losses_.records());
+    return check_has_all(directory_, meta_, *moved_, store, told);
+  }
+
+  Result<void> settle(ObjectStore* store) {
+    auto settled = losses_.settle(store);
+    add_damage(losses_.take_news());
+    return settled ? write_end() : settled;
+  }
+
+  // Written once, by whoever comes first; what is found to be lost later is added until it ships.
   Result<void> write_end() {
-    if (stat_file(directory_.end()) || stat_file(directory_.shipped() / "end.json")) return {};
+    if (stat_file(directory_.shipped() / "end.json")) return {};
+    const auto json = read_file(directory_.end(), kMeta_bytes_max);
+    if (!json && json.error().code == Errc::io) return json.error();
+    if (json || json.error().code != Errc::not_found) {
+      auto before = json ? parse_end(*json, directory_.end().native()) : json.error();
+      if (before && !before->state.empty()) {
+        if (before->records_lost >= losses_.records()) return {};
+        before->records_lost = losses_.records();
+        return write_file_durably(directory_.end(), to_json(*before, meta_));
+      }
+      if (auto moved = move_to_torn(directory_, directory_.end()); !moved) return moved;
+    }
     if (status_.empty()) find_status_in_packs();
     End end;
-    end.records_lost = outcome_.records_damaged;
+    end.records_lost = losses_.records();
     end.ended_unix_ns = realtime_ns();
     end.state = status_.empty() ? "crashed" : status_;
     end.reason = status_text_;
+    const auto crash = read_crash_file(directory_.crash());
+    if (!status_.empty() && died_after_exit(crash)) end.state = "failed";
+    if (crash && (status_.empty() || died_after_exit(crash))) {
+      end.signal = crash->signal;
+      end.reason = crash->reason;
+      if (crash->time_ns != 0) end.ended_unix_ns = crash->time_ns;
+    }
     if (status_.empty()) {
-      if (const auto mark = read_crash_mark(directory_.crash())) {
-        end.signal = mark->signal;
-        end.reason = describe(*mark);
-        end.ended_unix_ns = mark->time_ns;
-      }
       if (!options_.torchelastic_error_file.empty()) {
-        const auto json = read_file(options_.torchelastic_error_file, kMeta_bytes_max);
-        const auto message = json ? parse_torchelastic_error(*json) : std::nullopt;
+        const auto text = read_file(options_.torchelastic_error_file, kMeta_bytes_max);
+        const auto message = text ? parse_torchelastic_error(*text) : std::nullopt;
         if (message) end.reason += (end.reason.empty() ? "" : "; ") + *message;
       }
     }
@@ -265,7 +347,20 @@ class Adoption {
       give_up(std::move(store).error(), RecoverOutcome::Verdict::waiting);
       return;
     }
-    uploaded_ = upload_waiting(directory_, meta_, **store, options_.upload);
+    UploadOptions upload = options_.upload;
+    upload.check = [&](const auto& path) { return losses_.check(path, **store); };
+    upload.before_move = [&]() -> Result<void> {
+      if (is_move_noted_) return {};
+      auto noted = note_moved(directory_, *moved_);
+      is_move_noted_ = noted.has_value();
+      return noted;
+    };
+    upload.before_end = [&] {
+      auto has_all = check_moved(**store);
+      return has_all ? settle(*store) : has_all;
+    };
+    uploaded_ = upload_waiting(directory_, meta_, **store, upload);
+    add_damage(losses_.take_news());
     outcome_.packs_shipped = uploaded_.packs;
     outcome_.bytes_shipped = uploaded_.bytes;
     if (uploaded_.waiting == 0) {
@@ -276,6 +371,15 @@ class Adoption {
       outcome_.message = uploaded_.error.message.empty()
                              ? "interrupted before everything was shipped"
                              : uploaded_.error.message;
+      if (uploaded_.refused == uploaded_.waiting && !uploaded_.store_failed &&
+          !uploaded_.end_is_held) {
+        outcome_.message += "; " + std::to_string(uploaded_.refused) +
+                            (uploaded_.refused == 1 ? " object is" : " objects are") +
+                            " refused and on disk, the store has everything else: run this again";
+      }
+      // A store that does not answer does not tell what it has.
+      const bool may_ask = !uploaded_.store_failed && uploaded_.has_meta && !moved_;
+      if (may_ask) (void)settle(*store);  // else the next try does
     }
   }
 
@@ -284,8 +388,11 @@ class Adoption {
   RecoverOutcome& outcome_;
   UploadOutcome& uploaded_;
   Meta meta_;
+  std::optional<Moved> moved_;
+  bool is_move_noted_ = true;
   std::string status_;
   std::string status_text_;
+  Losses losses_{directory_, meta_};
 };
 
 }  // namespace
@@ -309,6 +416,7 @@ Meta read_meta(const JournalDir& directory) {
     meta.run_id = mend_id(meta.run_id.empty() ? "unknown" : meta.run_id);
   if (!is_valid_id(meta.project))
     meta.project = mend_id(meta.project.empty() ? "default" : meta.project);
+  if (const auto moved = read_moved(directory)) meta.store_url = moved->store_url;
   return meta;
 }
 
@@ -319,57 +427,6 @@ bool may_lock_be_unseen(const JournalDir& directory, const Meta& meta,
   // The same boot is the same kernel, whatever the containers call themselves; the same host under
   // another boot has been restarted since, and its processes are gone.
   return meta.boot_id != here.boot_id && meta.host != here.host;
-}
-
-Result<DeadSegments> load_dead_segments(const JournalDir& directory) {
-  DeadSegments dead;
-  auto packed = packed_numbers(directory);
-  if (!packed) return std::move(packed).error();
-  auto names = list_directory(directory.lanes());
-  if (!names) return std::move(names).error();
-  const auto identity = parse_journal_name(directory.path().filename().native());
-  for (const std::string& name : *names) {
-    const auto number = parse_numbered_name(name, kSegment_suffix);
-    if (!number) continue;
-    const std::filesystem::path path = directory.lanes() / name;
-    if (packed->contains(*number)) {
-      dead.packed.push_back(path);
-      continue;
-    }
-    auto file = MappedFile::open_read_only(path);
-    if (!file) return std::move(file).error();
-    auto header = format::parse_header(file->bytes());
-    if (header && header->number != *number) {
-      // Recycled under this name and not yet in use: then no block of it has the new number. If one
-      // has, the first page is a misplaced one, and the records behind it are good.
-      header.reset();
-      if (!identity || !format::rebuild_header(file->bytes(), identity->session, *number)) {
-        dead.unused.push_back(path);
-        continue;
-      }
-    }
-    if (!header && identity) {
-      header = format::rebuild_header(file->bytes(), identity->session, *number);
-      if (header) {
-        dead.damage.push_back(
-            {path.native(), 0, format::kHeader_bytes, 0, true,
-             "the segment's header is damaged; it was rebuilt from a block head"});
-      }
-    }
-    if (!header) {
-      if (format::is_unused(file->bytes())) {
-        dead.unused.push_back(path);
-      } else {
-        dead.unreadable.push_back(path);
-        dead.damage.push_back({path.native(), 0, file->bytes().size(), 1, false,
-                               "no block of this segment can be read; it is kept in torn/"});
-      }
-      continue;
-    }
-    dead.inputs.push_back({.bytes = file->bytes(), .header = *header, .path = path.native()});
-    dead.files.push_back(std::move(*file));
-  }
-  return dead;
 }
 
 std::string store_url_of(const Meta& meta, const AdoptOptions& options) {

@@ -4,35 +4,21 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "journal/journal_dir.hpp"
 #include "journal/meta.hpp"
-#include "journal/segment_merge.hpp"
 #include "platform/file_system_kind.hpp"
-#include "platform/mapped_file.hpp"
 #include "runlog/recover.hpp"
 #include "ship/store_set.hpp"
 #include "ship/uploader.hpp"
 
 namespace runlog {
 
-/// meta.json, or, where it is missing or damaged, what the directory's name and place tell.
+/// meta.json, or, where it is missing or damaged, what the directory's name and place tell. The
+/// store is that of moved.json where there is one.
 [[nodiscard]] Meta read_meta(const JournalDir& directory);
-
-/// The segments of lanes/ as they are, mapped read-only, without those that are already in a pack,
-/// never used, or recycled. For journals nobody writes.
-struct DeadSegments {
-  std::vector<MappedFile> files = {};
-  std::vector<SegmentInput> inputs = {};           ///< in step with `files`
-  std::vector<std::filesystem::path> unused = {};  ///< hold no records: may be removed
-  std::vector<std::filesystem::path> packed = {};  ///< their records are in a pack: may be removed
-  std::vector<std::filesystem::path> unreadable = {};
-  std::vector<Damage> damage = {};
-};
-[[nodiscard]] Result<DeadSegments> load_dead_segments(const JournalDir& directory);
 
 /// Whether another host may hold the journal's lock without our seeing it: it was written on
 /// another one, and lies on a network file system, where locks reach other hosts or do not (nolock,
@@ -45,13 +31,14 @@ struct AdoptOptions {
   std::string store_override = {};
   bool dry_run = false;
   bool keep = false;
+  bool again = false;                 ///< ship kept copies once more
   bool trusts_network_locks = false;  ///< else: see may_lock_be_unseen
   std::string torchelastic_error_file = {};
   UploadOptions upload = {};
   FindFileSystem find_file_system = file_system_of;
 };
 
-/// The store an adoption ships to; empty: none is named.
+/// The store an adoption ships to; empty: none is named. `meta` as of read_meta.
 [[nodiscard]] std::string store_url_of(const Meta& meta, const AdoptOptions& options);
 
 /// Works on one journal. `outcome.journal` has path and meta filled in on return. `upload`, if

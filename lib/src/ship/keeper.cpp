@@ -1,11 +1,18 @@
 #include "ship/keeper.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
+#include <memory>
 #include <thread>
+#include <utility>
 
+#include "base/out_of_memory.hpp"
+#include "platform/crash_point.hpp"
 #include "platform/file_system.hpp"
+#include "platform/in_call.hpp"
 #include "platform/process.hpp"
+#include "platform/process_exit.hpp"
 
 namespace runlog {
 namespace {
@@ -13,10 +20,28 @@ namespace {
 /// How long the end of a run waits for its idle threads to leave; they own what they use.
 constexpr std::chrono::milliseconds kLeave_patience{100};
 constexpr int kNice = 19;
+constexpr std::size_t kReserve_piece_bytes = 16u << 10;
+/// After a round that found no memory.
+constexpr std::chrono::milliseconds kRetry_no_memory{100};
+/// So long the end waits for memory, if its deadline is not before that. What is left then is on
+/// disk, for recovery to pack.
+constexpr std::chrono::seconds kMemory_patience{2};
+/// Between attempts to pack, or to remove what is packed, after one that failed.
+constexpr std::chrono::milliseconds kRetry_background{500};
+/// Of a writer that finds no room, for who has the Turn.
+constexpr std::chrono::milliseconds kHelp_patience{2};
+/// So long he works; what he has not come to is the keeper's.
+constexpr std::chrono::milliseconds kHelp_max{500};
+/// The keeper has fallen behind when more than so many packs' worth of segments is full.
+constexpr std::uint64_t kBacklog_packs = 2;
+/// The least that packing gets of the end, however near the deadline.
+constexpr std::chrono::seconds kPack_patience{2};
 /// Of the keeper, while somebody else works; then it asks again.
 constexpr std::chrono::minutes kTurn_patience{1};
-/// Behind what was synced, at least so much is made ready for the writer again.
-constexpr std::uint64_t kTouch_bytes_min = 256u << 10;
+
+void make_room_for(std::vector<OpenSegment*>& list, std::size_t count) {
+  if (list.capacity() < count) list.reserve(2 * count);
+}
 
 }  // namespace
 
@@ -24,10 +49,20 @@ constexpr std::uint64_t kTouch_bytes_min = 256u << 10;
 // (the thread sanitizer does not know std::timed_mutex's clock).
 class Keeper::Turn {
  public:
-  Turn(Keeper& keeper, Clock::time_point deadline) : keeper_(keeper) {
+  /// `is_own`: the keeper's thread, which comes after all others.
+  Turn(Keeper& keeper, Clock::time_point deadline, bool is_own) : keeper_(keeper) {
     std::unique_lock lock(keeper_.mutex_);
-    has_it_ = keeper_.changed_.wait_until(lock, deadline, [&] { return !keeper_.is_taken_; });
+    if (!is_own) keeper_.callers_.fetch_add(1, std::memory_order_relaxed);
+    has_it_ = keeper_.changed_.wait_until(lock, deadline, [&] {
+      const bool is_mine = !is_own || keeper_.callers_.load(std::memory_order_relaxed) == 0;
+      return is_mine && !keeper_.is_taken_;
+    });
     if (has_it_) keeper_.is_taken_ = true;
+    if (is_own) return;
+    keeper_.callers_.fetch_sub(1, std::memory_order_relaxed);
+    if (has_it_) return;
+    lock.unlock();
+    keeper_.changed_.notify_all();  // it may be the keeper's now
   }
   ~Turn() {
     if (!has_it_) return;
@@ -49,12 +84,21 @@ class Keeper::Turn {
 Keeper::Keeper(std::shared_ptr<Journal> journal, Settings settings)
     : journal_(std::move(journal)), settings_(std::move(settings)) {
   ::sem_init(&work_, 0, 0);
-  next_sync_ = Clock::now() + settings_.sync_interval;
   next_ship_ = Clock::now() + settings_.ship_interval;
+  for (auto& piece : reserve_) piece = std::make_unique<char[]>(kReserve_piece_bytes);
+  no_memory_ = Error{Errc::io, ENOMEM,
+                     "out of memory in the background of " + journal_->directory().path().native() +
+                         "; what is to be done there is done when there is memory again"};
+}
+
+void Keeper::free_reserve() noexcept {
+  const std::lock_guard lock(reserve_mutex_);
+  for (auto& piece : reserve_) piece.reset();
 }
 
 Keeper::~Keeper() {
   if (thread_.joinable()) thread_.detach();
+  while (opened_ != nullptr) std::exchange(opened_, opened_->next_opened)->release();
   for (OpenSegment* segment : open_) segment->release();
   for (OpenSegment* segment : closed_) segment->release();
   ::sem_destroy(&work_);
@@ -62,34 +106,58 @@ Keeper::~Keeper() {
 
 Result<std::shared_ptr<Keeper>> Keeper::start(std::shared_ptr<Journal> journal, Settings settings) {
   const std::shared_ptr<Keeper> keeper(new Keeper(std::move(journal), std::move(settings)));
-  const std::weak_ptr<Journal> weak_journal = keeper->journal_;
-  auto shipper =
-      Shipper::start({.directory = keeper->journal_->directory(),
-                      .meta = keeper->journal_->meta(),
-                      .store_url = keeper->settings_.store_url,
-                      .root = keeper->settings_.root,
-                      .find_file_system = keeper->settings_.find_file_system,
-                      .keep_shipped = keeper->settings_.keep_shipped,
-                      .adopt_interval = keeper->settings_.ship_interval,
-                      .report = keeper->settings_.report,
-                      .on_removed = [weak_journal](std::uint64_t bytes) {
-                        if (const auto alive = weak_journal.lock()) {
-                          alive->pool().add_disk_bytes(-static_cast<std::int64_t>(bytes));
-                        }
-                      }});
+  auto shipper = Shipper::start({.directory = keeper->journal_->directory(),
+                                 .meta = keeper->journal_->meta(),
+                                 .store_url = keeper->settings_.store_url,
+                                 .root = keeper->settings_.root,
+                                 .find_file_system = keeper->settings_.find_file_system,
+                                 .keep_shipped = keeper->settings_.keep_shipped,
+                                 .adopt_interval = keeper->settings_.ship_interval,
+                                 .report = keeper->settings_.report});
   if (!shipper) return std::move(shipper).error();
   keeper->shipper_ = std::move(*shipper);
+  // What was started before something failed, an exception included.
+  struct Started {
+    Keeper& keeper;
+    bool is_whole = false;
+    ~Started() {
+      if (is_whole) return;
+      (void)keeper.shipper_->stop(Clock::now());
+      if (keeper.syncer_ != nullptr) (void)keeper.syncer_->stop(Clock::now());
+    }
+  } started{*keeper};
   const std::weak_ptr<Keeper> weak = keeper;
-  keeper->journal_->set_wake([weak] {
-    if (const auto alive = weak.lock()) alive->wake();
-  });
+  auto syncer = Syncer::start(keeper->journal_, {.sync = keeper->settings_.sync,
+                                                 .interval = keeper->settings_.sync_interval,
+                                                 .report = keeper->settings_.report,
+                                                 .wake_keeper =
+                                                     [weak] {
+                                                       if (const auto alive = weak.lock())
+                                                         alive->wake();
+                                                     },
+                                                 .catch_up =
+                                                     [weak](Clock::time_point until) {
+                                                       if (const auto alive = weak.lock())
+                                                         alive->catch_up(until);
+                                                     }});
+  if (!syncer) return std::move(syncer).error();
+  keeper->syncer_ = std::move(*syncer);
   try {
+    keeper->journal_->set_keeper(
+        [weak] {
+          if (const auto alive = weak.lock()) alive->wake();
+        },
+        [weak] {
+          if (const auto alive = weak.lock()) alive->help();
+        });
     // The thread owns the keeper: one that hangs in a system call may outlive the run.
     keeper->thread_ = std::thread([keeper] { keeper->run(); });
   } catch (const std::system_error& error) {
-    (void)keeper->shipper_->stop(Clock::now());
     return os_error(error.code().value(), "cannot start the keeper's thread", "");
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
   }
+  started.is_whole = true;
   return keeper;
 }
 
@@ -115,19 +183,15 @@ void Keeper::flush() noexcept {
 
 Wait Keeper::wait_until(Stage stage, Clock::time_point deadline) {
   if (stage == Stage::Committed) return Wait::Done;
-  std::unique_lock lock(mutex_);
+  const InCall in_call;
   if (stage == Stage::Durable) {
-    const std::uint64_t ticket = ++sync_requested_;
-    lock.unlock();
-    work_now(deadline);
-    lock.lock();
-    const bool settled = changed_.wait_until(lock, deadline, [&] {
-      return sync_done_ >= ticket || sync_failed_ >= ticket || has_ended_;
-    });
-    if (sync_done_ >= ticket) return Wait::Done;
-    return settled ? Wait::Failed : Wait::Timeout;
+    if (!syncer_->sync_now(deadline)) return Wait::Timeout;
+    if (!syncer_->has_orphans()) return Wait::Done;
+    // What lies in a file without a name, or that cannot be synced, is durable once it is in a
+    // pack.
+    const Wait packed = pack_now(deadline);
+    return packed == Wait::Done && syncer_->has_orphans() ? Wait::Failed : packed;
   }
-  lock.unlock();
   if (!shipper_->has_store()) return Wait::Failed;
   if (const Wait packed = pack_now(deadline); packed != Wait::Done) return packed;
   switch (shipper_->wait_shipped(shipper_->request(), deadline)) {
@@ -141,19 +205,90 @@ Wait Keeper::wait_until(Stage stage, Clock::time_point deadline) {
   return Wait::Failed;
 }
 
-// A round of work in the caller's thread; when the keeper is in one, after that. If it does not
-// come to an end in time, the keeper does the rest.
-void Keeper::work_now(Clock::time_point deadline) {
-  const Turn turn(*this, deadline);
-  if (!turn) return wake();
-  if (!is_over_) work();
+// A round of work in the caller's thread; when the keeper is in one, as soon as it gives that up.
+// If it does not come to an end in time, the keeper does the rest.
+Keeper::Round Keeper::work_now(Clock::time_point deadline, Clock::time_point end_deadline,
+                               Worker worker) noexcept {
+  Round result = Round::done;
+  {
+    const Turn turn(*this, deadline, false);
+    if (!turn) {
+      result = Round::no_turn;
+    } else if (!is_over_ && !is_left_.load(std::memory_order_relaxed)) {
+      result = round(worker, end_deadline);
+    }
+  }
+  if (result != Round::done) wake();
+  return result;
 }
 
-Wait Keeper::pack_now(Clock::time_point deadline) {
+void Keeper::help() noexcept {
+  const InCall in_call;
+  (void)work_now(Clock::now() + kHelp_patience, Clock::now() + kHelp_max);
+}
+
+void Keeper::catch_up(Clock::time_point until) noexcept {
+  const SegmentPool& pool = journal_->pool();
+  const std::uint64_t in_use =
+      (pool.spares() + journal_->lanes()) * std::uint64_t{pool.limits().segment_bytes};
+  if (pool.segment_bytes() < in_use + kBacklog_packs * settings_.pack_bytes) return;
+  (void)work_now(until, until, Worker::helper);
+}
+
+// Asked every few milliseconds of work. The keeper gives up for who waits for the Turn; if that one
+// has lost his patience meanwhile, the keeper comes to an end next time, or short waits in a row
+// would keep it from ever getting anywhere.
+bool Keeper::gives_up() noexcept {
+  if (is_giving_up_) return true;
+  if (is_left_.load(std::memory_order_relaxed)) {
+    is_giving_up_ = true;
+  } else if (worker_ != Worker::keeper && Clock::now() >= end_deadline_) {
+    is_giving_up_ = true;
+  } else if (worker_ != Worker::caller) {
+    is_giving_up_ = !has_given_up_ && callers_.load(std::memory_order_relaxed) > 0;
+    has_given_up_ = has_given_up_ || is_giving_up_;
+  }
+  return is_giving_up_;
+}
+
+// The caller has the Turn. A round that was not done leaves everything due that was.
+Keeper::Round Keeper::round(Worker worker, Clock::time_point end_deadline) noexcept {
+  worker_ = worker;
+  is_giving_up_ = false;
+  end_deadline_ = end_deadline;
+  took_flush_ = false;
+  const auto next_ship = next_ship_;
+  Round result = Round::done;
+  try {
+    work();
+    if (is_giving_up_) result = Round::given_up;
+  } catch (...) {
+    result = Round::no_memory;
+  }
+  if (result == Round::done) {
+    has_given_up_ = false;
+    return result;
+  }
+  next_ship_ = next_ship;
+  if (std::exchange(took_flush_, false)) {
+    const std::lock_guard lock(mutex_);
+    flush_requested_ = true;
+  }
+  if (result == Round::no_memory) report(no_memory_);
+  return result;
+}
+
+Wait Keeper::pack_now(Clock::time_point deadline, Clock::duration memory_patience,
+                      Clock::duration least) {
+  const InCall in_call;
   std::unique_lock lock(mutex_);
   const std::uint64_t ticket = ++pack_requested_;
   lock.unlock();
-  work_now(deadline);
+  const auto end_deadline = std::max(deadline, Clock::now() + least);
+  if (work_now(deadline, end_deadline) == Round::no_memory &&
+      deadline - Clock::now() > memory_patience) {
+    deadline = Clock::now() + memory_patience;
+  }
   lock.lock();
   const bool settled = changed_.wait_until(
       lock, deadline, [&] { return pack_done_ >= ticket || pack_failed_ >= ticket || has_ended_; });
@@ -162,11 +297,19 @@ Wait Keeper::pack_now(Clock::time_point deadline) {
 }
 
 void Keeper::finish(End end, Clock::time_point deadline) {
+  const InCall in_call;
   {
     const std::lock_guard lock(mutex_);
     end_ = std::move(end);
   }
-  work_now(deadline);
+  const auto memory_deadline = std::min(deadline, Clock::now() + kMemory_patience);
+  const auto end_deadline = std::max(deadline, Clock::now() + kPack_patience);
+  while (work_now(deadline, end_deadline) == Round::no_memory && Clock::now() < memory_deadline) {
+    free_reserve();
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kRetry_no_memory, [&] { return has_ended_; });
+  }
+  is_left_.store(true, std::memory_order_relaxed);
   wake();  // the thread sees that it is over
   bool packed = false;
   bool has_ended = false;
@@ -176,12 +319,60 @@ void Keeper::finish(End end, Clock::time_point deadline) {
     packed = everything_packed_;
   }
   if (has_ended && thread_.joinable()) thread_.join();
-  if (packed && shipper_->has_store()) {
+  ship_rest(packed, deadline);
+  (void)syncer_->stop(Clock::now() + kLeave_patience);
+  journal_->unlock();
+}
+
+// A shipper caught in a dead network is left behind; it holds no lock and ends with the process.
+void Keeper::ship_rest(bool is_packed, Clock::time_point deadline) {
+  if (is_packed && shipper_->has_store()) {
     (void)shipper_->wait_shipped(shipper_->request(), deadline);
   }
-  // A shipper caught in a dead network is left behind; it holds no lock and ends with the process.
   (void)shipper_->stop(Clock::now() + kLeave_patience);
-  journal_->unlock();
+}
+
+void Keeper::finish_at_exit(End end, Clock::time_point deadline) {
+  free_reserve();
+  bool is_packed = pack_now(deadline, kMemory_patience, kPack_patience) == Wait::Done;
+  // Memory, or room, may come back in a moment.
+  const auto memory_deadline = std::min(deadline, Clock::now() + kMemory_patience);
+  while (!is_packed && Clock::now() < memory_deadline) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, kRetry_no_memory, [&] { return has_ended_; });
+    }
+    is_packed = pack_now(memory_deadline) == Wait::Done;
+  }
+  if (is_packed) {
+    {
+      const std::lock_guard lock(mutex_);
+      end.records_lost = stats_.records_lost;
+    }
+    const auto written =
+        write_file_durably(journal_->directory().end(), to_json(end, journal_->meta()));
+    if (!written) report(written.error());
+  }
+  ship_rest(is_packed, deadline);  // before handlers of their own end the libraries it uses
+}
+
+void Keeper::leave(Clock::time_point deadline) {
+  (void)pack_now(deadline);
+  {
+    const Turn turn(*this, deadline, false);
+    if (!turn) return;
+    is_over_ = true;
+    journal_->pool().discard_spares();
+    journal_->pool().discard_for_end();
+  }
+  wake();
+  {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, kLeave_patience, [&] { return has_ended_; })) return;
+  }
+  if (thread_.joinable()) thread_.join();
+  (void)syncer_->stop(Clock::now() + kLeave_patience);
+  shipper_->ship_after_stop();
 }
 
 void Keeper::add_stats(Stats& stats) const {
@@ -190,123 +381,67 @@ void Keeper::add_stats(Stats& stats) const {
   stats.bytes_shipped = shipped.bytes;
   stats.records_shipped = shipped.records;
   stats.ship_retries = shipped.retries;
+  stats.objects_refused = shipped.refused;
   stats.journals_adopted = shipped.adopted;
   const std::lock_guard lock(mutex_);
   stats.records_lost = stats_.records_lost;
   stats.dropped += stats_.dropped;
-  stats.syncs = stats_.syncs;
+  stats.syncs = syncer_->syncs();
   stats.segments_sealed = stats_.segments_sealed;
   stats.packs_made = stats_.packs_made;
   stats.packs_waiting = shipper_->has_store() ? stats_.packs_made - shipped.packs : 0;
 }
 
-void Keeper::report(const Error& error) {
-  if (settings_.report) settings_.report(error);
+void Keeper::report(const Error& error) noexcept {
+  try {
+    if (settings_.report) settings_.report(error);
+  } catch (...) {
+    // Nobody hears of it.
+  }
 }
 
 void Keeper::collect_opened() {
-  for (OpenSegment* segment : journal_->take_opened()) {
-    open_.push_back(segment);
-    names_unsynced_ = true;
+  OpenSegment** end = &opened_;
+  while (*end != nullptr) end = &(*end)->next_opened;
+  *end = syncer_->take_opened();
+  while (opened_ != nullptr) {
+    make_room_for(open_, open_.size() + 1);
+    make_room_for(closed_, closed_.size() + open_.size() + 1);
+    open_.push_back(std::exchange(opened_, opened_->next_opened));
   }
 }
 
-bool Keeper::is_dirty() const {
-  return std::any_of(open_.begin(), open_.end(),
-                     [](const OpenSegment* segment) {
-                       return segment->writer.at() != segment->synced_at;
-                     }) ||
-         std::any_of(closed_.begin(), closed_.end(), [](const OpenSegment* segment) {
-           return segment->writer.at() != segment->synced_at;
-         });
-}
-
-// A segment whose file was removed still takes records, but only this process can see them. Close
-// it: its records go into a pack from the map, in this round, and the lane goes on in a file that
-// has a name. The spares were probably removed with it.
-void Keeper::look_for_orphans() {
-  std::vector<OpenSegment*> found;
-  for (const auto* list : {&open_, &closed_}) {
-    for (OpenSegment* segment : *list) {
-      if (segment->is_orphan) continue;
-      const auto info = stat_file(segment->file.fd(), segment->file.path());
-      if (info && info->links == 0) found.push_back(segment);
-    }
-  }
-  if (found.empty()) return;
+// Where segments have lost their files, spares have too.
+void Keeper::replace_lost_spares() {
+  if (!syncer_->has_lost_files()) return;
   SegmentPool& pool = journal_->pool();
   pool.discard_spares();
-  if (!pool.is_retired()) prepare_spares();
-  for (OpenSegment* segment : found) {
-    segment->is_orphan = true;
-    segment->gate.request(Gate::kClose);
-    report(Error{Errc::not_found, 0,
-                 segment->file.path().native() +
-                     " was removed while in use; its records are being saved into a pack"});
-  }
-}
-
-bool Keeper::has_orphans() const {
-  const auto is_orphan = [](const OpenSegment* segment) { return segment->is_orphan; };
-  return std::any_of(open_.begin(), open_.end(), is_orphan) ||
-         std::any_of(closed_.begin(), closed_.end(), is_orphan);
-}
-
-void Keeper::settle_sync(std::uint64_t ticket, bool is_done) {
-  if (ticket == 0) return;
-  {
-    const std::lock_guard lock(mutex_);
-    (is_done ? sync_done_ : sync_failed_) = ticket;
-  }
-  changed_.notify_all();
-}
-
-Result<void> Keeper::sync() {
-  look_for_orphans();
-  Result<void> result;
-  for (auto* list : {&open_, &closed_}) {
-    for (OpenSegment* segment : *list) {
-      const std::uint64_t at = segment->writer.at();
-      if (at == segment->synced_at) continue;
-      // The page under sync is write-protected; a writer that touches it again waits 1.5–15 µs for
-      // the fault. So it is asked to go on in a fresh page, the pages it has not come to are left
-      // out, and those that the sync took with it are touched again here (docs/decisions/0036).
-      if (list == &open_) segment->gate.request(Gate::kMove_on);
-      segment->file.unmap_behind(segment->synced_at, at);
-      auto synced = segment->file.sync(segment->synced_at, at);
-      if (synced && list == &open_) {
-        segment->file.touch(at, at + std::max(kTouch_bytes_min, 2 * (at - segment->synced_at)));
-      }
-      if (synced) {
-        segment->synced_at = at;
-      } else if (result) {
-        result = std::move(synced);
-      }
-    }
-  }
-  if (names_unsynced_ && result) {
-    result = sync_directory(journal_->directory().lanes());
-    names_unsynced_ = !result;
-  }
-  const std::lock_guard lock(mutex_);
-  ++stats_.syncs;
-  return result;
+  if (pool.is_retired()) return;
+  prepare_spares();
+  if (auto made = pool.set_aside_for_end(); !made) report(made.error());
 }
 
 void Keeper::run() {
+  const BackgroundThread background;
   block_asynchronous_signals();
   lower_own_priority(kNice);
   for (;;) {
     auto wake_at = Clock::now();
     {
-      const Turn turn(*this, Clock::now() + kTurn_patience);
+      const Turn turn(*this, Clock::now() + kTurn_patience, true);
       if (!turn) continue;
+      if (is_over_ || is_left_.load(std::memory_order_relaxed)) break;
+      const Round result = round(Worker::keeper, Clock::time_point::max());
       if (is_over_) break;
-      work();
-      if (is_over_) break;
-      wake_at =
-          std::min(settings_.sync == Sync::interval ? next_sync_ : next_calibration_, next_ship_);
+      if (result == Round::given_up) continue;
+      wake_at = next_ship_;
+      if (is_short_of_room_) wake_at = std::min(wake_at, no_space_until_);
+      if (is_removal_unsynced_ || (!closed_.empty() && pack_retry_at_ > Clock::now())) {
+        wake_at = std::min(wake_at, Clock::now() + kRetry_background);
+      }
+      if (result == Round::no_memory) wake_at = Clock::now() + kRetry_no_memory;
     }
+    crash_point("keeper_sleeps");
     sleep_until(wake_at);
   }
   {
@@ -316,17 +451,17 @@ void Keeper::run() {
   changed_.notify_all();
 }
 
-// One round: everything that is due or asked for now. The caller has the Turn.
+// One round: everything that is due or asked for now. The caller has the Turn. Breaks off where
+// gives_up() says so, and, by an exception, where there is no memory: what was asked for then still
+// is.
 void Keeper::work() {
-  std::uint64_t sync_ticket = 0;
   std::uint64_t pack_ticket = 0;
   bool wants_flush = false;
   std::optional<End> end;
   {
     const std::lock_guard lock(mutex_);
-    if (sync_requested_ > std::max(sync_done_, sync_failed_)) sync_ticket = sync_requested_;
     if (pack_requested_ > std::max(pack_done_, pack_failed_)) pack_ticket = pack_requested_;
-    wants_flush = std::exchange(flush_requested_, false);
+    wants_flush = took_flush_ = std::exchange(flush_requested_, false);
     end = end_;
   }
   const bool is_ending = end.has_value();
@@ -334,21 +469,9 @@ void Keeper::work() {
   const auto now = Clock::now();
   collect_opened();
   if (!is_ending) prepare_spares();
-  if (now >= next_calibration_) {
-    next_calibration_ =
-        now + std::max<Clock::duration>(settings_.sync_interval, std::chrono::seconds(1));
-    journal_->clock().calibrate();
-  }
-  const bool sync_due = settings_.sync == Sync::interval && now >= next_sync_;
-  if (sync_due) next_sync_ = now + settings_.sync_interval;
-  bool saves_orphans = false;
-  if (sync_ticket != 0 || (sync_due && is_dirty())) {
-    auto synced = sync();
-    if (!synced) report(synced.error());
-    // What lies in a file without a name is durable once it is in a pack.
-    saves_orphans = has_orphans();
-    if (!synced || !saves_orphans) settle_sync(std::exchange(sync_ticket, 0), bool(synced));
-  }
+  if (gives_up()) return;
+  replace_lost_spares();
+  const bool saves_orphans = syncer_->has_orphans();
   const bool ship_due = now >= next_ship_ || pack_ticket != 0 || wants_flush || is_ending;
   if (ship_due) {
     if (now >= next_ship_) next_ship_ = now + settings_.ship_interval;
@@ -360,12 +483,13 @@ void Keeper::work() {
   for (int tries = 0; waits_for_writers && tries < 1000; ++tries) {
     if (std::none_of(open_.begin(), open_.end(), [](auto* one) { return one->gate.is_closed(); }))
       break;
+    if (gives_up()) return;
     std::this_thread::yield();
     take_closed();
   }
   // Packed records take a fraction of the room of their segments.
   const bool all_packed = pack_closed(ship_due || is_short_of_room_ || saves_orphans);
-  settle_sync(sync_ticket, !has_orphans());  // left open above: there were some
+  if (gives_up()) return;
   if (is_short_of_room_ && !is_ending) {
     no_space_until_ = now;
     prepare_spares();
@@ -378,15 +502,16 @@ void Keeper::work() {
     if (end) end->records_lost = stats_.records_lost;
   }
   if (is_ending) {
-    is_over_ = true;
     if (all_packed && open_.empty()) {
       journal_->pool().discard_spares();
+      journal_->pool().discard_for_end();
       const auto written =
           write_file_durably(journal_->directory().end(), to_json(*end, journal_->meta()));
       if (!written) report(written.error());
       const std::lock_guard lock(mutex_);
       everything_packed_ = true;
     }
+    is_over_ = true;
   }
   changed_.notify_all();
   if (ship_due || has_new_packs) shipper_->wake();

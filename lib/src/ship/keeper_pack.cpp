@@ -1,7 +1,9 @@
 // The keeper's way from segments to packs: which are closed, when that is final, and what happens
 // to them once their records are in a pack.
 #include <algorithm>
+#include <new>
 
+#include "base/out_of_memory.hpp"
 #include "platform/crash_point.hpp"
 #include "platform/file_system.hpp"
 #include "platform/process.hpp"
@@ -12,18 +14,25 @@ namespace runlog {
 namespace {
 
 constexpr std::chrono::milliseconds kRetry_pack{1'000};
+/// So often lanes/ is synced before a pack is shipped whose segments have left it.
+constexpr int kRemoval_syncs_max = 5;
 /// Where the first record of a segment begins: behind the header and the first block head.
 constexpr std::uint64_t kEmpty_at = format::kHeader_bytes + format::kBlock_head_bytes;
 
+// From before the pack appears until its segments are gone, or until there will be no pack.
 class HeldBack {
  public:
   HeldBack(Shipper& shipper, std::uint32_t pack) : shipper_(shipper) { shipper_.hold_back(pack); }
-  ~HeldBack() { shipper_.hold_nothing_back(); }
+  ~HeldBack() {
+    if (!is_kept_) shipper_.hold_nothing_back();
+  }
   HeldBack(const HeldBack&) = delete;
   HeldBack& operator=(const HeldBack&) = delete;
+  void keep() noexcept { is_kept_ = true; }
 
  private:
   Shipper& shipper_;
+  bool is_kept_ = false;
 };
 
 }  // namespace
@@ -46,7 +55,7 @@ void Keeper::take_closed() {
   std::erase_if(open_, [&](OpenSegment* segment) {
     if (!segment->gate.is_closed() || !segment->gate.is_idle()) return false;
     segment->writer.seal();
-    closed_.push_back(segment);
+    closed_.push_back(segment);  // collect_opened() has seen to the room
     ++sealed;
     return true;
   });
@@ -57,8 +66,11 @@ void Keeper::take_closed() {
 // Packs closed segments while there are enough for a pack, or all of them. True when none is left
 // that should have been packed.
 bool Keeper::pack_closed(bool everything) {
+  if (!remove_packed()) return false;
+  if (!part_with_moved()) return false;
   if (Clock::now() < pack_retry_at_ && !everything) return false;
-  while (!closed_.empty()) {
+  while (remove_packed() && !closed_.empty()) {
+    if (gives_up()) return false;
     std::size_t count = 0;
     std::uint64_t bytes = 0;
     while (count < closed_.size() && bytes < settings_.pack_bytes) {
@@ -66,18 +78,42 @@ bool Keeper::pack_closed(bool everything) {
     }
     if (bytes < settings_.pack_bytes && !everything) return true;
     if (auto packed = pack_some(count); !packed) {
+      if (gives_up()) return false;
+      if (is_out_of_memory(packed.error())) throw std::bad_alloc();
       report(packed.error());
       pack_retry_at_ = Clock::now() + kRetry_pack;
-      // On a full disk a spare is better spent as room for the pack, which frees several segments.
-      if (packed.error().code == Errc::no_space && journal_->pool().spares() > 0) {
-        journal_->pool().discard_spares();
-        no_space_until_ = Clock::now() + kRetry_no_space_after;
-        if (pack_some(count)) continue;
+      SegmentPool& pool = journal_->pool();
+      if (packed.error().code == Errc::no_space) {
+        if (pool.room().drop_copies(bytes, DiskRoom::Copies::all) > 0 && pack_some(count)) continue;
+        // On a full disk a spare is better spent as room for the pack, which frees several
+        // segments.
+        if (pool.spares() > 0) {
+          pool.discard_spares();
+          no_space_until_ = Clock::now() + kRetry_no_space_after;
+          if (pack_some(count)) continue;
+        }
       }
       return false;
     }
   }
-  return true;
+  return closed_.empty();
+}
+
+// What has moved away is packed by whoever recovers it there, and not twice.
+bool Keeper::part_with_moved() {
+  if (closed_.empty()) return true;
+  syncer_->look_at_files();
+  std::erase_if(closed_, [&](OpenSegment* segment) {
+    if (!segment->has_moved) return false;
+    if (auto synced = segment->file.sync(0, segment->writer.at()); !synced) {
+      report(synced.error());
+    }
+    if (!syncer_->let_go(*segment)) return false;
+    (void)journal_->pool().discard(segment);
+    return true;
+  });
+  return std::none_of(closed_.begin(), closed_.end(),
+                      [](const OpenSegment* segment) { return segment->has_moved.load(); });
 }
 
 Result<void> Keeper::pack_some(std::size_t count) {
@@ -91,7 +127,7 @@ Result<void> Keeper::pack_some(std::size_t count) {
   }
   if (auto alive = journal_->revive(); !alive) return alive;
   // The shipper may come by at any time: for what was packed before, or with a retry.
-  const HeldBack until_segments_are_gone(*shipper_, pack_number(inputs));
+  HeldBack held_back(*shipper_, pack_number(inputs));
   SeriesTable& series = journal_->series();
   auto packed = make_pack(
       journal_->directory(), journal_->meta(), inputs,
@@ -103,37 +139,76 @@ Result<void> Keeper::pack_some(std::size_t count) {
       // A fast writer uses up its spares while a pack is being made.
       [&] {
         if (!journal_->pool().is_retired() && !is_short_of_room_) prepare_spares();
+        return !gives_up();
       });
   if (!packed) return std::move(packed).error();
-  SegmentPool& pool = journal_->pool();
-  pool.add_disk_bytes(static_cast<std::int64_t>(packed->bytes));
-  Result<void> result;
-  for (std::size_t i = 0; i < count; ++i) {
-    // Only on a full disk, where somebody else might take the blocks of a file that is removed.
-    const bool is_wanted = is_short_of_room_ && pool.spares() < pool.wanted() &&
-                           pool.disk_bytes() <= pool.limits().disk_budget;
-    auto gone = is_wanted ? pool.recycle(closed_[i]) : pool.discard(closed_[i]);
-    crash_point("in_remove");
-    if (!gone && result) result = std::move(gone);
+  // The pack is there. Nothing below may fail before this is known.
+  held_back.keep();
+  packed_ = count;
+  is_removal_unsynced_ = true;
+  is_pack_unsynced_ = !packed->name_synced;
+  if (is_pack_unsynced_) report(packed->name_synced.error());
+  journal_->pool().room().add_pack(packed->bytes);
+  {
+    const std::lock_guard lock(mutex_);
+    if (packed->is_made) ++stats_.packs_made;
+    stats_.records_lost += packed->records_lost;
   }
-  crash_point("after_segments_removed");
-  closed_.erase(closed_.begin(), closed_.begin() + static_cast<std::ptrdiff_t>(count));
-  journal_->notify_spare();
-  if (!result) report(result.error());
-  // Before the pack is shipped: its segments have left lanes/ for good.
-  if (auto synced = sync_directory(journal_->directory().lanes()); !synced) report(synced.error());
+  (void)remove_packed();  // where it gives up, the next round goes on
   for (const Damage& damage : packed->damage) {
     report(Error{Errc::corrupt, 0,
                  damage.path + ": " + std::to_string(damage.records_lost) + " records lost in [" +
                      std::to_string(damage.begin) + ", " + std::to_string(damage.end) +
                      "): " + damage.why});
   }
-  {
-    const std::lock_guard lock(mutex_);
-    if (packed->is_made) ++stats_.packs_made;
-    stats_.records_lost += packed->records_lost;
-  }
   return {};
+}
+
+// Removes the segments that are in a pack, and lets the pack be shipped. False: given up, or it
+// failed, and it goes on with the next call: until then the pack waits, for as long as a segment of
+// it is in lanes/ its records would be packed once more.
+bool Keeper::remove_packed() {
+  if (!is_removal_unsynced_) return true;
+  SegmentPool& pool = journal_->pool();
+  if (is_pack_unsynced_) {
+    if (auto synced = sync_directory(journal_->directory().packs()); !synced) {
+      report(synced.error());
+      return false;
+    }
+    is_pack_unsynced_ = false;
+  }
+  while (packed_ > 0) {
+    if (gives_up()) return false;
+    OpenSegment* const segment = closed_.front();
+    // Only on a full disk, where somebody else might take the blocks of a file that is removed.
+    const bool is_wanted = is_short_of_room_ && pool.spares() < pool.wanted() &&
+                           pool.budgeted_bytes() <= pool.limits().disk_budget;
+    if (!syncer_->let_go(*segment)) return false;
+    if (!is_wanted) {
+      if (auto removed = pool.remove_records(*segment); !removed) {
+        report(removed.error());
+        return false;
+      }
+    }
+    closed_.erase(closed_.begin());
+    --packed_;
+    const auto gone = is_wanted ? pool.recycle(segment) : pool.discard(segment);
+    crash_point("in_remove");
+    if (!gone) report(gone.error());
+  }
+  crash_point("after_segments_removed");
+  journal_->notify_spare();
+  if (gives_up()) return false;
+  // Before the pack is shipped: its segments have left lanes/ for good. A directory that can never
+  // be synced does not keep records from the store for ever: only a power loss would tell.
+  if (auto synced = sync_directory(journal_->directory().lanes()); !synced) {
+    report(synced.error());
+    if (++removal_syncs_failed_ < kRemoval_syncs_max) return false;
+  }
+  removal_syncs_failed_ = 0;
+  is_removal_unsynced_ = false;
+  shipper_->hold_nothing_back();
+  return true;
 }
 
 }  // namespace runlog

@@ -2,7 +2,9 @@
 // used up.
 #include <algorithm>
 
+#include "format/pack.hpp"
 #include "platform/file_system.hpp"
+#include "platform/mapped_file.hpp"
 #include "ship/keeper.hpp"
 #include "ship/uploader.hpp"
 
@@ -15,13 +17,11 @@ void Keeper::prepare_spares() {
     pool.want_more();
   }
   is_short_of_room_ = pool.spares() == 0 && Clock::now() < no_space_until_;
-  while (pool.spares() < pool.wanted() && Clock::now() >= no_space_until_) {
-    if (pool.disk_bytes() + pool.limits().segment_bytes > pool.limits().disk_budget) {
-      if (!make_room()) {
-        is_short_of_room_ = true;
-        no_space_until_ = Clock::now() + kRetry_no_space_after;
-        return;
-      }
+  while (pool.spares() < pool.wanted() && Clock::now() >= no_space_until_ && !gives_up()) {
+    if (!make_room()) {
+      is_short_of_room_ = true;
+      no_space_until_ = Clock::now() + kRetry_no_space_after;
+      return;
     }
     auto spare = pool.prepare();
     if (!spare) {
@@ -31,7 +31,6 @@ void Keeper::prepare_spares() {
       return;
     }
     pool.add(*spare);
-    names_unsynced_ = true;
     journal_->notify_spare();
   }
 }
@@ -40,54 +39,65 @@ void Keeper::prepare_spares() {
 // chose so, the oldest records nobody has yet.
 bool Keeper::make_room() {
   SegmentPool& pool = journal_->pool();
-  const auto fits = [&] {
-    return pool.disk_bytes() + pool.limits().segment_bytes <= pool.limits().disk_budget;
-  };
-  evict_shipped(pool.limits().segment_bytes);
-  while (!fits() && settings_.overflow == Overflow::drop_oldest_packed) {
-    const std::uint64_t before = pool.disk_bytes();
-    evict_oldest_pack();
-    if (pool.disk_bytes() == before) break;
+  const auto fits = [&] { return pool.bytes_over_budget(pool.limits().segment_bytes) == 0; };
+  while (!fits()) {
+    if (settings_.overflow != Overflow::drop_oldest_packed || !evict_oldest_pack()) return false;
   }
-  return fits();
+  return true;
 }
 
-void Keeper::evict_shipped(std::uint64_t wanted_bytes) {
-  const std::filesystem::path shipped = journal_->directory().shipped();
-  auto names = list_directory(shipped);
-  if (!names) return;
-  std::uint64_t freed = 0;
-  for (const std::string& name : *names) {
-    if (freed >= wanted_bytes) return;
-    if (!parse_numbered_name(name, kPack_suffix)) continue;
-    const auto info = stat_file(shipped / name);
-    if (!info || !remove_file(shipped / name)) continue;
-    freed += info->bytes;
-    journal_->pool().add_disk_bytes(-static_cast<std::int64_t>(info->bytes));
+namespace {
+
+struct CallsInPack {
+  std::uint64_t kept = 0;
+  std::uint64_t dropped = 0;  // which its gap records tell of, and nothing else will
+};
+
+CallsInPack calls_in_pack(const std::filesystem::path& path) {
+  CallsInPack calls;
+  const auto file = MappedFile::open_read_only(path);
+  if (!file) return calls;
+  auto reader = format::PackReader::open(file->bytes());
+  if (!reader) return calls;
+  calls.kept = reader->rows();
+  for (std::size_t i = 0; i < reader->row_groups().size(); ++i) {
+    const auto& group = reader->row_groups()[i];
+    if (!group.may_hold(Kind::gap) && !group.may_hold(Kind::status)) continue;
+    (void)reader->read(i, [&](const Record& record) {
+      if (record.kind != Kind::gap && record.kind != Kind::status) return;
+      --calls.kept;
+      if (record.kind == Kind::gap && record.int_value && *record.int_value > 0) {
+        calls.dropped += static_cast<std::uint64_t>(*record.int_value);
+      }
+    });
   }
+  return calls;
 }
 
-void Keeper::evict_oldest_pack() {
+}  // namespace
+
+bool Keeper::evict_oldest_pack() {
   const std::filesystem::path packs = journal_->directory().packs();
   auto names = list_directory(packs);
-  if (!names) return;
+  if (!names) return false;
   for (const std::string& name : *names) {
-    if (!parse_numbered_name(name, kPack_suffix)) continue;
-    const std::uint64_t rows = rows_in_pack(packs / name);
+    const auto number = parse_numbered_name(name, kPack_suffix);
+    if (!number) continue;
+    const CallsInPack calls = calls_in_pack(packs / name);
     const auto info = stat_file(packs / name);
-    if (!info || !remove_file(packs / name)) return;
-    journal_->pool().add_disk_bytes(-static_cast<std::int64_t>(info->bytes));
+    // What will be told needs memory, and so comes before the pack goes.
     const std::string why = "pack " + name + " evicted unshipped to make room (drop_oldest_packed)";
-    (void)journal_->keeper_event({.kind = Kind::gap,
-                                  .time_ns = journal_->now_ns(),
-                                  .name = "evicted",
-                                  .int_value = static_cast<std::int64_t>(rows),
-                                  .text = why});
-    report(Error{Errc::no_space, 0, why});
+    Error told{Errc::no_space, 0, why};
+    if (!info) return false;
+    const auto evicted = journal_->evict(*number, calls.kept + calls.dropped,
+                                         [&] { return remove_file(packs / name); });
+    if (!evicted) return false;
+    report(told);
     const std::lock_guard lock(mutex_);
-    stats_.dropped += rows;
-    return;
+    stats_.dropped += calls.kept;  // the others were counted when they were dropped
+    return true;
   }
+  return false;
 }
 
 }  // namespace runlog

@@ -27,11 +27,11 @@ struct PutAnswer {
   Verdict verdict = Verdict::retry;
   /// With `stored`: empty, or, once per store, what its owner should know ("… may not be read").
   Error error = {};
-  /// With `retry`: the store asked not to be asked again before this has passed (Retry-After, or a
-  /// fault that only its owner can mend). 0: as the caller likes.
+  /// With `retry`: the store asked not to be asked again before this has passed (Retry-After). 0:
+  /// as the caller likes.
   std::chrono::milliseconds not_before{0};
-  /// With `retry`: this one object is refused, others may pass (too large, say). Otherwise the
-  /// store as a whole does not answer and the next object need not be tried.
+  /// With `retry`: it is known that this one object is refused, others may pass (too large, say).
+  /// Otherwise that is seen by whether they do: ship/refusals.hpp.
   bool concerns_object_only = false;
   /// With `retry`: only a person can mend it (permissions, a missing bucket, a wrong key or CA).
   /// The data is kept and tried again, slowly; who waits for it in a terminal should be told now.

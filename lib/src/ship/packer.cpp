@@ -1,10 +1,12 @@
 #include "ship/packer.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <new>
 
+#include "base/out_of_memory.hpp"
 #include "format/pack.hpp"
 #include "platform/crash_point.hpp"
 #include "platform/file_system.hpp"
@@ -52,9 +54,29 @@ void note(const Record& record, PackOutcome& outcome) {
   }
 }
 
+// The unfinished pack, which goes unless it was renamed.
+class Temporary {
+ public:
+  explicit Temporary(const std::filesystem::path& path) noexcept : path_(path) {}
+  ~Temporary() {
+    if (!is_kept_) ::unlink(path_.c_str());
+  }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  void keep() noexcept { is_kept_ = true; }
+
+ private:
+  const std::filesystem::path& path_;
+  bool is_kept_ = false;
+};
+
+Error given_up() noexcept {
+  return Error{Errc::busy, 0, "given up"};
+}
+
 Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
                          const std::vector<SegmentInput>& segments, FindName find_name,
-                         const std::function<void()>& in_between) {
+                         const std::function<bool()>& in_between) {
   PackOutcome outcome;
   outcome.number = pack_number(segments);
   outcome.path = directory.pack(outcome.number);
@@ -65,13 +87,19 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
     file = OpenFile::open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
   }
   if (!file) return std::move(file).error();
-  const auto give_up = [&](Error error) {
-    (void)remove_file(temporary);
-    return error;
-  };
+  Temporary unfinished(temporary);
+  // Opened first: behind the rename nothing may need memory.
+  const std::filesystem::path packs = directory.packs();
+  const auto names = OpenFile::open(packs, O_RDONLY | O_DIRECTORY);
+  if (!names) return names.error();
+  const auto goes_on = [&] { return !in_between || in_between(); };
 
   FileSink sink(file->fd(), temporary);
-  format::PackWriter writer([&](std::span<const std::byte> bytes) { return sink.write(bytes); });
+  // A row group is encoded in one go; what it becomes is written column by column.
+  format::PackWriter writer([&](std::span<const std::byte> bytes) -> Result<void> {
+    if (!goes_on()) return given_up();
+    return sink.write(bytes);
+  });
   SegmentMerge merge(segments, std::move(find_name));
   std::uint64_t since_break = 0;
   for (auto run = merge.next_run(); !run.is_end(); run = merge.next_run()) {
@@ -79,7 +107,7 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
     since_break += count;
     if (since_break >= kRecords_between_breaks) {
       since_break = 0;
-      if (in_between) in_between();
+      if (!goes_on()) return given_up();
     }
     for (std::uint64_t i = 0; i < count; ++i) crash_point("in_pack");
     Result<void> appended;
@@ -89,7 +117,7 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
     } else {
       appended = writer.append(run.metrics, run.names, *run.entries);
     }
-    if (!appended) return give_up(std::move(appended).error());
+    if (!appended) return std::move(appended).error();
   }
   outcome.records = writer.rows();
   outcome.damage = merge.damage();
@@ -106,22 +134,21 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
     outcome.is_damaged.push_back(count.damage_stretches != 0);
     outcome.records_lost += count.records_lost;
   }
-  if (outcome.records == 0 && outcome.damage.empty()) {
-    (void)remove_file(temporary);
-    return outcome;
-  }
+  if (outcome.records == 0 && outcome.damage.empty()) return outcome;
   auto finished = writer.finish(info);
   if (finished) finished = sink.flush();
   if (finished) finished = sync_data(file->fd(), temporary);
-  if (!finished) return give_up(std::move(finished).error());
+  if (!finished) return std::move(finished).error();
   outcome.bytes = writer.bytes_written();
   file->close();
+  if (!goes_on()) return given_up();
   crash_point("before_pack_rename");
   // Never over an existing pack: a pack's bytes do not change once it exists.
   if (auto renamed = rename_file(temporary, outcome.path, false); !renamed) {
-    return give_up(std::move(renamed).error());
+    return std::move(renamed).error();
   }
-  if (auto synced = sync_directory(directory.packs()); !synced) return std::move(synced).error();
+  unfinished.keep();
+  outcome.name_synced = sync_directory(names->fd(), packs);
   crash_point("after_pack_rename");
   outcome.is_made = true;
   return outcome;
@@ -137,12 +164,12 @@ std::uint32_t pack_number(const std::vector<SegmentInput>& segments) {
 
 Result<PackOutcome> make_pack(const JournalDir& directory, const Meta& meta,
                               const std::vector<SegmentInput>& segments, FindName find_name,
-                              const std::function<void()>& in_between) {
+                              const std::function<bool()>& in_between) {
   if (segments.empty()) return PackOutcome{};
   try {
     return pack(directory, meta, segments, std::move(find_name), in_between);
   } catch (const std::bad_alloc&) {
-    return Error{Errc::io, ENOMEM, "out of memory while packing " + directory.path().native()};
+    return out_of_memory();
   }
 }
 

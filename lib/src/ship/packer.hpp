@@ -17,6 +17,9 @@ struct PackOutcome {
   bool is_made = false;      ///< false: the segments held nothing, there is no pack
   std::uint32_t number = 0;  ///< pack_number()
   std::filesystem::path path = {};
+  /// Failed: the pack is there and stays, but its name may not survive a power loss yet. packs/ is
+  /// to be synced before the segments go; the pack is not to be made again.
+  Result<void> name_synced = {};
   std::uint64_t bytes = 0;
   std::uint64_t records = 0;
   std::uint64_t records_lost = 0;
@@ -31,11 +34,13 @@ struct PackOutcome {
 /// The number that a pack of these segments gets: their lowest. There is one at least.
 [[nodiscard]] std::uint32_t pack_number(const std::vector<SegmentInput>& segments);
 
-/// Writes packs/<number>.parquet: aside, fsync, rename, fsync of the directory. When this returns
-/// the segments may go. Memory: one row group. Errors: no_space, io; nothing is left behind then.
-/// `in_between`, where given, is called every few milliseconds of work.
+/// Writes packs/<number>.parquet: aside, fsync, rename, fsync of the directory. When this returns,
+/// and name_synced is success, the segments may go. Memory: one row group. Errors: no_space, io;
+/// nothing is left behind then.
+/// `in_between`, where given, is called every few milliseconds of work, until the pack gets its
+/// name; when it says false, the pack is given up, nothing is left behind and the error is `busy`.
 Result<PackOutcome> make_pack(const JournalDir& directory, const Meta& meta,
                               const std::vector<SegmentInput>& segments, FindName find_name,
-                              const std::function<void()>& in_between = {});
+                              const std::function<bool()>& in_between = {});
 
 }  // namespace runlog

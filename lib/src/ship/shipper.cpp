@@ -1,10 +1,15 @@
 #include "ship/shipper.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <new>
 #include <thread>
+#include <utility>
 
+#include "base/out_of_memory.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/process.hpp"
+#include "platform/process_exit.hpp"
 #include "ship/adopt.hpp"
 #include "ship/backoff.hpp"
 
@@ -14,6 +19,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kAdoptions_per_look_max = 64;
+/// Journals that nothing can be done for now, such as those whose packs are refused: they are not
+/// to take the place of others, and cost a look into their footers.
+constexpr int kStuck_per_look_max = 1024;
 /// Mostly waits; see decision 0010.
 constexpr int kNice = 10;
 /// Ten thousand ranks start together; they need not ship together.
@@ -26,11 +34,16 @@ constexpr milliseconds kInterrupt_patience{1'000};
 constexpr milliseconds kTell_same_after{600'000};
 constexpr milliseconds kTell_other_after{60'000};
 constexpr std::size_t kTold_adoptions_max = 256;
+constexpr milliseconds kRetry_no_memory{250};
 
 }  // namespace
 
 Result<std::shared_ptr<Shipper>> Shipper::start(Settings settings) {
   const std::shared_ptr<Shipper> shipper(new Shipper(std::move(settings)));
+  shipper->no_memory_ =
+      Error{Errc::io, ENOMEM,
+            "out of memory while shipping " + shipper->settings_.directory.path().native() +
+                "; what waits is shipped when there is memory again"};
   if (!shipper->settings_.store_url.empty()) {
     auto store = shipper->stores_.open(shipper->settings_.store_url);
     if (!store) return std::move(store).error();
@@ -45,6 +58,8 @@ Result<std::shared_ptr<Shipper>> Shipper::start(Settings settings) {
     shipper->thread_ = std::thread([shipper] { shipper->run(); });
   } catch (const std::system_error& error) {
     return os_error(error.code().value(), "cannot start the shipper's thread", "");
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
   }
   return shipper;
 }
@@ -103,6 +118,16 @@ bool Shipper::stop(std::chrono::steady_clock::time_point deadline) {
   return true;
 }
 
+void Shipper::ship_after_stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!has_ended_ || store_ == nullptr) return;
+  }
+  if (is_remote_store(settings_.store_url) || !has_uploads(settings_.directory)) return;
+  stop_ = std::stop_source();
+  ship_once(true);
+}
+
 Shipper::Stats Shipper::stats() const {
   const std::lock_guard lock(mutex_);
   return stats_;
@@ -113,11 +138,13 @@ bool Shipper::is_waited_for() const {
   return waiters_ > 0 || is_urgent_;
 }
 
-void Shipper::ship_once() {
+void Shipper::ship_once(bool asks_refused) {
   std::uint64_t ticket = 0;
   {
     const std::lock_guard lock(mutex_);
     ticket = requested_;
+    // Whoever made the request may just have mended what is refused.
+    if (std::exchange(is_urgent_, false)) asks_refused = true;
   }
   UploadOutcome outcome;
   if (store_ != nullptr && has_uploads(settings_.directory)) {
@@ -126,12 +153,15 @@ void Shipper::ship_once() {
                        {.keep_shipped = settings_.keep_shipped,
                         .has_meta = has_meta_,
                         .is_held_back = [this](std::uint32_t pack) { return held_back_ == pack; },
+                        .refusals = &refusals_[settings_.store_url],
+                        .asks_refused = asks_refused,
                         .stop = stop_.get_token()});
     has_meta_ = outcome.has_meta;
   }
-  if (!settings_.keep_shipped && settings_.on_removed) settings_.on_removed(outcome.bytes);
-  failures_ = outcome.waiting == 0 ? 0 : failures_ + 1;
-  is_pending_ = outcome.waiting != 0;
+  // What the store refuses is asked for again in its own time; new packs do not wait for that.
+  failures_ = outcome.store_failed ? failures_ + 1 : 0;
+  is_pending_ = outcome.store_failed;
+  refused_due_ = outcome.refused_due;
   plan_retry(outcome);
   if (!outcome.error.message.empty()) tell(outcome.error, outcome.needs_owner);
   if (!outcome.note.message.empty() && settings_.report) settings_.report(outcome.note);
@@ -140,8 +170,10 @@ void Shipper::ship_once() {
     stats_.packs += outcome.packs;
     stats_.bytes += outcome.bytes;
     stats_.records += outcome.records;
+    stats_.refused = outcome.refused;
     if (outcome.waiting != 0) ++stats_.retries;
-    is_hopeless_ = outcome.rejected || outcome.needs_owner;
+    // Of what was asked for meanwhile, the next pass tells.
+    if (ticket == requested_) is_hopeless_ = outcome.rejected || outcome.needs_owner;
     if (outcome.waiting == 0) shipped_ = std::max(shipped_, ticket);
   }
   changed_.notify_all();
@@ -155,9 +187,10 @@ void Shipper::plan_retry(const UploadOutcome& outcome) {
   }
   milliseconds pause = backoff(failures_);
   if (is_waited_for()) pause = std::min(pause, kBackoff_waited_for_max);
-  next_try_ = now + outcome.not_before + pause;
   // Who mends the permissions and asks again need not wait; a store that asked for time gets it.
-  store_free_at_ = outcome.needs_owner ? now : now + outcome.not_before;
+  store_free_at_ = now + outcome.not_before;
+  next_try_ = store_free_at_ + pause;
+  if (outcome.store_needs_owner) next_try_ += owner_backoff(failures_);
 }
 
 // One outage is one line, and another each ten minutes; retries are counted, not told.
@@ -174,6 +207,14 @@ void Shipper::tell(const Error& error, bool needs_owner) {
   settings_.report(error);
 }
 
+void Shipper::tell_no_memory() noexcept {
+  try {
+    if (settings_.report) settings_.report(no_memory_);
+  } catch (...) {
+    // Nobody hears of it.
+  }
+}
+
 // Forked children leave journals beside ours, and an earlier incarnation may have died with packs
 // on disk. Theirs go to the store they name; ours is used when it is the same one, because only it
 // has the secrets.
@@ -182,9 +223,14 @@ void Shipper::adopt_dead(bool whole_root) {
       find_journals(whole_root ? settings_.root : settings_.directory.path().parent_path());
   if (!journals) return;
   int adopted = 0;
+  int stuck = 0;
+  std::set<std::string> failed_stores;  // URLs
   for (const auto& path : *journals) {
     // Our own records first.
-    if (stop_.stop_requested() || adopted >= kAdoptions_per_look_max || is_waited_for()) return;
+    if (stop_.stop_requested() || adopted >= kAdoptions_per_look_max ||
+        stuck >= kStuck_per_look_max || is_waited_for()) {
+      return;
+    }
     if (path == settings_.directory.path()) continue;
     const JournalDir directory(path);
     const Meta meta = read_meta(directory);
@@ -198,12 +244,24 @@ void Shipper::adopt_dead(bool whole_root) {
     if (meta.store_url == without_secrets(settings_.store_url)) {
       options.store_override = settings_.store_url;
     }
+    const std::string url = store_url_of(meta, options);
+    if (failed_stores.contains(url)) continue;  // next time
+    options.upload.refusals = &refusals_[url];
     options.upload.stop = stop_.get_token();
     options.upload.keep_shipped = settings_.keep_shipped;
     UploadOutcome uploaded;
     const RecoverOutcome outcome = adopt_journal(path, options, &uploaded);
     if (outcome.verdict == RecoverOutcome::Verdict::live) continue;
-    ++adopted;
+    const bool got_further = outcome.verdict == RecoverOutcome::Verdict::shipped ||
+                             outcome.packs_shipped > 0 || outcome.records_kept > 0;
+    ++(got_further ? adopted : stuck);
+    if (settings_.report && !outcome.damage.empty()) {
+      settings_.report(Error{Errc::corrupt, 0,
+                             path.native() + ": " + std::to_string(outcome.records_damaged) +
+                                 " records lost to damage in " +
+                                 std::to_string(outcome.damage.size()) +
+                                 " places; `runlog verify` names them"});
+    }
     if (outcome.verdict == RecoverOutcome::Verdict::shipped) {
       const std::lock_guard lock(mutex_);
       ++stats_.adopted;
@@ -214,12 +272,12 @@ void Shipper::adopt_dead(bool whole_root) {
     if (settings_.report && told_adoptions_.insert(words).second) {
       settings_.report(Error{Errc::unavailable, 0, words});
     }
-    if (uploaded.waiting != 0 && !uploaded.rejected)
-      return;  // the store does not answer: next time
+    if (uploaded.store_is_ill) failed_stores.insert(url);
   }
 }
 
 void Shipper::run() {
+  const BackgroundThread background;
   block_asynchronous_signals();
   lower_own_priority(kNice);
   bool whole_root = true;
@@ -228,26 +286,33 @@ void Shipper::run() {
   while (!stop_.stop_requested()) {
     {
       std::unique_lock lock(mutex_);
-      auto until = next_adoption;
+      auto until = std::min(next_adoption, is_pending_ ? Clock::time_point::max() : refused_due_);
       if (is_pending_) until = std::min(until, is_urgent ? store_free_at_ : next_try_);
       changed_.wait_until(lock, until, [&] { return has_work_ || stop_.stop_requested(); });
-      is_pending_ = is_pending_ || has_work_;
+      is_pending_ = is_pending_ || has_work_ || Clock::now() >= refused_due_;
       is_urgent = is_urgent || is_urgent_;
       has_work_ = false;
       is_urgent_ = false;
     }
     if (stop_.stop_requested()) break;
-    if (is_pending_ && Clock::now() >= (is_urgent ? store_free_at_ : next_try_)) {
-      is_urgent = false;  // good for one attempt
-      ship_once();
-    }
-    // While the store does not answer us, it need not be asked for others either.
-    if (Clock::now() >= next_adoption && failures_ == 0 && !stop_.stop_requested()) {
-      adopt_dead(whole_root);
-      whole_root = false;
-      next_adoption = Clock::now() + settings_.adopt_interval;
-    } else if (Clock::now() >= next_adoption) {
-      next_adoption = Clock::now() + settings_.adopt_interval;
+    try {
+      if (is_pending_ && Clock::now() >= (is_urgent ? store_free_at_ : next_try_)) {
+        ship_once(std::exchange(is_urgent, false));  // good for one attempt
+      }
+      // While the store does not answer us, it need not be asked for others either.
+      if (Clock::now() >= next_adoption && failures_ == 0 && !stop_.stop_requested()) {
+        next_adoption = Clock::now() + settings_.adopt_interval;
+        adopt_dead(whole_root);
+        whole_root = false;
+        next_adoption = Clock::now() + settings_.adopt_interval;
+      } else if (Clock::now() >= next_adoption) {
+        next_adoption = Clock::now() + settings_.adopt_interval;
+      }
+    } catch (...) {
+      // What is on disk is still there, and what had arrived is found to be there.
+      is_pending_ = true;
+      next_try_ = store_free_at_ = Clock::now() + kRetry_no_memory;
+      tell_no_memory();
     }
   }
   {

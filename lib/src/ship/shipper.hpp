@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -36,10 +37,10 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
     std::chrono::milliseconds adopt_interval{30'000};  ///< and how often the run ships
     std::function<void(const Error&)> report = {};
     /// Told that so many bytes of packs left the journal's directory.
-    std::function<void(std::uint64_t)> on_removed = {};
   };
   struct Stats {
     std::uint64_t packs = 0, bytes = 0, records = 0, retries = 0, adopted = 0;
+    std::uint64_t refused = 0;  ///< wait although the store takes others
   };
 
   /// Opens the store; unsupported or invalid URLs are errors here, unreachable ones are not.
@@ -62,6 +63,9 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   /// thread that even so does not end within a second is left to die with the process.
   bool stop(std::chrono::steady_clock::time_point deadline);
 
+  /// After stop() has returned true, in the caller's thread: what a directory can be given at once.
+  void ship_after_stop();
+
   [[nodiscard]] bool has_store() const noexcept { return store_ != nullptr; }
   [[nodiscard]] Stats stats() const;
 
@@ -69,13 +73,15 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   explicit Shipper(Settings settings) : settings_(std::move(settings)) {}
   using Clock = std::chrono::steady_clock;
   void run();
-  void ship_once();
+  void ship_once(bool asks_refused);
   void plan_retry(const UploadOutcome& outcome);
   void tell(const Error& error, bool needs_owner);
+  void tell_no_memory() noexcept;
   void adopt_dead(bool whole_root);
   [[nodiscard]] bool is_waited_for() const;
 
   Settings settings_;
+  Error no_memory_;  // what is told then, made beforehand
   StoreSet stores_;
   ObjectStore* store_ = nullptr;  // in stores_; shipper thread only, after start
   std::thread thread_;            // joined by stop() if it ends in time, else left behind
@@ -95,12 +101,14 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   Stats stats_;                      // guarded by mutex_
 
   // Shipper thread only.
-  int failures_ = 0;                      // in a row
-  bool is_pending_ = false;               // there is something to ship
-  bool has_meta_ = false;                 // meta.json is in the store
-  Clock::time_point next_try_ = {};       // not before, as we like it
-  Clock::time_point store_free_at_ = {};  // not before, as the store likes it
-  std::string told_;                      // the last error that was reported
+  int failures_ = 0;         // in a row
+  bool is_pending_ = false;  // there is something to ship
+  bool has_meta_ = false;    // meta.json is in the store
+  Clock::time_point refused_due_ = Clock::time_point::max();
+  std::map<std::string, Refusals> refusals_;  // by URL: adopted journals may name other stores
+  Clock::time_point next_try_ = {};           // not before, as we like it
+  Clock::time_point store_free_at_ = {};      // not before, as the store likes it
+  std::string told_;                          // the last error that was reported
   Clock::time_point told_at_ = {};
   std::set<std::string> told_adoptions_;
 };

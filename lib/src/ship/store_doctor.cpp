@@ -9,6 +9,7 @@
 #include "base/ids.hpp"
 #include "base/sha256.hpp"
 #include "platform/file_system.hpp"
+#include "platform/in_call.hpp"
 
 namespace runlog {
 namespace {
@@ -259,6 +260,7 @@ bool is_fit_for_shipping(const std::vector<StoreCheck>& checks) noexcept {
 }
 
 std::vector<StoreCheck> diagnose_store(const std::string& url) {
+  const InCall in_call;
   std::vector<StoreCheck> checks;
   auto store = open_store(url);
   if (!store) {

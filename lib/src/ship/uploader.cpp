@@ -1,83 +1,158 @@
 #include "ship/uploader.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <new>
 #include <string>
 #include <vector>
 
+#include "base/out_of_memory.hpp"
 #include "base/sha256.hpp"
 #include "format/object_name.hpp"
 #include "format/pack.hpp"
 #include "platform/crash_point.hpp"
 #include "platform/file_system.hpp"
 #include "platform/mapped_file.hpp"
+#include "ship/backoff.hpp"
 
 namespace runlog {
 namespace {
 
+// Something that is to become an object.
+struct Upload {
+  enum class Kind : std::uint8_t { meta, blob, pack };
+  Kind kind = Kind::pack;
+  std::filesystem::path file = {};
+  std::string object = {};
+};
+
 class Pass {
  public:
-  Pass(const JournalDir& directory, ObjectStore& store, const UploadOptions& options)
-      : directory_(directory), store_(store), options_(options) {}
+  Pass(const JournalDir& directory, ObjectStore& store, const UploadOptions& options,
+       Refusals& refusals)
+      : directory_(directory),
+        store_(store),
+        options_(options),
+        refusals_(refusals),
+        is_started_(!is_out_of_time()) {
+    if (is_started_) refusals_.begin_pass();
+  }
 
   /// True when `file` is in the store and has moved on.
   bool ship(const std::filesystem::path& file, const std::string& object) {
-    if (skips()) return false;
     if (!put(file, object)) return false;
     crash_point("after_put");
     const bool is_end = file == directory_.end();
-    Result<void> moved;
+    Result<void> moved = options_.before_move ? options_.before_move() : Result<void>();
+    if (!moved) {
+      fail_object(file, std::move(moved).error());
+      return false;
+    }
     if (options_.keep_shipped || is_end) {
       moved = rename_file(file, directory_.shipped() / file.filename(), true);
     } else {
       moved = remove_file(file);
     }
     crash_point("after_ship");
-    if (!moved) {
-      PutAnswer failed;
-      failed.error = std::move(moved).error();
-      fail(std::move(failed));
-      return false;
-    }
-    return true;
+    if (moved) return true;
+    fail_object(file, std::move(moved).error());
+    return false;
+  }
+
+  /// Whether it is to be sent.
+  bool passes(const std::filesystem::path& file) {
+    if (!options_.check) return true;
+    auto checked = options_.check(file);
+    if (!checked) fail_object(file, std::move(checked).error());
+    return checked && *checked;
+  }
+  void fail_object(const std::filesystem::path& file, Error error) {
+    PutAnswer failed;
+    failed.concerns_object_only = error.code != Errc::unavailable;
+    failed.error = std::move(error);
+    fail(file, std::move(failed));
   }
 
   bool put(const std::filesystem::path& file, const std::string& object) {
     PutAnswer answer = store_.put(object, file);
     if (answer.verdict != PutAnswer::Verdict::stored) {
-      fail(std::move(answer));
+      fail(file, std::move(answer));
       return false;
     }
+    refusals_.stored(file);
     if (!answer.error.message.empty()) outcome.note = std::move(answer.error);
     return true;
   }
 
-  /// True when nothing more is to be put; then one more object waits.
-  bool skips() {
-    if (!is_over()) return false;
+  /// True when it is not to be put now; then one more object waits.
+  bool skips(const std::filesystem::path& file) {
+    const Refusals::Object* const known = refusals_.find(file);
+    const bool is_due = known == nullptr || !known->is_set_aside ||
+                        std::chrono::steady_clock::now() >= known->due ||
+                        (options_.asks_refused && !is_refused_for_good(known->answer));
+    if (!is_over() && is_due) return false;
     ++outcome.waiting;
+    if (known != nullptr) tell(known->answer);
     return true;
   }
-  [[nodiscard]] bool is_over() const {
-    return options_.stop.stop_requested() ||
-           std::chrono::steady_clock::now() >= options_.deadline || outcome.store_failed;
+
+  /// The sequence in which they are asked for; returns how many have not failed before.
+  std::size_t sort(std::vector<Upload>& uploads) const {
+    std::stable_sort(uploads.begin(), uploads.end(), [&](const Upload& a, const Upload& b) {
+      return refusals_.turn(a.file) < refusals_.turn(b.file);
+    });
+    return static_cast<std::size_t>(std::count_if(
+        uploads.begin(), uploads.end(),
+        [&](const Upload& upload) { return refusals_.find(upload.file) == nullptr; }));
   }
-  void fail(PutAnswer answer) {
-    ++outcome.waiting;
-    const bool is_final = answer.verdict == PutAnswer::Verdict::reject;
-    outcome.rejected = outcome.rejected || is_final;
-    outcome.needs_owner = outcome.needs_owner || answer.needs_owner || answer.concerns_object_only;
-    outcome.not_before = std::max(outcome.not_before, answer.not_before);
-    if (outcome.error.message.empty()) outcome.error = std::move(answer.error);
-    // A store that does not answer now will not take the next object either.
-    if (!is_final && !answer.concerns_object_only) outcome.store_failed = true;
+
+  /// What became of `files` tells of the store. False when nothing was asked.
+  bool end(const std::vector<std::filesystem::path>& files) {
+    if (!is_started_) return false;
+    const auto now = std::chrono::steady_clock::now();
+    refusals_.end_pass(now);
+    outcome.went_through = refusals_.has_stored_in_pass();
+    outcome.store_is_ill = refusals_.is_store_ill();
+    const auto suspects = refusals_.suspects_in_pass();
+    outcome.store_failed = outcome.store_is_ill || suspects != Refusals::Suspects::none;
+    outcome.store_needs_owner = suspects == Refusals::Suspects::closed;
+    if (outcome.store_failed) outcome.not_before = refusals_.asked_for();
+    for (const auto& file : files) {
+      const Refusals::Object* const known = refusals_.find(file);
+      if (known == nullptr || !known->is_set_aside) continue;
+      ++outcome.refused;
+      outcome.refused_due = std::min(outcome.refused_due, known->due);
+    }
+    return true;
   }
 
   UploadOutcome outcome;
 
  private:
+  [[nodiscard]] bool is_out_of_time() const {
+    return options_.stop.stop_requested() || std::chrono::steady_clock::now() >= options_.deadline;
+  }
+  [[nodiscard]] bool is_over() const { return is_out_of_time() || refusals_.is_pass_over(); }
+  void tell(const PutAnswer& answer) {
+    outcome.rejected = outcome.rejected || answer.verdict == PutAnswer::Verdict::reject;
+    outcome.needs_owner = outcome.needs_owner || answer.needs_owner || answer.concerns_object_only;
+    if (outcome.error.message.empty()) outcome.error = answer.error;
+  }
+  void fail(const std::filesystem::path& file, PutAnswer answer) {
+    // The keeper may have made room meanwhile.
+    if (!stat_file(file) && stat_file(file).error().code == Errc::not_found) return;
+    ++outcome.waiting;
+    // What fails when time is over may be our own interruption.
+    const Refusals::Object* const known = refusals_.find(file);
+    tell(is_out_of_time() && known != nullptr ? known->answer : answer);
+    if (!is_out_of_time()) refusals_.failed(file, answer);
+  }
+
   const JournalDir& directory_;
   ObjectStore& store_;
   const UploadOptions& options_;
+  Refusals& refusals_;
+  const bool is_started_;
 };
 
 std::uint64_t size_of(const std::filesystem::path& path) {
@@ -94,45 +169,114 @@ std::uint64_t rows_in_pack(const std::filesystem::path& path) {
   return reader ? reader->rows() : 0;
 }
 
-UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, ObjectStore& store,
-                             const UploadOptions& options) {
-  const format::ObjectOwner owner{
-      .project = meta.project, .run_id = meta.run_id, .session = meta.session, .rank = meta.rank};
-  Pass pass(directory, store, options);
-  if (!has_uploads(directory)) return pass.outcome;
-  pass.outcome.has_meta = options.has_meta || !stat_file(directory.meta());
-  if (!pass.outcome.has_meta) {
-    if (pass.skips()) return pass.outcome;
-    pass.outcome.has_meta = pass.put(directory.meta(), format::meta_object(owner));
+namespace {
+
+// Packs are looked for first: what they name is in blobs/ by then, or was.
+std::vector<Upload> uploads_of(const JournalDir& directory, const format::ObjectOwner& owner,
+                               const UploadOptions& options, bool has_meta) {
+  std::vector<Upload> packs;
+  for (const std::string& name : names_in_directory(directory.packs())) {
+    const auto number = parse_numbered_name(name, kPack_suffix);
+    if (!number || (options.is_held_back && options.is_held_back(*number))) continue;
+    packs.push_back(
+        {Upload::Kind::pack, directory.packs() / name, format::pack_object(owner, *number)});
+  }
+  std::vector<Upload> uploads;
+  if (!has_meta) {
+    uploads.push_back({Upload::Kind::meta, directory.meta(), format::meta_object(owner)});
   }
   for (const std::string& name : names_in_directory(directory.blobs())) {
     if (!is_sha256_hex(name)) continue;
-    const std::uint64_t bytes = size_of(directory.blobs() / name);
-    if (pass.ship(directory.blobs() / name, format::blob_object(owner, name))) {
-      pass.outcome.bytes += bytes;
+    uploads.push_back(
+        {Upload::Kind::blob, directory.blobs() / name, format::blob_object(owner, name)});
+  }
+  std::move(packs.begin(), packs.end(), std::back_inserter(uploads));
+  return uploads;
+}
+
+void upload_one(const Upload& upload, Pass& pass) {
+  if (upload.kind == Upload::Kind::meta) {
+    pass.outcome.has_meta = pass.put(upload.file, upload.object);
+    return;
+  }
+  if (!pass.passes(upload.file)) return;
+  const bool is_pack = upload.kind == Upload::Kind::pack;
+  const std::uint64_t bytes = size_of(upload.file);
+  const std::uint64_t rows = is_pack ? rows_in_pack(upload.file) : 0;
+  if (!pass.ship(upload.file, upload.object)) return;
+  pass.outcome.packs += is_pack ? 1 : 0;
+  pass.outcome.bytes += bytes;
+  pass.outcome.records += rows;
+}
+
+// For `ls`, which asks no store. Nothing depends on it, so a failure to write it is no trouble.
+void note_refused(const JournalDir& directory, const UploadOutcome& outcome) {
+  const auto noted = read_file(directory.refused(), kRefused_bytes_max);
+  if (outcome.refused == 0) {
+    if (noted || noted.error().code != Errc::not_found) (void)remove_file(directory.refused());
+    return;
+  }
+  std::string words = outcome.error.message;
+  if (!outcome.end_is_held) {
+    words = std::to_string(outcome.refused) +
+            (outcome.refused == 1 ? " object is" : " objects are") +
+            " refused by the store: " + words;
+  }
+  words.resize(std::min<std::size_t>(words.size(), kRefused_bytes_max));
+  if (!noted || *noted != words) (void)write_file_durably(directory.refused(), words);
+}
+
+void upload_all(const JournalDir& directory, const Meta& meta, ObjectStore& store,
+                const UploadOptions& options, Pass& pass) {
+  const format::ObjectOwner owner{
+      .project = meta.project, .run_id = meta.run_id, .session = meta.session, .rank = meta.rank};
+  if (!has_uploads(directory)) return;
+  pass.outcome.has_meta = options.has_meta || !stat_file(directory.meta());
+  std::vector<Upload> uploads = uploads_of(directory, owner, options, pass.outcome.has_meta);
+  const std::size_t fresh = pass.sort(uploads);
+  bool has_failed = false;
+  for (std::size_t i = 0; i < uploads.size(); ++i) {
+    if (pass.skips(uploads[i].file)) continue;  // without a look into a pack that stays
+    if (i + 1 < uploads.size()) store.expect(uploads[i + 1].file);
+    const std::uint64_t waiting = pass.outcome.waiting;
+    upload_one(uploads[i], pass);
+    if (!has_failed && pass.outcome.waiting > waiting && i + 1 < fresh) {
+      has_failed = true;
+      // Whether it is the store is told best by an object that has little in common with this one.
+      const auto end = uploads.begin() + static_cast<std::ptrdiff_t>(fresh);
+      std::rotate(uploads.begin() + static_cast<std::ptrdiff_t>(i) + 1, end - 1, end);
     }
   }
-  std::vector<std::string> packs = names_in_directory(directory.packs());
-  std::erase_if(packs, [&](const std::string& name) {
-    const auto number = parse_numbered_name(name, kPack_suffix);
-    return !number || (options.is_held_back && options.is_held_back(*number));
-  });
-  for (std::size_t i = 0; i < packs.size(); ++i) {
-    if (pass.skips()) continue;  // without a look into a pack that stays
-    const std::filesystem::path path = directory.packs() / packs[i];
-    const std::uint64_t bytes = size_of(path);
-    const std::uint64_t rows = rows_in_pack(path);
-    if (i + 1 < packs.size()) store.expect(directory.packs() / packs[i + 1]);
-    if (pass.ship(path, format::pack_object(owner, *parse_numbered_name(packs[i], kPack_suffix)))) {
-      ++pass.outcome.packs;
-      pass.outcome.bytes += bytes;
-      pass.outcome.records += rows;
+  if (pass.outcome.waiting == 0 && stat_file(directory.end()) && !pass.skips(directory.end())) {
+    const auto ready = options.before_end ? options.before_end() : Result<void>();
+    if (ready) {
+      (void)pass.ship(directory.end(), format::end_object(owner));
+    } else {
+      pass.fail_object(directory.end(), ready.error());
+      pass.outcome.end_is_held = true;
     }
   }
-  if (pass.outcome.waiting == 0 && stat_file(directory.end())) {
-    (void)pass.ship(directory.end(), format::end_object(owner));
+  std::vector<std::filesystem::path> files{directory.end()};
+  for (const Upload& upload : uploads) files.push_back(upload.file);
+  if (pass.end(files)) note_refused(directory, pass.outcome);
+}
+
+}  // namespace
+
+UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, ObjectStore& store,
+                             const UploadOptions& options) {
+  Refusals nothing_known;
+  Pass pass(directory, store, options,
+            options.refusals != nullptr ? *options.refusals : nothing_known);
+  try {
+    upload_all(directory, meta, store, options, pass);
+  } catch (const std::bad_alloc&) {
+    // What had arrived by then counts; the rest waits.
+    ++pass.outcome.waiting;
+    pass.outcome.store_failed = true;
+    pass.outcome.error = out_of_memory();
   }
-  return pass.outcome;
+  return std::move(pass.outcome);
 }
 
 bool has_uploads(const JournalDir& directory) {

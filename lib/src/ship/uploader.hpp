@@ -1,5 +1,6 @@
 // Uploader: one pass over what a journal has waiting for its store. What is acknowledged moves to
-// shipped/ (or is removed); everything else stays where it is.
+// shipped/ (or is removed); everything else stays where it is. An object that the store refuses
+// keeps no other one waiting, but the end.
 #pragma once
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include "journal/journal_dir.hpp"
 #include "journal/meta.hpp"
 #include "ship/object_store.hpp"
+#include "ship/refusals.hpp"
 
 namespace runlog {
 
@@ -18,14 +20,21 @@ struct UploadOutcome {
   std::uint64_t bytes = 0;    ///< of packs and blobs
   std::uint64_t records = 0;  ///< in those packs
   std::uint64_t waiting = 0;  ///< objects that still wait
+  std::uint64_t refused = 0;  ///< of those, set aside: the store takes others
   bool rejected = false;      ///< one of them for good
   Error error = {};           ///< the first, if any
   Error note = {};            ///< what the owner should know though all is well
-  /// The store asked to be left alone for so long.
+  /// With `store_failed`: beside the usual backoff, leave the store alone for so long.
   std::chrono::milliseconds not_before{0};
+  /// When the first of those that are set aside is to be asked for again.
+  std::chrono::steady_clock::time_point refused_due = std::chrono::steady_clock::time_point::max();
   bool needs_owner = false;   ///< waiting alone will not help
-  bool store_failed = false;  ///< not one object's trouble: the store takes none now
-  bool has_meta = false;      ///< meta.json is in the store
+  bool store_failed = false;  ///< not one object's trouble: the store took none of this journal
+  bool store_is_ill = false;  ///< with `store_failed`: nor need it be asked for another journal
+  bool store_needs_owner = false;  ///< with `store_failed`: only its owner can help
+  bool went_through = false;       ///< something did
+  bool end_is_held = false;        ///< all else has arrived, and before_end() forbids the end
+  bool has_meta = false;           ///< meta.json is in the store
 };
 
 struct UploadOptions {
@@ -34,14 +43,28 @@ struct UploadOptions {
   /// Asked for each pack found: true for one whose segments are still in lanes/. Such a pack is not
   /// there yet: shipped now, and its job killed now, its segments would be packed once more.
   std::function<bool(std::uint32_t)> is_held_back = {};
+  /// Asked before each blob and pack is put: false where it is no longer what it was, and has been
+  /// moved away. Null where this process has made all of them.
+  std::function<Result<bool>(const std::filesystem::path&)> check = {};
+  /// What the store has refused so far; null: nothing is known, nor remembered.
+  Refusals* refusals = nullptr;
+  bool asks_refused = false;  ///< also for what is not due: somebody may just have mended it
+  /// Called before something that has arrived moves on.
+  std::function<Result<void>()> before_move = {};
+  /// Asked before end.json is put, when all else has arrived.
+  std::function<Result<void>()> before_end = {};
   std::stop_token stop = {};
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
-/// meta.json first, then blobs, then packs in order, then end.json: a pack in the store never names
-/// a blob that is not there, and an end says that everything before it has arrived.
+/// meta.json first, then blobs, then packs in order, then what has failed before, then end.json,
+/// which says that everything else has arrived. A pack in the store names no blob that is not
+/// there, unless the store has refused that blob.
 UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, ObjectStore& store,
                              const UploadOptions& options);
+
+/// The file that says what a store refuses of a journal, at most.
+inline constexpr std::uint64_t kRefused_bytes_max = 4096;
 
 /// Whether there is something to upload: packs, blobs or an end.
 [[nodiscard]] bool has_uploads(const JournalDir& directory);

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <limits>
@@ -78,6 +79,8 @@ void hostile(Run& run) {
       "2J",
       2.0, 2);
   run.log("bidi\xE2\x80\xAEgnp.exe", 3.0, 3);
+  run.log("</text><script>alert(\"a\" & 'b')</script>", 4.0, 4);
+  run.log(std::string(200, 'z'), 5.0, 5);
   run.text(Level::info,
            "bell\a back\b\x7f"
            "del\r\nnext line\tend");
@@ -127,6 +130,9 @@ int main(int argc, char** argv) {
   }
   if (mode == "gap") {
     auto metric = run.metric("train/loss");
+    // Takes half of the disk budget, and goes when records are dropped: then there is room again.
+    const auto filler = run.journal_path() / "packs" / "filler.tmp";
+    std::ofstream(filler) << std::string(256u << 10, 'x');
     std::uint64_t records_at_drop = 0;
     for (std::int64_t step = 0; step < 100'000'000; ++step) {
       metric.log(step, step);
@@ -134,6 +140,7 @@ int main(int argc, char** argv) {
       const auto stats = run.stats();
       if (stats.dropped == 0 || records_at_drop == 0) {
         records_at_drop = stats.dropped == 0 ? 0 : stats.records;
+        if (stats.dropped != 0) std::filesystem::remove(filler);
       } else if (stats.records > records_at_drop) {
         std::raise(SIGKILL);
       }

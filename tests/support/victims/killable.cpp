@@ -103,5 +103,7 @@ int main(int argc, char** argv) {
   while (::wait(nullptr) > 0) {
   }
   run.complete();
+  job.acknowledged->dropped.store(run.stats().dropped);
+  job.acknowledged->has_ended.store(true);
   return 0;
 }

@@ -197,7 +197,7 @@ int full(const char* root, bool goes_on) {
   wait_for_parent();
   // Bounded by attempts, not by time: each waits for the keeper to come round once.
   const auto before = run.stats();
-  for (int attempt = 0; goes_on && attempt < 2000; ++attempt) {
+  for (int attempt = 0; goes_on && attempt < 400; ++attempt) {
     const auto records = run.stats().records;
     metric.log(step, step);
     ++step;

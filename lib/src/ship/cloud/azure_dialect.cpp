@@ -13,6 +13,7 @@ namespace {
 constexpr std::string_view kVersion_header = "2021-12-02";
 constexpr std::uint64_t kPut_bytes_max = 5'000ull << 20;  // Put Blob since version 2019-12-12
 // Names of metadata are identifiers there: no hyphens.
+constexpr std::string_view kService_hosts = ".blob.core.windows.net";
 constexpr std::string_view kDigest_metadata = "x-ms-meta-runlog_sha256";
 
 struct Code {
@@ -180,7 +181,10 @@ class AzureDialect final : public Dialect {
 
   bool follow(const HttpResponse& /*answer*/) override { return false; }
 
-  [[nodiscard]] Traits traits() const override { return {.put_bytes_max = kPut_bytes_max}; }
+  [[nodiscard]] Traits traits() const override {
+    return {.put_bytes_max = kPut_bytes_max,
+            .heeds_conditions = split_endpoint(endpoint_).host.ends_with(kService_hosts)};
+  }
 
  private:
   [[nodiscard]] std::string remedy(const CloudCall& call, const HttpResponse& answer,
@@ -189,6 +193,12 @@ class AzureDialect final : public Dialect {
     if (reading.code == "ContainerNotFound" || reading.code == "ResourceNotFound" ||
         (call.is_bucket && answer.status == 404)) {
       return "create container " + url_.bucket + ", or correct the URL";
+    }
+    if (answer.status >= 300 && answer.status < 400) {
+      const std::string target = redirect_target(answer);
+      return target.empty() ? "redirects are not followed; correct the endpoint in the URL"
+                            : "redirects are not followed; the store is at " + target +
+                                  ": set endpoint= in the URL to its scheme and host";
     }
     if (reading.code == "AuthorizationFailure") {
       return keys + " are wrong, expired, or not allowed from this network";

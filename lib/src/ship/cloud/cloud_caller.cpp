@@ -88,6 +88,9 @@ CloudAnswer CloudCaller::of_reading(const CloudCall& call, const HttpRequest& re
                                     HttpResponse response, Reading reading) {
   CloudAnswer answer;
   const Meaning meaning = reading.meaning;
+  if (response.status == 407) {
+    reading.remedy = "the proxy wants a user and a password: http_proxy=http://user:password@host";
+  }
   if (meaning == Meaning::stale || meaning == Meaning::moved || meaning == Meaning::skewed) {
     reading.meaning = Meaning::refused;  // the remedy at hand has been tried
   }
@@ -117,7 +120,8 @@ CloudAnswer CloudCaller::of_reading(const CloudCall& call, const HttpRequest& re
 bool CloudCaller::set_clock(const HttpResponse& answer, const Reading& reading) {
   const bool may_be = reading.meaning == Meaning::skewed || answer.status == 400 ||
                       answer.status == 401 || answer.status == 403;
-  const auto theirs = parse_http_date(answer.header("date"));
+  auto theirs = parse_http_date(answer.header("date"));
+  if (!theirs) theirs = reading.store_time;
   if (!may_be || !theirs) return false;
   const auto offset =
       std::chrono::duration_cast<seconds>(*theirs - std::chrono::system_clock::now());

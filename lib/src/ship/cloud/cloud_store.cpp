@@ -87,13 +87,16 @@ class RangeSink {
 }  // namespace
 
 Result<std::unique_ptr<CloudStore>> CloudStore::open(std::string_view url,
-                                                     CloudCaller::Settings settings) {
+                                                     CloudCaller::Settings settings,
+                                                     Conditions conditions) {
   auto parsed = parse_store_url(url);
   if (!parsed) return std::move(parsed).error();
   std::unique_ptr<CloudStore> store(new CloudStore(std::move(*parsed)));
   auto dialect = make_dialect(store->url_, store->client_);
   if (!dialect) return std::move(dialect).error();
   store->dialect_ = std::move(*dialect);
+  store->conditions_are_proven_ =
+      conditions == Conditions::proven || store->dialect_->traits().heeds_conditions;
   store->caller_ =
       std::make_unique<CloudCaller>(store->client_, *store->dialect_, store->url_.shown, settings);
   return store;
@@ -245,7 +248,7 @@ Result<void> CloudStore::list_folder(const std::string& prefix, bool whole_tree,
   std::sort(page->entries.begin(), page->entries.end(),
             [](const ObjectInfo& a, const ObjectInfo& b) { return a.name < b.name; });
   for (const ObjectInfo& entry : page->entries) {
-    if (!is_sound_name(entry.name)) continue;
+    if (!is_sound_name(entry.name) || is_part_name(entry.name)) continue;
     if (!entry.is_prefix || !whole_tree) {
       visit(entry);
     } else if (depth > 0) {

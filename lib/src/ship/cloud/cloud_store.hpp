@@ -1,13 +1,12 @@
 // CloudStore: the ObjectStore over HTTP, whatever the dialect. What each answer to a PUT means for
-// the data is decided in cloud_store_put.cpp, and nowhere else.
+// the data is decided in cloud_store_put.cpp, and nowhere else; cloud_store_part.cpp is the way to
+// servers that write in place.
 #pragma once
 
 #include <condition_variable>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <utility>
 
 #include "ship/cloud/cloud_caller.hpp"
 #include "ship/cloud/put_content.hpp"
@@ -17,9 +16,14 @@ namespace runlog {
 
 class CloudStore final : public ObjectStore {
  public:
+  /// Whether it is known that the server heeds the condition that nothing is there. `unproven`: as
+  /// the dialect has it, else it is tried with the first object.
+  enum class Conditions : std::uint8_t { unproven, proven };
+
   /// Errors: invalid_argument, unsupported. Reads settings files, touches no network.
   static Result<std::unique_ptr<CloudStore>> open(std::string_view url,
-                                                  CloudCaller::Settings settings = {});
+                                                  CloudCaller::Settings settings = {},
+                                                  Conditions conditions = Conditions::unproven);
 
   PutAnswer put(const std::string& name, const std::filesystem::path& file) override;
   void expect(const std::filesystem::path& file) override { expected_ = file; }
@@ -35,15 +39,27 @@ class CloudStore final : public ObjectStore {
   explicit CloudStore(StoreUrl url) : url_(std::move(url)) {}
 
   // cloud_store_put.cpp
-  PutAnswer try_put(const std::string& name, const std::filesystem::path& file);
   PutAnswer create(const std::string& name, const PutContent& content);
+  PutAnswer create_unproven(const std::string& name, const PutContent& content);
+  PutAnswer prove_conditions(const std::string& name, const PutContent& content, PutAnswer out);
   PutAnswer look_then_put(const std::string& name, const PutContent& content, bool creates);
+  PutAnswer put_in_place(const std::string& name, const PutContent& content, bool creates);
   PutAnswer settle(const std::string& name, const PutContent& content, CloudAnswer answer);
-  PutAnswer confirm(const std::string& name, const PutContent& content);
+  PutAnswer confirm(const std::string& name, const PutContent& content, CloudAnswer there);
   PutAnswer compare(const std::string& name, const PutContent& content, bool was_refused);
   PutAnswer compare_bytes(const std::string& name, const PutContent& content);
+  PutAnswer conflict(const std::string& name, const PutContent& content) const;
+  CloudAnswer send_making_parents(const CloudCall& call);
   CloudAnswer make_parents(const std::string& name);
   PutAnswer note(std::string words, bool& was_told);
+
+  // cloud_store_part.cpp
+  PutAnswer put_part_then_move(const std::string& name, const PutContent& content, bool replaces);
+  bool has_arrived(const std::string& part, const PutContent& content);
+  void drop_part(const std::string& part);
+  [[nodiscard]] bool may_be_cut(const HttpResponse& head, const PutContent& content) const;
+  Result<bool> is_cut(const std::string& name, const PutContent& content);
+  PutAnswer judge_shorter(const std::string& name, const PutContent& content);
 
   // cloud_store.cpp
   CloudAnswer head_once(const std::string& name);
@@ -59,13 +75,11 @@ class CloudStore final : public ObjectStore {
   std::unique_ptr<CloudCaller> caller_;
   PutDigests digests_;
   std::filesystem::path expected_;  // the next put's, begun when this one's digests are there
-  // Objects the server does not take, and files whose name others have: sending gigabytes each
-  // minute to hear so again costs money.
-  std::map<std::pair<std::string, std::filesystem::path>,
-           std::pair<std::chrono::steady_clock::time_point, PutAnswer>>
-      refused_objects_;
-  int slow_retries_ = 0;        // puts in a row that only the owner could mend
-  bool has_conditions_ = true;  // false once the server has said that it has none
+  bool has_conditions_ = true;      // false once the server has said, or shown, that it has none
+  bool conditions_are_proven_ = false;
+  bool has_moves_ = true;  // false once a MOVE was refused
+  int failed_moves_ = 0;   // in a row, with a 5xx of a server that takes everything else
+  std::string lost_part_;  // the part that may have arrived although nobody said so
   bool told_of_heads_ = false;
   bool told_of_conditions_ = false;
 

@@ -4,17 +4,25 @@
 
 #include <algorithm>
 
+#include "ship/cloud/put_answers.hpp"
+
 namespace runlog {
 namespace {
 
-/// Where only the owner can help: people do mend permissions while a run lasts, and need not be
-/// asked every second.
-constexpr std::chrono::milliseconds kSlow_retry_first = std::chrono::minutes(1);
-constexpr std::chrono::milliseconds kSlow_retry_max = std::chrono::minutes(15);
-constexpr int kSlow_doublings_max = 4;
-constexpr std::size_t kRefused_objects_max = 256;
+/// Of an object that is put twice to see whether the second time is refused. A run's first one,
+/// meta.json, is a few hundred.
+constexpr std::uint64_t kProof_bytes_max = 64u << 10;
 
-PutAnswer retry(CloudAnswer answer) {
+// What it answers to a HEAD is about permission, credentials or the like: a HEAD has no words for
+// it, the PUT that follows does.
+bool is_refused(const CloudAnswer& answer) {
+  const int status = answer.response.status;
+  return status >= 300 && status < 500 && answer.meaning() != Meaning::again;
+}
+
+}  // namespace
+
+PutAnswer retry_of(CloudAnswer answer) {
   PutAnswer out;
   out.error = std::move(answer.error);
   out.not_before = answer.not_before;
@@ -23,21 +31,20 @@ PutAnswer retry(CloudAnswer answer) {
   return out;
 }
 
-PutAnswer conflict(const std::string& url, const std::string& name, const PutContent& content) {
-  PutAnswer out;
-  out.verdict = PutAnswer::Verdict::reject;
-  out.error = Error{Errc::already_exists, 0,
-                    url + ": " + name + " exists with other bytes than " + content.file.native() +
-                        "; nothing was overwritten. Move one of them away, then run "
-                        "runlog-recover"};
-  return out;
-}
-
 bool is_forbidden(const CloudAnswer& answer) {
   return answer.response.status == 403 || answer.response.status == 405;
 }
 
-}  // namespace
+PutAnswer CloudStore::conflict(const std::string& name, const PutContent& content) const {
+  PutAnswer out;
+  out.verdict = PutAnswer::Verdict::reject;
+  out.error =
+      Error{Errc::already_exists, 0,
+            url_.shown + ": " + name + " exists with other bytes than " + content.file.native() +
+                "; nothing was overwritten. Move one of them away, then run "
+                "runlog-recover"};
+  return out;
+}
 
 PutAnswer CloudStore::note(std::string words, bool& was_told) {
   PutAnswer out;
@@ -49,25 +56,6 @@ PutAnswer CloudStore::note(std::string words, bool& was_told) {
 }
 
 PutAnswer CloudStore::put(const std::string& name, const std::filesystem::path& file) {
-  const auto now = std::chrono::steady_clock::now();
-  const std::pair key(name, file);
-  if (const auto refused = refused_objects_.find(key); refused != refused_objects_.end()) {
-    if (now < refused->second.first) return refused->second.second;
-    refused_objects_.erase(refused);
-  }
-  PutAnswer answer = try_put(name, file);
-  if (answer.concerns_object_only || answer.verdict == PutAnswer::Verdict::reject) {
-    if (refused_objects_.size() >= kRefused_objects_max) refused_objects_.clear();
-    refused_objects_.emplace(key, std::pair(now + kSlow_retry_max, answer));
-  } else if (answer.needs_owner) {
-    answer.not_before = std::min(kSlow_retry_max, kSlow_retry_first * (1 << slow_retries_));
-    slow_retries_ = std::min(slow_retries_ + 1, kSlow_doublings_max);
-  }
-  if (answer.verdict != PutAnswer::Verdict::retry) slow_retries_ = 0;
-  return answer;
-}
-
-PutAnswer CloudStore::try_put(const std::string& name, const std::filesystem::path& file) {
   auto content = digests_.of(file, url_.sends_crc32c);
   if (!content) {
     PutAnswer out;
@@ -87,12 +75,49 @@ PutAnswer CloudStore::try_put(const std::string& name, const std::filesystem::pa
   }
   if (!dialect_->traits().creates_atomically) return look_then_put(name, *content, true);
   if (!has_conditions_) return look_then_put(name, *content, false);
+  if (!conditions_are_proven_) return create_unproven(name, *content);
   return create(name, *content);
+}
+
+// A server may say nothing and overwrite. Until it has refused a name that is taken, each object is
+// looked for before it is put; a small one is then put once more, which must be refused.
+PutAnswer CloudStore::create_unproven(const std::string& name, const PutContent& content) {
+  CloudAnswer there = head_once(name);
+  PutAnswer out;
+  if (there.meaning() == Meaning::done) {
+    out = compare(name, content, false);
+  } else if (there.meaning() == Meaning::absent || is_refused(there)) {
+    out = create(name, content);
+  } else {
+    return retry_of(std::move(there));
+  }
+  const bool is_open = has_conditions_ && !conditions_are_proven_;
+  if (!is_open || out.verdict != PutAnswer::Verdict::stored || content.bytes > kProof_bytes_max) {
+    return out;
+  }
+  return prove_conditions(name, content, std::move(out));
+}
+
+// These bytes are there under this name, so whatever the server does, nothing is lost.
+PutAnswer CloudStore::prove_conditions(const std::string& name, const PutContent& content,
+                                       PutAnswer out) {
+  const CloudAnswer answer = caller_->send(dialect_->put(name, content, true));
+  conditions_are_proven_ = answer.meaning() == Meaning::exists;
+  has_conditions_ = answer.meaning() != Meaning::done && answer.meaning() != Meaning::no_condition;
+  if (has_conditions_) return out;  // no clear answer: the next object tells
+  return note(
+      "this server overwrites objects although the PUT forbids it; each object is looked for "
+      "before "
+      "it is written, which is not proof against two writers at once: use a newer server, or "
+      "switch "
+      "on versioning",
+      told_of_conditions_);
 }
 
 PutAnswer CloudStore::create(const std::string& name, const PutContent& content) {
   CloudAnswer answer = caller_->send(dialect_->put(name, content, true));
   if (answer.meaning() != Meaning::no_condition) {
+    if (answer.meaning() == Meaning::exists) conditions_are_proven_ = true;
     return settle(name, content, std::move(answer));
   }
   has_conditions_ = false;
@@ -110,23 +135,31 @@ PutAnswer CloudStore::create(const std::string& name, const PutContent& content)
 PutAnswer CloudStore::look_then_put(const std::string& name, const PutContent& content,
                                     bool creates) {
   CloudAnswer there = head_once(name);
-  if (there.meaning() == Meaning::done) return compare(name, content, false);
-  const bool may_try = there.meaning() == Meaning::absent || (creates && is_forbidden(there));
+  bool replaces = false;
+  if (there.meaning() == Meaning::done) {
+    if (!may_be_cut(there.response, content)) return compare(name, content, false);
+    const auto cut = is_cut(name, content);
+    if (!cut) return {.error = cut.error()};
+    if (!*cut) return conflict(name, content);
+    replaces = true;
+  }
+  const bool may_try =
+      replaces || there.meaning() == Meaning::absent || (creates && is_forbidden(there));
   if (!may_try) {
     if (is_forbidden(there)) {
       there.error.message +=
           "; this server has no conditional PUT, so runlog must be allowed to "
           "look before it writes";
     }
-    return retry(std::move(there));
+    return retry_of(std::move(there));
   }
-  const CloudCall call = dialect_->put(name, content, creates);
-  CloudAnswer answer = caller_->send(call);
-  if (answer.meaning() == Meaning::no_parent) {
-    CloudAnswer made = make_parents(name);
-    if (made.meaning() != Meaning::done) return retry(std::move(made));
-    answer = caller_->send(call);
-  }
+  if (dialect_->traits().moves && has_moves_) return put_part_then_move(name, content, replaces);
+  return put_in_place(name, content, creates && !replaces);
+}
+
+PutAnswer CloudStore::put_in_place(const std::string& name, const PutContent& content,
+                                   bool creates) {
+  CloudAnswer answer = send_making_parents(dialect_->put(name, content, creates));
   if (answer.meaning() == Meaning::no_condition && creates) {
     answer = caller_->send(dialect_->put(name, content, false));
   }
@@ -139,14 +172,13 @@ PutAnswer CloudStore::settle(const std::string& name, const PutContent& content,
     return compare(name, content, answer.response.status == 403);
   }
   if (answer.meaning() != Meaning::done) {
-    if (answer.meaning() == Meaning::no_parent) answer.needs_owner = true;
-    return retry(std::move(answer));
+    return retry_of(std::move(answer));
   }
   switch (dialect_->proof_of(content, answer.response)) {
     case Dialect::Proof::yes:
       break;
     case Dialect::Proof::unsure:
-      return confirm(name, content);
+      return confirm(name, content, head_once(name));
     case Dialect::Proof::other_bytes:
       return compare_bytes(name, content);
   }
@@ -154,8 +186,8 @@ PutAnswer CloudStore::settle(const std::string& name, const PutContent& content,
 }
 
 // The PUT was answered with success by somebody who may be no store at all.
-PutAnswer CloudStore::confirm(const std::string& name, const PutContent& content) {
-  CloudAnswer there = head_once(name);
+PutAnswer CloudStore::confirm(const std::string& name, const PutContent& content,
+                              CloudAnswer there) {
   if (is_forbidden(there)) {
     return note("objects may be written but not looked at; that they arrive cannot be checked",
                 told_of_heads_);
@@ -166,11 +198,12 @@ PutAnswer CloudStore::confirm(const std::string& name, const PutContent& content
         " was answered with success, but it is not there; is the URL that of a store?";
     there.needs_owner = true;
   }
-  if (there.meaning() != Meaning::done) return retry(std::move(there));
+  if (there.meaning() != Meaning::done) return retry_of(std::move(there));
   const std::string digest = dialect_->digest_of(there.response);
   if (!digest.empty()) return compare(name, content, false);
   const std::string_view length = there.response.header("content-length");
   if (length == std::to_string(content.bytes)) return {.verdict = PutAnswer::Verdict::stored};
+  if (may_be_cut(there.response, content)) return judge_shorter(name, content);
   return compare_bytes(name, content);
 }
 
@@ -191,15 +224,16 @@ PutAnswer CloudStore::compare(const std::string& name, const PutContent& content
     // A 403 on an object that is not there was about permissions after all.
     there.needs_owner = true;
   }
-  if (there.meaning() != Meaning::done) return retry(std::move(there));
+  if (there.meaning() != Meaning::done) return retry_of(std::move(there));
   const std::string_view length = there.response.header("content-length");
   if (!length.empty() && length != std::to_string(content.bytes)) {
-    return conflict(url_.shown, name, content);
+    if (may_be_cut(there.response, content)) return judge_shorter(name, content);
+    return conflict(name, content);
   }
   const std::string digest = dialect_->digest_of(there.response);
   if (digest.empty()) return compare_bytes(name, content);  // copied there by another tool
   if (digest == content.sha256_hex) return {.verdict = PutAnswer::Verdict::stored};
-  return conflict(url_.shown, name, content);
+  return conflict(name, content);
 }
 
 PutAnswer CloudStore::compare_bytes(const std::string& name, const PutContent& content) {
@@ -210,7 +244,18 @@ PutAnswer CloudStore::compare_bytes(const std::string& name, const PutContent& c
     return out;
   }
   if (*theirs == content.sha256_hex) return {.verdict = PutAnswer::Verdict::stored};
-  return conflict(url_.shown, name, content);
+  return conflict(name, content);
+}
+
+// The folders above are made when one is missing.
+CloudAnswer CloudStore::send_making_parents(const CloudCall& call) {
+  CloudAnswer answer = caller_->send(call);
+  if (answer.meaning() != Meaning::no_parent) return answer;
+  CloudAnswer made = make_parents(call.name);
+  if (made.meaning() != Meaning::done) return made;
+  answer = caller_->send(call);
+  if (answer.meaning() == Meaning::no_parent) answer.needs_owner = true;
+  return answer;
 }
 
 CloudAnswer CloudStore::make_parents(const std::string& name) {

@@ -1,5 +1,6 @@
-// WebDAV and plain HTTP servers that take PUT. They keep no metadata, and many ignore
-// If-None-Match: CloudStore looks before it writes and compares by reading back.
+// WebDAV and plain HTTP servers that take PUT. They keep no metadata, many ignore If-None-Match,
+// and many write in place: CloudStore looks before it writes, moves what has arrived to its name,
+// and compares by reading back.
 #include <algorithm>
 
 #include "base/bytes.hpp"
@@ -26,6 +27,17 @@ class DavDialect final : public Dialect {
     CloudCall call{.method = "PUT", .name = name, .content = &content, .creates = creates};
     call.headers = {{"content-type", "application/octet-stream"}};
     if (creates) call.headers.emplace_back("if-none-match", "*");
+    return call;
+  }
+
+  // The target as a path: a whole URL has a scheme and a host that are others behind a proxy, and
+  // servers then answer that they cannot move to another machine.
+  [[nodiscard]] CloudCall move(const std::string& source, const std::string& target,
+                               bool replaces) const override {
+    CloudCall call{.method = "MOVE", .name = source, .creates = !replaces};
+    const std::string whole = url_.endpoint + "/" + encoded_key(url_.prefix, target);
+    call.headers = {{"destination", whole.substr(whole.find('/', whole.find("://") + 3))},
+                    {"overwrite", replaces ? "T" : "F"}};
     return call;
   }
 
@@ -102,6 +114,14 @@ class DavDialect final : public Dialect {
     }
     // Some servers answer so where a collection above is missing, not only where there is none.
     if (answer.status == 404 && call.method == "PUT") reading.meaning = Meaning::no_parent;
+    if (answer.status == 423) reading.meaning = Meaning::again;  // locked by somebody
+    if (answer.status == 207 && call.method == "MOVE")
+      reading.meaning = Meaning::done;  // or not: look
+    // There is a way without, so every refusal of a MOVE is taken for a server that has none.
+    if (call.method == "MOVE" &&
+        (answer.status == 501 || answer.status == 409 || reading.meaning == Meaning::refused)) {
+      reading.meaning = Meaning::unsupported;
+    }
     if (reading.meaning == Meaning::done) return reading;
     const std::string keys = from_.empty() ? "" : " (" + from_ + ")";
     if (answer.status == 401) {
@@ -117,7 +137,7 @@ class DavDialect final : public Dialect {
                        " there; correct the URL or "
                        "its configuration";
     } else if (answer.status >= 300 && answer.status < 400) {
-      reading.remedy = "redirects are not followed; give the URL it ends at";
+      reading.remedy = redirect_remedy(call, answer);
     } else if (answer.status == 404 || answer.status == 409) {
       reading.remedy = "create the folder in the URL, or correct the URL";
     } else if (answer.status == 413) {
@@ -139,10 +159,23 @@ class DavDialect final : public Dialect {
   bool follow(const HttpResponse& /*answer*/) override { return false; }
 
   [[nodiscard]] Traits traits() const override {
-    return {.creates_atomically = false, .has_folders = true, .list_bytes_max = kList_bytes_max};
+    return {.creates_atomically = false,
+            .has_folders = true,
+            .moves = true,
+            .list_bytes_max = kList_bytes_max};
   }
 
  private:
+  [[nodiscard]] std::string redirect_remedy(const CloudCall& call,
+                                            const HttpResponse& answer) const {
+    std::string target = redirect_target(answer);
+    if (target.empty()) return "redirects are not followed; give the URL it ends at";
+    // What stands in the store's URL ends before the object's name.
+    const std::string tail = "/" + encoded_key("", call.name);
+    if (target.ends_with(tail)) target.resize(target.size() - tail.size());
+    return "redirects are not followed; the store is at " + target + ": give this URL";
+  }
+
   // The one name of `href` below `prefix`; nothing for the folder itself and for what is elsewhere.
   [[nodiscard]] std::optional<std::string> child_name(std::string_view href,
                                                       const std::string& prefix) const {

@@ -2,11 +2,15 @@
 
 #include "base/bytes.hpp"
 #include "base/utf8.hpp"
+#include "ship/cloud/http_text.hpp"
 
 namespace runlog {
 namespace {
 
 constexpr std::size_t kText_bytes_max = 200;
+constexpr std::size_t kPart_digest_bytes = 16;
+// Not ".part", nor with a '.' in front: there are servers that refuse these.
+constexpr std::string_view kPart_suffix = ".upload";
 
 }  // namespace
 
@@ -72,6 +76,19 @@ std::string encoded_key(const std::string& prefix, const std::string& name) {
   return percent_encode(prefix + (needs_slash ? "/" : "") + name, true);
 }
 
+std::string part_name(const std::string& name, const std::string& sha256_hex) {
+  const std::size_t slash = name.rfind('/');
+  const std::size_t leaf = slash == std::string::npos ? 0 : slash + 1;
+  return name.substr(0, leaf) + "_" + name.substr(leaf) + "." +
+         sha256_hex.substr(0, kPart_digest_bytes) + std::string(kPart_suffix);
+}
+
+bool is_part_name(std::string_view name) noexcept {
+  const std::size_t slash = name.rfind('/');
+  if (slash != std::string_view::npos) name.remove_prefix(slash + 1);
+  return name.starts_with('_') && name.ends_with(kPart_suffix);
+}
+
 std::optional<std::string> relative_name(const std::string& prefix, std::string_view key) {
   if (prefix.empty()) return std::string(key);
   if (!key.starts_with(prefix) || !key.substr(prefix.size()).starts_with('/')) return {};
@@ -89,6 +106,12 @@ std::string set_body(const CloudCall& call, HttpRequest& request) {
     request.body_file_bytes = call.content->bytes;
   }
   return call.content->sha256_hex;
+}
+
+std::string redirect_target(const HttpResponse& answer) {
+  const std::string_view location = answer.header("location");
+  if (!location.starts_with("http://") && !location.starts_with("https://")) return {};
+  return clean_text(without_query(location));
 }
 
 Error not_in_the_clear(const StoreUrl& url, std::string_view what) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,8 @@ struct Reading {
   std::string code = {};    ///< the store's word for it, if it has one
   std::string text = {};    ///< its sentence, cut and cleaned
   std::string remedy = {};  ///< ours
+  /// With `skewed`: the store's time, where its words tell it.
+  std::optional<WallTime> store_time = {};
 };
 
 struct ListPage {
@@ -73,6 +76,13 @@ class Dialect {
 
   [[nodiscard]] virtual CloudCall put(const std::string& name, const PutContent& content,
                                       bool creates) const = 0;
+  /// Gives the object `source` the name `target`; only where traits().moves. `replaces`: also where
+  /// something is there.
+  [[nodiscard]] virtual CloudCall move(const std::string& source, const std::string& target,
+                                       bool replaces) const {
+    (void)source, (void)target, (void)replaces;
+    return {};
+  }
   /// `marker`: of the page before; empty at the first.
   [[nodiscard]] virtual CloudCall list(const std::string& prefix, bool whole_tree,
                                        const std::string& marker) const = 0;
@@ -97,7 +107,12 @@ class Dialect {
   struct Traits {
     std::uint64_t put_bytes_max = UINT64_MAX;
     bool creates_atomically = true;  ///< false: look first, the condition may be ignored
-    bool has_folders = false;        ///< lists one level at a time; parents must be made
+    /// It is known beforehand that the condition is heeded: the service's own endpoint.
+    bool heeds_conditions = false;
+    bool has_folders = false;  ///< lists one level at a time; parents must be made
+    /// The server may write in place, so that a PUT that is cut leaves its beginning; and it may be
+    /// able to MOVE.
+    bool moves = false;
     std::uint64_t list_bytes_max = 16u << 20;
   };
   [[nodiscard]] virtual Traits traits() const = 0;
@@ -123,11 +138,18 @@ class Dialect {
 [[nodiscard]] std::string clean_text(std::string_view text);
 /// `name` below `prefix`, as the store's key; percent-encoded with its slashes.
 [[nodiscard]] std::string encoded_key(const std::string& prefix, const std::string& name);
+/// The name under which an object's bytes arrive before they get their own: in the same folder,
+/// hidden from query engines by its '_'. It has the digest, so that two writers of other bytes do
+/// not meet there.
+[[nodiscard]] std::string part_name(const std::string& name, const std::string& sha256_hex);
+[[nodiscard]] bool is_part_name(std::string_view name) noexcept;
 /// Takes the store's prefix off; nothing when it does not begin with it.
 [[nodiscard]] std::optional<std::string> relative_name(const std::string& prefix,
                                                        std::string_view key);
 /// Sets the body, or its digest of nothing. Returns the payload's SHA-256.
 std::string set_body(const CloudCall& call, HttpRequest& request);
+/// Where a redirect leads, for messages: without query and user. Empty when it does not say.
+[[nodiscard]] std::string redirect_target(const HttpResponse& answer);
 /// Why credentials may not go to `url` in the clear.
 [[nodiscard]] Error not_in_the_clear(const StoreUrl& url, std::string_view what);
 

@@ -8,8 +8,10 @@
 #include <array>
 #include <cstdio>
 #include <ctime>
+#include <new>
 
 #include "base/bytes.hpp"
+#include "base/crypto.hpp"
 #include "base/ids.hpp"
 #include "base/sha256.hpp"
 
@@ -167,6 +169,7 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
 std::string hmac_sha256(std::string_view key, std::string_view text) {
   std::string out(EVP_MAX_MD_SIZE, '\0');
   unsigned length = 0;
+  if (!prepare_crypto()) throw std::bad_alloc();  // as Sha256
   ::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
          reinterpret_cast<const unsigned char*>(text.data()), text.size(),
          reinterpret_cast<unsigned char*>(out.data()), &length);

@@ -4,17 +4,23 @@
 #include "ship/cloud/s3_dialect.hpp"
 
 namespace runlog {
+namespace {
+
+constexpr std::string_view kService_endpoint = "https://storage.googleapis.com";
+
+}  // namespace
 
 Result<std::unique_ptr<Dialect>> make_gcs_dialect(const StoreUrl& url) {
   const S3Flavor flavor{.signing = kGoogle_flavor,
                         .digest_metadata = "x-goog-meta-runlog-sha256",
                         .create_header = "x-goog-if-generation-match",
                         .create_value = "0",
+                        .service_endpoint = kService_endpoint,
                         .put_permission = "storage.objects.create",
                         .get_permission = "storage.objects.get",
                         .list_permission = "storage.objects.list"};
   S3Address address{
-      .endpoint = url.endpoint.empty() ? "https://storage.googleapis.com" : url.endpoint,
+      .endpoint = url.endpoint.empty() ? std::string(kService_endpoint) : url.endpoint,
       .region = "auto"};
   return make_s3_like_dialect(url, flavor, std::move(address), gcs_credentials());
 }

@@ -34,7 +34,7 @@ using HttpSink =
     std::function<Result<void>(const HttpResponse& head, std::span<const std::byte> bytes)>;
 
 struct HttpRequest {
-  std::string method = "GET";  ///< GET, HEAD, PUT, POST, DELETE, PROPFIND, MKCOL
+  std::string method = "GET";  ///< GET, HEAD, PUT, POST, DELETE, PROPFIND, MKCOL, MOVE
   std::string url = {};        ///< complete and encoded
   HttpHeaders headers = {};    ///< sent as given; Expect is never sent
   /// The body: bytes in memory, or [0, file_bytes) of a file, streamed. Not both.

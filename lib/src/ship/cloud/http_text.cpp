@@ -54,6 +54,17 @@ std::string_view trim(std::string_view text) noexcept {
   return text;
 }
 
+std::string without_milliseconds(std::string text) {
+  constexpr std::string_view kAfter = " after ";
+  constexpr std::string_view kUnit = " ms";
+  const std::size_t begin = text.find(kAfter);
+  if (begin == std::string::npos) return text;
+  const std::size_t end = text.find_first_not_of("0123456789", begin + kAfter.size());
+  if (end == std::string::npos || text.compare(end, kUnit.size(), kUnit) != 0) return text;
+  text.erase(begin, end + kUnit.size() - begin);
+  return text;
+}
+
 bool has_line_break(std::string_view text) noexcept {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
 }

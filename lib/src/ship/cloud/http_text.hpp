@@ -15,6 +15,9 @@ namespace runlog {
 /// Without blanks and line ends around it.
 [[nodiscard]] std::string_view trim(std::string_view text) noexcept;
 
+/// libcurl's words without " after 12 ms": what stays the same can be told once.
+[[nodiscard]] std::string without_milliseconds(std::string text);
+
 [[nodiscard]] bool has_line_break(std::string_view text) noexcept;
 
 }  // namespace runlog

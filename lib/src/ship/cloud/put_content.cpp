@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/crc32c.hpp"
+#include "base/crypto.hpp"
 #include "base/ids.hpp"
 #include "base/sha256.hpp"
 
@@ -22,7 +23,7 @@ constexpr std::size_t kChunk_bytes = 256u << 10;
 // (FIPS), it is left out and the requests go without it.
 class Md5 {
  public:
-  Md5() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+  Md5() : context_(prepare_crypto() ? EVP_MD_CTX_new() : nullptr, &EVP_MD_CTX_free) {
     is_on_ = context_ && EVP_DigestInit_ex(context_.get(), EVP_md5(), nullptr) == 1;
   }
   void update(std::span<const std::byte> bytes) {

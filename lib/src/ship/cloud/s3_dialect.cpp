@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ship/cloud/credential_text.hpp"
 #include "ship/cloud/xml.hpp"
 
 namespace runlog {
@@ -183,7 +184,14 @@ class S3Dialect final : public Dialect {
     if (!call.creates && reading.meaning == Meaning::no_condition) {
       reading.meaning = Meaning::unsupported;
     }
-    if (is_elsewhere(answer, reading)) reading.meaning = Meaning::moved;
+    if (reading.meaning == Meaning::skewed) {
+      reading.store_time = parse_iso_time(xml_text(answer.body, "ServerTime"));
+    }
+    if (is_elsewhere(answer, reading)) {
+      reading.meaning = Meaning::moved;
+    } else if (answer.status == 307 && address_.endpoint.empty()) {
+      reading.meaning = Meaning::again;  // AWS, while the name of a new bucket gets about
+    }
     reading.remedy = remedy(call, answer, reading);
     return reading;
   }
@@ -214,7 +222,11 @@ class S3Dialect final : public Dialect {
     return true;
   }
 
-  [[nodiscard]] Traits traits() const override { return {.put_bytes_max = kPut_bytes_max}; }
+  [[nodiscard]] Traits traits() const override {
+    const bool is_the_service =
+        address_.endpoint.empty() || address_.endpoint == flavor_.service_endpoint;
+    return {.put_bytes_max = kPut_bytes_max, .heeds_conditions = is_the_service};
+  }
 
  private:
   struct Place {
@@ -247,7 +259,25 @@ class S3Dialect final : public Dialect {
   static std::string region_in(const HttpResponse& answer) {
     std::string region(answer.header("x-amz-bucket-region"));
     if (region.empty()) region = xml_text(answer.body, "Region");
-    return region;
+    return region.empty() ? region_of_host(answer) : region;
+  }
+
+  // "eu-west-1" of https://bucket.s3.eu-west-1.amazonaws.com/… or …s3-eu-west-1…, where a redirect
+  // leads. Only the region is taken.
+  static std::string region_of_host(const HttpResponse& answer) {
+    std::string_view host = answer.header("location");
+    const std::size_t scheme = host.find("://");
+    if (scheme == std::string_view::npos) return {};
+    host.remove_prefix(scheme + 3);
+    host = host.substr(0, host.find('/'));
+    const std::size_t end = host.find(".amazonaws.com");
+    if (end == std::string_view::npos) return {};
+    host = host.substr(0, end);
+    const std::size_t dot = host.rfind('.');
+    std::string_view label = host.substr(dot == std::string_view::npos ? 0 : dot + 1);
+    if (label.starts_with("s3-")) label.remove_prefix(3);
+    const bool has_number = label.find_first_of("0123456789", 2) != std::string_view::npos;
+    return has_number ? std::string(label) : std::string();
   }
 
   [[nodiscard]] bool is_elsewhere(const HttpResponse& answer, const Reading& reading) const {
@@ -277,7 +307,9 @@ class S3Dialect final : public Dialect {
     if (reading.code == "NoSuchBucket" || (call.is_bucket && answer.status == 404)) {
       return "create bucket " + url_.bucket + ", or correct the URL or the endpoint";
     }
-    if (reading.code == "RequestTimeTooSkewed") return "set this machine's clock";
+    if (reading.code == "RequestTimeTooSkewed") {
+      return "this machine's clock is off by more than the store allows; set it, by NTP";
+    }
     if (reading.code == "InvalidAccessKeyId" || reading.code == "InvalidClientTokenId") {
       return keys + " are unknown there; give others, or correct the endpoint";
     }
@@ -296,12 +328,30 @@ class S3Dialect final : public Dialect {
       return "allow " + std::string(permission) + " on the bucket to " + keys;
     }
     if (answer.status >= 300 && answer.status < 400) {
-      return "redirects are not followed; correct the endpoint or the region in the URL";
+      return redirect_remedy(answer);
     }
     if (reading.meaning == Meaning::refused || reading.meaning == Meaning::unsupported) {
       return "is the endpoint an S3 server?";
     }
     return {};
+  }
+
+  [[nodiscard]] std::string redirect_remedy(const HttpResponse& answer) const {
+    std::string target = redirect_target(answer);
+    if (!target.empty()) target.resize(split_end(target));
+    if (target.empty()) target = clean_text(xml_text(answer.body, "Endpoint"));
+    const std::string region = region_in(answer);
+    const bool is_told = is_region(region) && region != address_.region;
+    std::string out = "redirects are not followed; ";
+    if (target.empty() && !is_told) return out + "correct the endpoint or the region in the URL";
+    out += "the bucket is " + (target.empty() ? "elsewhere" : "at " + target) + ": set ";
+    if (is_told) return out + "region=" + region + " in the URL";
+    return out + "endpoint= in the URL to it, or region= to its region";
+  }
+
+  // Of "scheme://host".
+  static std::size_t split_end(const std::string& url) {
+    return std::min(url.find('/', url.find("://") + 3), url.size());
   }
 
   const StoreUrl url_;

@@ -15,6 +15,8 @@ struct S3Flavor {
   std::string_view digest_metadata = "x-amz-meta-runlog-sha256";
   std::string_view create_header = "if-none-match";
   std::string_view create_value = "*";
+  /// The service's own, known to heed the condition; empty: where no endpoint is given.
+  std::string_view service_endpoint = {};
   std::string_view put_permission = "s3:PutObject";
   std::string_view get_permission = "s3:GetObject";
   std::string_view list_permission = "s3:ListBucket";

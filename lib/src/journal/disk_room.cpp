@@ -1,0 +1,129 @@
+#include "journal/disk_room.hpp"
+
+#include <algorithm>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "base/sha256.hpp"
+#include "platform/clock.hpp"
+#include "platform/file_system.hpp"
+#include "platform/in_call.hpp"
+
+namespace runlog {
+namespace {
+
+/// A directory's time stamp is that of a tick of the kernel. What changed in the tick of the last
+/// look may have changed behind it: such a look is not remembered.
+constexpr std::int64_t kTick_ns_max = 50'000'000;
+
+bool is_blob(const std::string& name) {
+  return is_sha256_hex(name) || name.starts_with("tmp-");
+}
+
+}  // namespace
+
+DiskRoom::DiskRoom(JournalDir directory, std::uint64_t artifact_budget)
+    : directory_(std::move(directory)), artifact_budget_(artifact_budget) {}
+
+std::uint64_t DiskRoom::pack_bytes() const noexcept {
+  std::uint64_t bytes = extra_pack_bytes_.load(std::memory_order_relaxed);
+  for (const Part& part : parts_) bytes += part.pack_bytes.load(std::memory_order_relaxed);
+  return bytes;
+}
+
+std::uint64_t DiskRoom::artifact_bytes() const noexcept {
+  std::uint64_t bytes = 0;
+  for (const Part& part : parts_) bytes += part.artifact_bytes.load(std::memory_order_relaxed);
+  return bytes;
+}
+
+void DiskRoom::look() noexcept {
+  const InCall in_call;
+  try {
+    const std::lock_guard lock(mutex_);
+    look_at_all();
+  } catch (const std::bad_alloc&) {
+    // The counts of the last look stand.
+  }
+}
+
+void DiskRoom::look_at_all() {
+  const std::array paths = {directory_.packs(), directory_.shipped(), directory_.blobs(),
+                            directory_.torn()};
+  const std::uint64_t extra = extra_pack_bytes_.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < parts_.size(); ++i) look_at(parts_[i], paths[i]);
+  extra_pack_bytes_.fetch_sub(extra, std::memory_order_relaxed);
+}
+
+void DiskRoom::look_at(Part& part, const std::filesystem::path& path) {
+  const auto info = stat_file(path);
+  if (info && part.mtime_ns == info->mtime_ns) return;
+  const bool may_change_unseen = !info || realtime_ns() - info->mtime_ns < kTick_ns_max;
+  part.mtime_ns = may_change_unseen ? -1 : info->mtime_ns;
+  std::uint64_t packs = 0;
+  std::uint64_t artifacts = 0;
+  for (const std::string& name : names_in_directory(path)) {
+    const auto file = stat_file(path / name);
+    if (!file) continue;
+    (is_blob(name) ? artifacts : packs) += is_blob(name) ? file->disk_bytes : file->bytes;
+  }
+  part.pack_bytes.store(packs, std::memory_order_relaxed);
+  part.artifact_bytes.store(artifacts, std::memory_order_relaxed);
+}
+
+std::uint64_t DiskRoom::drop_copies(std::uint64_t wanted, Copies which) noexcept {
+  const InCall in_call;
+  try {
+    const std::lock_guard lock(mutex_);
+    return drop_some(wanted, which);
+  } catch (const std::bad_alloc&) {
+    return 0;
+  }
+}
+
+std::uint64_t DiskRoom::drop_some(std::uint64_t wanted, Copies which) {
+  struct Copy {
+    std::int64_t mtime_ns;
+    std::uint64_t bytes;
+    std::filesystem::path path;
+  };
+  std::vector<Copy> copies;
+  for (const std::string& name : names_in_directory(directory_.shipped())) {
+    const bool is_artifact = is_sha256_hex(name);
+    if (!is_artifact && !parse_numbered_name(name, kPack_suffix)) continue;  // end.json stays
+    if (is_artifact ? which == Copies::packs : which == Copies::artifacts) continue;
+    std::filesystem::path path = directory_.shipped() / name;
+    const auto file = stat_file(path);
+    if (file) copies.push_back({file->mtime_ns, file->disk_bytes, std::move(path)});
+  }
+  std::sort(copies.begin(), copies.end(), [](const Copy& a, const Copy& b) {
+    return a.mtime_ns != b.mtime_ns ? a.mtime_ns < b.mtime_ns : a.path < b.path;
+  });
+  std::uint64_t freed = 0;
+  for (const Copy& copy : copies) {
+    if (freed >= wanted) break;
+    if (remove_file(copy.path)) freed += copy.bytes;
+  }
+  if (freed > 0) look_at_all();
+  return freed;
+}
+
+Result<void> DiskRoom::check_artifact(std::uint64_t bytes, const std::filesystem::path& source) {
+  const std::lock_guard lock(mutex_);
+  look_at_all();
+  const auto over = [&] {
+    const std::uint64_t all = artifact_bytes() + bytes;
+    return all > artifact_budget_ ? all - artifact_budget_ : 0;
+  };
+  if (over() > 0 && bytes <= artifact_budget_) (void)drop_some(over(), Copies::artifacts);
+  if (over() == 0) return {};
+  return Error{Errc::no_space, 0,
+               "cannot stage " + source.native() + ": it takes " + std::to_string(bytes) +
+                   " bytes, and of the artifact budget of " + std::to_string(artifact_budget_) +
+                   " bytes " + std::to_string(artifact_bytes()) + " are waiting for the store in " +
+                   directory_.blobs().native() +
+                   "; make the store reachable, or raise RUNLOG_ARTIFACT_BUDGET"};
+}
+
+}  // namespace runlog

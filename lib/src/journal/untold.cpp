@@ -1,0 +1,180 @@
+#include "journal/untold.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "format/pack.hpp"
+#include "platform/crash_point.hpp"
+#include "platform/crash_report.hpp"
+#include "platform/file_system.hpp"
+#include "platform/mapped_file.hpp"
+
+namespace runlog {
+namespace {
+
+/// A tally that claims more is damaged.
+constexpr std::uint64_t kCalls_max = std::uint64_t{1} << 53;
+
+std::optional<crash::Tally> read_tally(const std::filesystem::path& path) {
+  crash::Tally tally;
+  const auto bytes = std::as_writable_bytes(std::span(&tally, 1));
+  if (read_crash_bytes(path, crash::kTally_at, bytes) != bytes.size()) return {};
+  if (tally.magic != (crash::kTally_magic_masked ^ crash::kMagic_mask)) return {};
+  return tally;
+}
+
+// What the packs here hold, by number of the pack.
+struct LocalPacks {
+  std::vector<std::uint32_t> numbers;
+  std::vector<format::PackSegment> segments;
+};
+
+LocalPacks local_packs(const JournalDir& directory) {
+  LocalPacks packs;
+  for (const auto& place : {directory.packs(), directory.shipped()}) {
+    for (const std::string& name : names_in_directory(place)) {
+      const auto number = parse_numbered_name(name, kPack_suffix);
+      if (!number) continue;
+      packs.numbers.push_back(*number);
+      const auto file = MappedFile::open_read_only(place / name);
+      if (!file) continue;
+      const auto reader = format::PackReader::open(file->bytes());
+      if (!reader) continue;
+      const auto& segments = reader->info().segments;
+      packs.segments.insert(packs.segments.end(), segments.begin(), segments.end());
+    }
+  }
+  return packs;
+}
+
+bool holds(const LocalPacks& packs, const std::vector<SegmentInput>& segments, std::int32_t lane,
+           std::int64_t seq) {
+  for (const format::PackSegment& one : packs.segments) {
+    const auto records = static_cast<std::int64_t>(one.records);
+    if (one.lane == lane && seq >= one.first_seq && seq - one.first_seq < records) return true;
+  }
+  std::vector<SegmentInput> of_lane;
+  for (const SegmentInput& one : segments) {
+    if (one.header.lane == lane) of_lane.push_back(one);
+  }
+  SegmentMerge merge(std::move(of_lane));
+  while (const Record* const record = merge.next()) {
+    if (record->seq == seq) return true;
+  }
+  return false;
+}
+
+DropCounts sum(const crash::Tally& tally,
+               std::uint64_t (crash::TallySlot::*calls)[crash::kReasons_max]) {
+  DropCounts all = {};
+  for (const crash::TallySlot& slot : tally.slot) {
+    for (std::size_t i = 0; i < kDrop_reasons; ++i) all[i] += (slot.*calls)[i];
+  }
+  return all;
+}
+
+// Whether it may hold any: of most journals it says at once that it does not.
+bool has_untold(const crash::Tally& tally) {
+  const bool is_telling = std::any_of(std::begin(tally.slot), std::end(tally.slot),
+                                      [](const auto& slot) { return slot.telling_reason != 0; });
+  return is_telling || tally.evicting_pack != 0 ||
+         sum(tally, &crash::TallySlot::dropped) != sum(tally, &crash::TallySlot::told);
+}
+
+// What the process was about to do when it died, it has done or not.
+void settle(crash::Tally& tally, const LocalPacks& packs,
+            const std::vector<SegmentInput>& segments) {
+  for (std::size_t lane = 0; lane < crash::kTally_slots; ++lane) {
+    crash::TallySlot& slot = tally.slot[lane];
+    const std::size_t reason = slot.telling_reason;
+    if (reason < 1 || reason > kDrop_reasons) continue;
+    if (holds(packs, segments, static_cast<std::int32_t>(lane), slot.telling_seq)) {
+      slot.told[reason - 1] = std::max(slot.told[reason - 1], slot.telling_told);
+    }
+  }
+  if (tally.evicting_pack == 0) return;
+  const auto& numbers = packs.numbers;
+  if (std::find(numbers.begin(), numbers.end(), tally.evicting_pack - 1) == numbers.end()) {
+    auto& evicted = tally.slot[kKeeper_lane].dropped[static_cast<std::size_t>(DropReason::evicted)];
+    evicted = std::max(evicted, tally.evicting_total);
+  }
+}
+
+std::uint32_t next_segment(const crash::Tally& tally, const LocalPacks& packs,
+                           const std::vector<SegmentInput>& segments) {
+  std::uint32_t next = tally.next_segment;
+  for (const format::PackSegment& one : packs.segments) next = std::max(next, one.number + 1);
+  for (const SegmentInput& one : segments) next = std::max(next, one.header.number + 1);
+  return next;
+}
+
+}  // namespace
+
+std::optional<UntoldDrops> read_untold(const JournalDir& directory,
+                                       const std::vector<SegmentInput>& segments) {
+  auto tally = read_tally(directory.crash());
+  if (!tally || !has_untold(*tally)) return {};
+  const LocalPacks packs = local_packs(directory);
+  for (const format::PackSegment& one : packs.segments) {
+    if (one.lane == kTold_lane) return {};  // whoever made it died before forget_untold()
+  }
+  settle(*tally, packs, segments);
+  UntoldDrops untold{.calls = sum(*tally, &crash::TallySlot::dropped),
+                     .next_segment = next_segment(*tally, packs, segments)};
+  const DropCounts told = sum(*tally, &crash::TallySlot::told);
+  bool is_any = false;
+  for (std::size_t i = 0; i < kDrop_reasons; ++i) {
+    untold.calls[i] -= std::min(untold.calls[i], told[i]);
+    if (untold.calls[i] > kCalls_max) return {};
+    is_any = is_any || untold.calls[i] != 0;
+  }
+  for (const crash::TallySlot& slot : tally->slot) {
+    untold.time_ns = std::max(untold.time_ns, slot.time_ns);
+  }
+  return is_any ? std::optional(untold) : std::nullopt;
+}
+
+std::optional<std::uint32_t> last_segment(const JournalDir& directory) {
+  const auto tally = read_tally(directory.crash());
+  if (!tally) return {};
+  std::uint32_t end = 0;
+  for (const crash::TallySlot& slot : tally->slot) end = std::max(end, slot.segment);
+  return end != 0 ? std::optional(end - 1) : std::nullopt;
+}
+
+ToldSegment told_segment(const UntoldDrops& untold, const Session& session) {
+  ToldSegment told{.bytes = std::vector<std::byte>(format::kSegment_bytes_min),
+                   .header = {.session = session,
+                              .number = untold.next_segment,
+                              .lane = kTold_lane,
+                              .created_ns = untold.time_ns,
+                              .segment_bytes = format::kSegment_bytes_min}};
+  format::SegmentWriter writer;
+  writer.begin(told.bytes, told.header, untold.time_ns);
+  for (std::size_t i = 0; i < kDrop_reasons; ++i) {
+    if (untold.calls[i] == 0) continue;
+    (void)writer.append_event(gap_event(static_cast<DropReason>(i), untold.calls[i],
+                                        untold.time_ns));  // there is room for one of each
+  }
+  writer.seal();
+  return told;
+}
+
+Result<void> forget_untold(const JournalDir& directory) {
+  const std::filesystem::path path = directory.crash();
+  if (!read_tally(path)) return {};
+  const auto file = OpenFile::open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
+  if (!file) return file.error();
+  crash_point("before_forget");
+  // In place: there may be no room for another file.
+  constexpr std::array<std::byte, sizeof(crash::Tally::magic)> kNo_magic = {};
+  if (auto written = write_at(file->fd(), crash::kTally_at, kNo_magic, path); !written) {
+    return written;
+  }
+  auto synced = sync_data(file->fd(), path);
+  crash_point("after_forget");
+  return synced;
+}
+
+}  // namespace runlog

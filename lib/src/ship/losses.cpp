@@ -1,0 +1,203 @@
+#include "ship/losses.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/sha256.hpp"
+#include "journal/blobs.hpp"
+#include "platform/file_system.hpp"
+
+#include "ship/waiting_check.hpp"
+
+namespace runlog {
+
+format::ObjectOwner Losses::owner() const {
+  return {.project = meta_.project,
+          .run_id = meta_.run_id,
+          .session = meta_.session,
+          .rank = meta_.rank};
+}
+
+Result<void> Losses::sort_out_packs() {
+  std::set<std::uint32_t> in_lanes;
+  for (const std::string& name : names_in_directory(directory_.lanes())) {
+    if (const auto number = parse_numbered_name(name, kSegment_suffix)) in_lanes.insert(*number);
+  }
+  for (const std::string& name : names_in_directory(directory_.packs())) {
+    const auto number = parse_numbered_name(name, kPack_suffix);
+    if (!number) continue;
+    const std::filesystem::path path = directory_.packs() / name;
+    const auto info = check_footer(path, meta_, *number);
+    std::string_view suffix;
+    if (info) {
+      const bool are_all_in_lanes =
+          std::all_of(info->segments.begin(), info->segments.end(),
+                      [&](const auto& segment) { return in_lanes.contains(segment.number); });
+      if (!are_all_in_lanes) continue;
+      const auto whole = check_pack(path, meta_, *number);
+      if (!whole) return whole.error();
+      if (whole->damage.empty()) continue;
+      suffix = kMended_suffix;  // by packing its segments again
+    } else if (info.error().code == Errc::unsupported) {
+      continue;  // a later version's: it waits for that
+    } else if (info.error().code != Errc::corrupt) {
+      return info.error();
+    } else {
+      found_.insert((directory_.torn() / name).native());
+    }
+    if (auto moved = move_to_torn(directory_, path, suffix); !moved) return moved;
+  }
+  return {};
+}
+
+void Losses::add_folder(Damage damage) {
+  found_.insert(damage.path);
+  files_.push_back(std::move(damage));
+}
+
+void Losses::survey() {
+  for (const auto& place : {directory_.packs(), directory_.shipped()}) {
+    for (const std::string& name : names_in_directory(place)) {
+      const auto number = parse_numbered_name(name, kPack_suffix);
+      if (!number || !packs_.insert(*number).second) continue;
+      const auto info = check_footer(place / name, meta_, *number);
+      if (!info) {
+        has_unread_pack_ = true;  // it is in the store, or waits and says why
+        continue;
+      }
+      dropped_ += info->records_dropped;
+      for (const format::PackSegment& segment : info->segments) {
+        ranges_[segment.lane].emplace_back(segment.first_seq, segment.first_seq + segment.records);
+      }
+      for (const Damage& one : info->damage) {
+        const bool is_file = !one.exact && one.begin == 0;
+        if (is_file) {
+          files_.push_back(one);
+        } else {
+          records_ += one.records_lost;
+        }
+      }
+    }
+  }
+  for (const std::string& name : names_in_directory(directory_.torn())) {
+    const auto number = parse_numbered_name(name, kPack_suffix);
+    if (!number || packs_.contains(*number)) continue;
+    files_.push_back({(directory_.torn() / name).native(), 0, 0, 1, false,
+                      "this pack cannot be read; it is kept in torn/"});
+  }
+}
+
+Result<void> Losses::settle(ObjectStore* store) {
+  if (is_settled_) return {};
+  if (store != nullptr) {
+    std::erase_if(files_, [&](const Damage& one) {  // it may have arrived before
+      const auto number =
+          parse_numbered_name(std::filesystem::path(one.path).filename().native(), kPack_suffix);
+      return number && store->head(format::pack_object(owner(), *number));
+    });
+  }
+  const std::size_t known = files_.size();
+  std::vector<LaneHole> holes = lane_holes(ranges_);
+  // A journal that was moved under its writer goes on in a new directory. Only one with the first
+  // record of all can miss the first ones of a lane.
+  const auto& first = ranges_[format::kShared_lane];
+  const bool has_first = std::any_of(first.begin(), first.end(), [](const auto& range) {
+    return range.first == 0 && range.second > 0;
+  });
+  if (!has_first) std::erase_if(holes, [](const LaneHole& hole) { return hole.begin == 0; });
+  const bool may_be_told = has_unread_pack_ || meta_.evicts_unshipped;
+  const bool asks = !holes.empty() && !may_be_told;
+  const auto has_all = asks ? has_all_packs(store) : Result<bool>(false);
+  if (!has_all) return has_all.error();
+  is_settled_ = true;
+  if (*has_all) {
+    count_holes(holes, 0, directory_.path().native(), files_);
+  }
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    records_ += files_[i].records_lost;
+    if (i >= known || found_.contains(files_[i].path)) news_.push_back(files_[i]);
+  }
+  return {};
+}
+
+// Whether the store has no pack of this journal that is not here as well. Where that cannot be
+// known, a hole may be a pack that was shipped and removed.
+Result<bool> Losses::has_all_packs(ObjectStore* store) const {
+  if (store == nullptr) return meta_.store_url.empty();
+  const std::string place =
+      format::run_prefix(owner()) + "/" + format::rank_component(meta_.rank) + "/";
+  const std::string ours = place + meta_.session + "-";
+  bool has_others = false;
+  const auto listed = store->list(place, false, [&](const ObjectInfo& object) {
+    if (!object.name.starts_with(ours)) return;
+    const auto number = parse_numbered_name(object.name.substr(ours.size()), kPack_suffix);
+    has_others = has_others || (number && !packs_.contains(*number));
+  });
+  if (!listed && listed.error().code == Errc::unavailable) return listed.error();
+  return listed && !has_others;  // some stores cannot list, or may not be listed
+}
+
+Result<bool> Losses::check(const std::filesystem::path& path, ObjectStore& store) {
+  const auto number = parse_numbered_name(path.filename().native(), kPack_suffix);
+  return number ? check_pack_file(path, *number, store) : check_blob(path, store);
+}
+
+Result<bool> Losses::check_blob(const std::filesystem::path& path, ObjectStore& store) {
+  const std::string name = path.filename().native();
+  const auto digest = sha256_of_file(path);
+  if (!digest) return digest.error();
+  if (*digest == name) return true;
+  // It may have arrived before it was damaged here.
+  const auto theirs = store.sha256(format::blob_object(owner(), name));
+  if (!theirs && theirs.error().code == Errc::unavailable) return theirs.error();
+  if (auto moved = move_to_torn(directory_, path); !moved) return moved.error();
+  told_blobs_.insert(name);
+  if (theirs && *theirs == name) return false;
+  news_.push_back({path.native(), 0, 0, 0, true,
+                   "the artifact's bytes have the SHA-256 " + *digest + "; it is kept in torn/"});
+  return false;
+}
+
+Result<bool> Losses::check_pack_file(const std::filesystem::path& path, std::uint32_t number,
+                                     ObjectStore& store) {
+  auto pack = check_pack(path, meta_, number);
+  if (!pack && pack.error().code != Errc::corrupt) return std::move(pack).error();
+  if (pack) {
+    if (auto told = tell_missing_blobs(pack->blobs, store); !told) return told.error();
+    if (pack->damage.empty()) return true;
+  }
+  // It may have arrived before it was damaged here; what took its place would be other bytes.
+  const auto theirs = store.head(format::pack_object(owner(), number));
+  if (!theirs && theirs.error().code == Errc::unavailable) return theirs.error();
+  if (theirs || !pack) {  // without a footer, though survey() has just seen one
+    auto moved = move_to_torn(directory_, path, theirs ? kMended_suffix : "");
+    if (!moved) return moved.error();
+    if (theirs) return false;
+    add_folder({path.native(), 0, 0, 1, false, pack.error().message});
+    return false;
+  }
+  if (auto mended = mend_pack(directory_, path, *pack); !mended) return mended.error();
+  for (Damage& one : pack->damage) {
+    records_ += one.records_lost;
+    news_.push_back(std::move(one));
+  }
+  return true;
+}
+
+Result<void> Losses::tell_missing_blobs(const std::set<std::string>& blobs, ObjectStore& store) {
+  for (const std::string& name : blobs) {
+    const bool is_here =
+        stat_file(directory_.blobs() / name) || stat_file(directory_.shipped() / name);
+    if (is_here || told_blobs_.contains(name)) continue;
+    const auto theirs = store.head(format::blob_object(owner(), name));
+    if (theirs) continue;
+    if (theirs.error().code == Errc::unavailable) return theirs.error();
+    if (theirs.error().code != Errc::not_found) continue;  // not for us to see
+    told_blobs_.insert(name);
+    news_.push_back({(directory_.blobs() / name).native(), 0, 0, 0, true,
+                     "the artifact is gone, here and in the store"});
+  }
+  return {};
+}
+
+}  // namespace runlog

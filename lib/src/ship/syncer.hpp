@@ -1,0 +1,106 @@
+// Syncer: makes durable what lanes append. Has a thread of its own, at the job's priority: it waits
+// for the device and computes nothing, so neither a keeper in the middle of a pack nor a machine
+// whose cores are all busy holds it up. Who waits for Durable syncs in his own thread. Only for a
+// keeper that has fallen behind, as the lowest priority must on such a machine, it also works.
+//
+// It finds the segments that lanes open, hands them on to the keeper, and syncs them until the
+// keeper lets them go. A file that was removed, or that could not be synced, is given up: the
+// segment is an orphan from then on, which is durable when the keeper has packed it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "journal/journal.hpp"
+#include "runlog/options.hpp"
+
+namespace runlog {
+
+class Syncer {
+ public:
+  struct Settings {
+    Sync sync = Sync::interval;
+    std::chrono::milliseconds interval{1'000};
+    std::function<void(const Error&)> report = {};
+    std::function<void()> wake_keeper = {};  ///< there are orphans
+    /// Does the keeper's work until then if it has fallen behind: about once a second.
+    std::function<void(std::chrono::steady_clock::time_point)> catch_up = {};
+  };
+  using Clock = std::chrono::steady_clock;
+
+  static Result<std::shared_ptr<Syncer>> start(std::shared_ptr<Journal> journal, Settings settings);
+  ~Syncer();
+
+  /// Keeper: the segments opened since the last call, oldest first, linked by next_opened. The
+  /// caller owns a reference each. Needs no memory.
+  [[nodiscard]] OpenSegment* take_opened() noexcept;
+  /// Keeper: forgets a segment. True: nobody syncs it, and its file may go. False: it is just being
+  /// synced, which may take as long as the device likes; ask again later.
+  bool let_go(OpenSegment& segment) noexcept;
+  /// Finds segments whose file was removed or moved: `is_orphan` and `has_moved`. Not while there
+  /// is a round, which does so too.
+  void look_at_files() noexcept;
+  /// Whether there are segments that only a pack makes durable.
+  [[nodiscard]] bool has_orphans() noexcept;
+  /// Whether segments have lost their files since the last call: spares probably have, too.
+  [[nodiscard]] bool has_lost_files() noexcept { return has_lost_files_.exchange(false); }
+
+  /// A round in the caller's thread, or after that of another. True: what was appended before the
+  /// call is on the device, if there are no orphans. False: the deadline came first.
+  bool sync_now(Clock::time_point deadline) noexcept;
+
+  /// Ends the thread; false when it did not end in time, and is left behind.
+  bool stop(Clock::time_point deadline) noexcept;
+  [[nodiscard]] std::uint64_t syncs() const noexcept {
+    return syncs_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  Syncer(std::shared_ptr<Journal> journal, Settings settings);
+  void run() noexcept;
+  class Turn;
+  bool round() noexcept;
+  void look_after_directory() noexcept;
+  void collect() noexcept;
+  template <typename Visit>
+  void for_each_tracked(Visit visit) noexcept;
+  OpenSegment* next_of_round(std::uint64_t round) noexcept;
+  void done_with(OpenSegment& segment) noexcept;
+  void sync_segment(OpenSegment& segment) noexcept;
+  bool sync_names() noexcept;
+  void look_at_all() noexcept;
+  void look_at(OpenSegment& segment) noexcept;
+  void give_up_file(OpenSegment& segment, const char* why) noexcept;
+  void note(Error error) noexcept;
+  void tell() noexcept;
+
+  const std::shared_ptr<Journal> journal_;
+  const Settings settings_;
+  std::thread thread_;  // joined by stop() if it ends in time, else left behind
+  std::atomic<std::uint64_t> syncs_ = 0;
+  std::atomic<bool> has_lost_files_ = false;
+
+  // Of whoever has the Turn.
+  bool names_unsynced_ = true;  // lanes/ has new names since the last sync
+
+  std::mutex mutex_;
+  std::condition_variable changed_;   // with mutex_
+  bool is_taken_ = false;             // guarded by mutex_, as all below: somebody has the Turn
+  std::uint64_t rounds_ = 0;          // begun
+  OpenSegment* tracked_ = nullptr;    // a reference each, linked by next_tracked
+  OpenSegment* handed_ = nullptr;     // what the keeper has not taken yet
+  OpenSegment* busy_with_ = nullptr;  // which is being looked at without the mutex
+  bool has_new_names_ = false;
+  std::vector<Error> noted_;  // what tell() is to report
+  bool is_stopped_ = false;
+  bool has_ended_ = false;
+};
+
+}  // namespace runlog

@@ -1,0 +1,213 @@
+#include "ship/waiting_check.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <system_error>
+
+#include "base/json_read.hpp"
+#include "base/sha256.hpp"
+#include "platform/crash_point.hpp"
+#include "platform/file_system.hpp"
+#include "platform/mapped_file.hpp"
+
+namespace runlog {
+namespace {
+
+constexpr int kTorn_names_max = 100;
+constexpr std::size_t kSpill_bytes_max = 4096;
+
+Error in_file(const std::filesystem::path& path, Error error) {
+  if (error.message.find(path.native()) == std::string::npos) {
+    error.message.insert(0, path.native() + ": ");
+  }
+  return error;
+}
+
+// A pack in packs/ says itself whose it is.
+Result<void> belongs(const format::PackInfo& info, const Meta& meta, std::uint32_t number) {
+  const auto lowest =
+      std::min_element(info.segments.begin(), info.segments.end(),
+                       [](const auto& a, const auto& b) { return a.number < b.number; });
+  const bool is_ours =
+      info.session == meta.session && lowest != info.segments.end() && lowest->number == number;
+  if (is_ours) return {};
+  return Error{Errc::corrupt, 0, "another pack under this name: of session " + info.session};
+}
+
+// The digest of the artifact that a record names, or nothing.
+std::string blob_of(const Record& record) {
+  std::string digest;
+  if (!record.text) return digest;
+  if (record.kind == Kind::file || record.kind == Kind::image) digest = *record.text;
+  if (record.kind == Kind::spill) {
+    const auto json = JsonText::parse(*record.text, "spill", kSpill_bytes_max);
+    if (json) digest = json->text("sha256");
+  }
+  return is_sha256_hex(digest) ? digest : std::string();
+}
+
+// Writes a pack aside, synced.
+Result<void> write_pack(const std::filesystem::path& path, const format::PackInfo& info,
+                        const std::function<Result<void>(format::PackWriter&)>& append_rows) {
+  auto file = OpenFile::open(path, O_WRONLY | O_CREAT | O_TRUNC);
+  if (!file) return std::move(file).error();
+  format::PackWriter writer(
+      [&](std::span<const std::byte> bytes) { return write_all(file->fd(), bytes, path); });
+  auto written = append_rows(writer);
+  if (written) written = writer.finish(info);
+  if (written) written = sync_data(file->fd(), path);
+  if (!written) (void)remove_file(path);
+  return written;
+}
+
+std::filesystem::path aside(std::filesystem::path path) {
+  path += ".tmp";
+  return path;
+}
+
+// A name in torn/ that nothing has; `take` says already_exists where something has it after all.
+Result<void> with_torn_name(const JournalDir& directory, const std::string& name,
+                            const std::function<Result<void>(const std::filesystem::path&)>& take) {
+  if (auto made = make_directories(directory.torn()); !made) return made;
+  std::filesystem::path target = directory.torn() / name;
+  auto taken = take(target);
+  for (int n = 2; !taken && taken.error().code == Errc::already_exists && n < kTorn_names_max;
+       ++n) {
+    target = directory.torn() / (name + "." + std::to_string(n));
+    taken = take(target);
+  }
+  return taken;
+}
+
+// A second name for the file, or a copy where the file system has none.
+Result<void> keep_copy(const std::filesystem::path& file, const std::filesystem::path& target) {
+  if (stat_file(target)) return Error{Errc::already_exists, 0, target.native() + " exists"};
+  std::error_code failed;
+  std::filesystem::create_hard_link(file, target, failed);
+  if (failed) std::filesystem::copy_file(file, target, failed);
+  if (!failed) return sync_directory(target.parent_path());
+  return os_error(failed.value(), "cannot copy " + file.native() + " to", target.native());
+}
+
+Result<format::PackReader> open_pack(std::span<const std::byte> bytes,
+                                     const std::filesystem::path& path, const Meta& meta,
+                                     std::uint32_t number) {
+  auto reader = format::PackReader::open(bytes);
+  if (!reader) {
+    Error error = in_file(path, std::move(reader).error());
+    // What is no Parquet at all is no later version's either.
+    const std::string_view magic = "PAR1";
+    const bool is_parquet =
+        bytes.size() > magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+    if (!is_parquet) error.code = Errc::corrupt;
+    return error;
+  }
+  if (auto ours = belongs(reader->info(), meta, number); !ours) {
+    return in_file(path, std::move(ours).error());
+  }
+  return reader;
+}
+
+}  // namespace
+
+Result<format::PackInfo> check_footer(const std::filesystem::path& path, const Meta& meta,
+                                      std::uint32_t number) {
+  auto file = MappedFile::open_read_only(path);
+  if (!file) return std::move(file).error();
+  auto reader = open_pack(file->bytes(), path, meta, number);
+  if (!reader) return std::move(reader).error();
+  return reader->info();
+}
+
+Result<PackCheck> check_pack(const std::filesystem::path& path, const Meta& meta,
+                             std::uint32_t number) {
+  auto file = MappedFile::open_read_only(path);
+  if (!file) return std::move(file).error();
+  return check_pack(file->bytes(), path, meta, number);
+}
+
+Result<PackCheck> check_pack(std::span<const std::byte> bytes, const std::filesystem::path& path,
+                             const Meta& meta, std::uint32_t number) {
+  auto reader = open_pack(bytes, path, meta, number);
+  if (!reader) return std::move(reader).error();
+  PackCheck check;
+  check.info = reader->info();
+  for (std::size_t i = 0; i < reader->row_groups().size(); ++i) {
+    const auto& group = reader->row_groups()[i];
+    const auto read = reader->read(i, [&](const Record& record) {
+      if (std::string blob = blob_of(record); !blob.empty()) check.blobs.insert(std::move(blob));
+    });
+    if (read) continue;
+    check.damage.push_back(
+        {path.native(), group.begin, group.end, group.rows, true, read.error().message});
+  }
+  return check;
+}
+
+Result<void> mend_pack(const JournalDir& directory, const std::filesystem::path& path,
+                       const PackCheck& check) {
+  auto file = MappedFile::open_read_only(path);
+  if (!file) return std::move(file).error();
+  auto reader = format::PackReader::open(file->bytes());
+  if (!reader) return in_file(path, std::move(reader).error());
+  format::PackInfo info = check.info;
+  info.damage.insert(info.damage.end(), check.damage.begin(), check.damage.end());
+  info.records_dropped = 0;
+  const std::filesystem::path temporary = aside(path);
+  auto done = write_pack(temporary, info, [&](format::PackWriter& writer) {
+    Result<void> appended;
+    for (std::size_t i = 0; i < reader->row_groups().size() && appended; ++i) {
+      (void)reader->read(i, [&](const Record& record) {  // `check` tells of those that fail
+        if (record.kind == Kind::gap && record.int_value.value_or(0) > 0) {
+          info.records_dropped += static_cast<std::uint64_t>(*record.int_value);
+        }
+        if (appended) appended = writer.append(record);
+      });
+    }
+    return appended;
+  });
+  if (!done) return done;
+  done = with_torn_name(directory, path.filename().native() + kMended_suffix,
+                        [&](const auto& target) { return keep_copy(path, target); });
+  crash_point("in_mend");
+  if (done) done = rename_file(temporary, path, true);
+  if (!done) {
+    (void)remove_file(temporary);
+    return done;
+  }
+  return sync_directory(path.parent_path());
+}
+
+Result<void> make_damage_pack(const JournalDir& directory, const Meta& meta,
+                              const std::vector<std::uint32_t>& numbers,
+                              const std::vector<Damage>& damage) {
+  format::PackInfo info{.run_id = meta.run_id,
+                        .project = meta.project,
+                        .session = meta.session,
+                        .rank = meta.rank,
+                        .damage = damage};
+  for (const std::uint32_t number : numbers) info.segments.push_back({.number = number});
+  const std::filesystem::path path =
+      directory.pack(*std::min_element(numbers.begin(), numbers.end()));
+  if (auto made = make_directories(directory.packs()); !made) return made;
+  auto done = write_pack(aside(path), info, [](format::PackWriter&) { return Result<void>(); });
+  if (!done) return done;
+  if (done = rename_file(aside(path), path, false); !done) {
+    (void)remove_file(aside(path));
+    return done;
+  }
+  done = sync_directory(directory.packs());
+  crash_point("after_damage_pack");
+  return done;
+}
+
+Result<void> move_to_torn(const JournalDir& directory, const std::filesystem::path& file,
+                          std::string_view suffix) {
+  return with_torn_name(directory, file.filename().native() + std::string(suffix),
+                        [&](const auto& target) { return rename_file(file, target, false); });
+}
+
+}  // namespace runlog

@@ -1,0 +1,64 @@
+// What waits in a dead journal, looked at before it is sent: is a pack, is a blob, still what its
+// writer made? What is not is kept in torn/, and what can be read of a pack goes on in its place.
+// Knows nothing of stores.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "format/pack.hpp"
+#include "journal/journal_dir.hpp"
+#include "journal/meta.hpp"
+#include "runlog/record.hpp"
+#include "runlog/result.hpp"
+
+namespace runlog {
+
+struct PackCheck {
+  format::PackInfo info = {};
+  std::vector<Damage> damage = {};   ///< row groups that cannot be read; exact
+  std::set<std::string> blobs = {};  ///< that its records name, by digest
+};
+
+/// The footer of pack `number` of the journal that `meta` is of. Errors: corrupt, unsupported (it
+/// cannot be read, or is another pack); others say that the file could not be opened, and nothing
+/// of what is in it.
+Result<format::PackInfo> check_footer(const std::filesystem::path& path, const Meta& meta,
+                                      std::uint32_t number);
+
+/// Reads the whole pack. Errors as above.
+Result<PackCheck> check_pack(const std::filesystem::path& path, const Meta& meta,
+                             std::uint32_t number);
+
+/// The same of the bytes of a pack; `path` is for messages.
+Result<PackCheck> check_pack(std::span<const std::byte> bytes, const std::filesystem::path& path,
+                             const Meta& meta, std::uint32_t number);
+
+/// Puts a pack of the same segments in the place of this one: the rows that can be read, and what
+/// `check` found. The damaged file is kept in torn/; killed at any moment, one of them is in
+/// packs/.
+Result<void> mend_pack(const JournalDir& directory, const std::filesystem::path& path,
+                       const PackCheck& check);
+
+/// A pack without rows, which tells what segments of which nothing can be read have lost: for each
+/// number one `damage`. Its number is the lowest. There is one at least.
+Result<void> make_damage_pack(const JournalDir& directory, const Meta& meta,
+                              const std::vector<std::uint32_t>& numbers,
+                              const std::vector<Damage>& damage);
+
+/// Moves a file of the journal to torn/, under its name or, where that is taken, one with a number
+/// behind it. Nothing is overwritten.
+Result<void> move_to_torn(const JournalDir& directory, const std::filesystem::path& file,
+                          std::string_view suffix = {});
+
+/// Behind the name, in torn/, of a pack that another one of its number stands for: without it the
+/// records of a pack in torn/ are lost.
+inline constexpr const char* kMended_suffix = ".mended";
+
+}  // namespace runlog

@@ -1,0 +1,46 @@
+# What cannot be looked into is named, and is no "no journals in it" and no "whole": exit 1, and the
+# rest is shown. A link to itself cannot be opened by anybody, root included.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
+cd "$TMPDIR"
+
+# A run directory, alone in its root.
+mkdir lone
+ln -s loop lone/loop
+for command in 'ls' 'ls --quick' 'verify' 'cat' 'stat'; do
+  # shellcheck disable=SC2086
+  run 1 "$runlog" $command lone
+  cat "$out" "$err" >said
+  has said lone/loop
+  lacks said "no journals in it" ": whole"
+done
+run 1 "$recover" lone
+has "$err" lone/loop
+lacks "$err" 'no journals in it'
+
+# Beside a run that can be read.
+"$writer" runs sample
+ln -s loop runs/loop
+run 1 "$runlog" ls runs
+has "$out" sample
+has "$err" runs/loop
+run 1 "$runlog" verify runs
+has "$out" 'unread  ' runs/loop
+has "$err" 'not verified'
+run 1 "$recover" runs
+rm runs/loop
+run 0 "$runlog" verify runs
+
+# A folder of a journal, whose other folders are read all the same.
+for folder in lanes packs shipped blobs; do
+  "$writer" "$folder" sample
+  journal=$(echo "$folder"/sample/r0-*)
+  mv "$journal/$folder" aside
+  ln -s "$folder" "$journal/$folder"
+  run 1 "$runlog" verify "$folder"
+  has "$out" "$journal/$folder"
+  run 1 "$runlog" ls "$folder"
+  run 1 "$runlog" ls --quick "$folder"
+  has "$err" "$journal/$folder"
+  rm -r aside
+done

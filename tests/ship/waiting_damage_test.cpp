@@ -1,0 +1,205 @@
+// Promise: what waits for its store and is damaged, empty or gone is told, and never shipped for
+// whole; what can be read of it is shipped.
+#include <signal.h>
+
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <thread>
+
+#include "journal/blobs.hpp"
+#include "journal/meta.hpp"
+#include "platform/file_system.hpp"
+#include "runlog/recover.hpp"
+#include "runlog/runlog.hpp"
+#include "support/catch.hpp"
+#include "support/contents.hpp"
+#include "support/process.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using test::packs_below;
+using test::read;
+
+constexpr std::int64_t kSteps = 12'000;
+
+// A journal that has ended and whose packs and artifact all wait.
+struct Waiting {
+  Waiting() {
+    std::ofstream(directory / "file") << std::string(100'000, 'x');
+    auto run = runlog::start_logging({.root = directory / "runs",
+                                      .run_id = "job",
+                                      .pack_bytes = 64u << 10,
+                                      .segment_bytes = 64u << 10});
+    REQUIRE(run);
+    journal = run->journal_path();
+    REQUIRE(run->upload_file("output", directory / "file"));
+    for (std::int64_t step = 0; step < kSteps;) {
+      for (const auto end = step + kSteps / 6; step < end; ++step)
+        run->log("loss", std::sin(step), step);
+      const auto count = packs_below(journal / "packs").size();
+      run->log("chunk", 1.0);  // there is something to pack, whatever has been packed by now
+      run->flush();
+      while (packs_below(journal / "packs").size() == count) std::this_thread::yield();
+    }
+    run->complete();
+    packs = packs_below(journal);
+    REQUIRE(packs.size() > 3);
+    for (const auto& entry : fs::directory_iterator(journal / "blobs")) blob = entry.path();
+    REQUIRE(!blob.empty());
+    rows = read(journal).rows.size();
+  }
+
+  runlog::RecoverOutcome recover() const {
+    auto outcomes = runlog::recover(directory / "runs", {.store = store().native()});
+    REQUIRE(outcomes);
+    REQUIRE(outcomes->size() == 1);
+    return outcomes->front();
+  }
+  fs::path store() const { return directory / "store"; }
+  std::uint64_t lost_by_end() const {
+    const auto json = runlog::read_file(journal / "shipped" / "end.json", 10'000);
+    REQUIRE(json);
+    return runlog::parse_end(*json, "end.json").value().records_lost;
+  }
+
+  test::TemporaryDirectory directory;
+  fs::path journal, blob;
+  std::vector<fs::path> packs;
+  std::size_t rows = 0;
+};
+
+const std::map<std::string, std::function<void(const fs::path&)>> kDamages = {
+    {"flipped",
+     [](const fs::path& path) {
+       std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+       file.seekp(2000);
+       file.write("\xff\xfe", 2);
+     }},
+    {"halved", [](const fs::path& path) { fs::resize_file(path, fs::file_size(path) / 2); }},
+    {"emptied", [](const fs::path& path) { fs::resize_file(path, 0); }},
+    {"removed", [](const fs::path& path) { fs::remove(path); }},
+};
+
+bool is_named(const runlog::RecoverOutcome& outcome, const fs::path& file) {
+  return std::any_of(outcome.damage.begin(), outcome.damage.end(), [&](const auto& damage) {
+    return damage.path.find(file.filename().native()) != std::string::npos;
+  });
+}
+
+std::size_t kept_in_torn(const fs::path& journal) {
+  if (!fs::exists(journal / "torn")) return 0;
+  return static_cast<std::size_t>(
+      std::distance(fs::directory_iterator(journal / "torn"), fs::directory_iterator()));
+}
+
+}  // namespace
+
+TEST_CASE("a waiting pack that is damaged or gone is told, with the number of its records") {
+  for (const auto& [how, damage] : kDamages) {
+    INFO(how);
+    const Waiting waiting;
+    damage(waiting.packs[1]);
+    const auto outcome = waiting.recover();
+    CHECK(outcome.verdict == runlog::RecoverOutcome::Verdict::shipped);
+    const auto stored = read(waiting.store());
+    CHECK(stored.rows.size() < waiting.rows);
+    CHECK(stored.rows.size() + stored.lost() == waiting.rows);
+    CHECK(stored.is_free_of_duplicates());
+    CHECK(outcome.records_damaged == stored.lost());
+    CHECK(waiting.lost_by_end() == stored.lost());
+    CHECK(kept_in_torn(waiting.journal) == (how == "removed" ? 0 : 1));
+    // Told here as well, and once: the next call finds nothing to do.
+    CHECK(read(waiting.journal).lost() == stored.lost());
+    const auto again = waiting.recover();
+    CHECK(again.damage.empty());
+    CHECK(again.packs_shipped == 0);
+  }
+}
+
+TEST_CASE(
+    "the last waiting pack, which no later one shows a hole for, is told by the store's end") {
+  for (const auto& [how, damage] : kDamages) {
+    if (how == "removed") continue;
+    INFO(how);
+    const Waiting waiting;
+    damage(waiting.packs.back());
+    const auto outcome = waiting.recover();
+    CHECK(outcome.records_damaged > 0);
+    CHECK(waiting.lost_by_end() == outcome.records_damaged);
+    CHECK(read(waiting.store()).lost() >= outcome.records_damaged);
+  }
+}
+
+TEST_CASE("a pack that was damaged after it had arrived costs nothing") {
+  for (const auto& [how, damage] : kDamages) {
+    INFO(how);
+    const Waiting waiting;
+    fs::copy(waiting.journal, waiting.directory / "copy", fs::copy_options::recursive);
+    REQUIRE(waiting.recover().damage.empty());
+    fs::remove_all(waiting.journal);
+    fs::rename(waiting.directory / "copy", waiting.journal);
+    damage(waiting.packs[1]);
+    const auto outcome = waiting.recover();
+    CHECK(outcome.verdict == runlog::RecoverOutcome::Verdict::shipped);
+    CHECK(outcome.damage.empty());
+    const auto stored = read(waiting.store());
+    CHECK(stored.rows.size() == waiting.rows);
+    CHECK(stored.damage.empty());
+  }
+}
+
+TEST_CASE("packs that were shipped and cleaned are no loss to those that still wait") {
+  const Waiting waiting;
+  REQUIRE(waiting.recover().damage.empty());
+  const auto shipped = waiting.journal / "shipped";
+  fs::rename(shipped / "end.json", waiting.journal / "end.json");
+  fs::rename(shipped / waiting.packs.back().filename(), waiting.packs.back());
+  for (const auto& pack : packs_below(shipped)) fs::remove(pack);
+  const auto outcome = waiting.recover();
+  CHECK(outcome.verdict == runlog::RecoverOutcome::Verdict::shipped);
+  CHECK(outcome.damage.empty());
+  CHECK(waiting.lost_by_end() == 0);
+}
+
+TEST_CASE("a waiting artifact that is damaged or gone is named, and not shipped for what it was") {
+  for (const auto& [how, damage] : kDamages) {
+    INFO(how);
+    const Waiting waiting;
+    damage(waiting.blob);
+    const auto outcome = waiting.recover();
+    CHECK(outcome.verdict == runlog::RecoverOutcome::Verdict::shipped);
+    CHECK(is_named(outcome, waiting.blob));
+    CHECK(outcome.records_damaged == 0);
+    for (const auto& entry : fs::recursive_directory_iterator(waiting.store())) {
+      CHECK(entry.path().filename() != waiting.blob.filename());
+    }
+    CHECK(read(waiting.store()).rows.size() == waiting.rows);
+    CHECK(kept_in_torn(waiting.journal) == (how == "removed" ? 0 : 1));
+  }
+}
+
+TEST_CASE("an end.json that lost its content is written again") {
+  const Waiting waiting;
+  fs::resize_file(waiting.journal / "end.json", 0);
+  CHECK(waiting.recover().verdict == runlog::RecoverOutcome::Verdict::shipped);
+  CHECK(read(waiting.store()).journals.at(0).state == runlog::JournalState::complete);
+}
+
+#if defined(RUNLOG_CRASH_POINTS)
+TEST_CASE("recover killed while it mends a pack: the next one ships what can be read, once") {
+  const Waiting waiting;
+  kDamages.at("flipped")(waiting.packs[1]);
+  const std::vector<std::string> command = {test::tool("runlog-recover"), "-q", "--store",
+                                            waiting.store(), waiting.directory / "runs"};
+  CHECK(test::run_command(command, {{"RUNLOG_CRASH_AT", "in_mend"}}).first.signal == SIGKILL);
+  CHECK(test::run_command(command).first.code == 3);
+  const auto stored = read(waiting.store());
+  CHECK(stored.rows.size() + stored.lost() == waiting.rows);
+  CHECK(stored.is_free_of_duplicates());
+  CHECK(waiting.lost_by_end() == stored.lost());
+}
+#endif
