@@ -1,5 +1,7 @@
 // Promise: on a machine whose cores are all busy, the end comes in its deadline. Whoever waits does
-// the keeper's work at his own priority; what the keeper was in the middle of, it gives up.
+// the keeper's work at his own priority; what the keeper was in the middle of, it gives up. Nor
+// does more wait for the end than a second brings: the thread that syncs packs when the keeper,
+// which has the lowest priority, cannot keep up.
 #include <filesystem>
 
 #include "support/books.hpp"
@@ -24,3 +26,18 @@ TEST_CASE("complete() beside threads that spin comes to its end, with every reco
   CHECK(std::filesystem::is_empty(journal / "lanes"));
   CHECK(std::filesystem::exists(journal / "end.json"));
 }
+
+#if defined(RUNLOG_CRASH_POINTS)
+TEST_CASE("what a keeper that gets no core leaves is packed while the job goes on") {
+  const test::TemporaryDirectory root;
+  // Its thread stays where it sleeps.
+  const auto [exit, output] = test::run_command(
+      {test::victim("busy_end"), root.path().native(), "100000", "0", "until-packed"},
+      {{"RUNLOG_HANG_AT", "keeper_sleeps"}});
+  INFO(output);
+  REQUIRE(exit.code == 0);
+  const test::Tally tally = test::parse_tally(output);
+  (void)test::check_books(root.path(),
+                          {.accounts = {{"train/loss", tally.calls}}, .dropped = tally.dropped});
+}
+#endif

@@ -97,7 +97,12 @@ TEST_CASE("the end of a run that blocks does not wait for room") {
   // Takes what is left of the budget, and stays.
   std::ofstream(run->journal_path() / "packs" / "filler.tmp") << std::string(512u << 10, 'x');
   for (std::int64_t step = 0; step < 64; ++step) run->log("loss", step, step);
+  // A thread that waits for room does not hold the end up, and comes back with it.
+  std::thread other([&] {
+    while (run->get_status() == runlog::RunStatus::running) run->log("other", 1);
+  });
   run->complete();
+  other.join();
   CHECK(test::read(root.path()).journals.at(0).state == runlog::JournalState::complete);
 }
 
