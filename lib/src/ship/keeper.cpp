@@ -34,9 +34,12 @@ constexpr std::chrono::milliseconds kHelp_patience{2};
 constexpr std::chrono::milliseconds kHelp_max{500};
 /// The keeper has fallen behind when more than so many packs' worth of segments is full.
 constexpr std::uint64_t kBacklog_packs = 2;
+/// So long it is helped then, each time: left alone at once it would fall behind again, and hold up
+/// a writer that needs a spare meanwhile.
+constexpr std::chrono::seconds kHelp_hold{10};
 /// The least that packing gets of the end, however near the deadline.
 constexpr std::chrono::seconds kPack_patience{2};
-/// Of the keeper, while somebody else works; then it asks again.
+/// How long the keeper waits for its turn before it asks again.
 constexpr std::chrono::minutes kTurn_patience{1};
 
 void make_room_for(std::vector<OpenSegment*>& list, std::size_t count) {
@@ -54,11 +57,15 @@ class Keeper::Turn {
     std::unique_lock lock(keeper_.mutex_);
     if (!is_own) keeper_.callers_.fetch_add(1, std::memory_order_relaxed);
     has_it_ = keeper_.changed_.wait_until(lock, deadline, [&] {
-      const bool is_mine = !is_own || keeper_.callers_.load(std::memory_order_relaxed) == 0;
+      const bool is_mine =
+          !is_own || (keeper_.callers_.load(std::memory_order_relaxed) == 0 && !keeper_.is_helped_);
       return is_mine && !keeper_.is_taken_;
     });
     if (has_it_) keeper_.is_taken_ = true;
-    if (is_own) return;
+    if (is_own) {
+      keeper_.is_helped_ = false;  // else the helper is stuck: a sync that never returns
+      return;
+    }
     keeper_.callers_.fetch_sub(1, std::memory_order_relaxed);
     if (has_it_) return;
     lock.unlock();
@@ -137,8 +144,8 @@ Result<std::shared_ptr<Keeper>> Keeper::start(std::shared_ptr<Journal> journal, 
                                                      },
                                                  .catch_up =
                                                      [weak](Clock::time_point until) {
-                                                       if (const auto alive = weak.lock())
-                                                         alive->catch_up(until);
+                                                       const auto alive = weak.lock();
+                                                       return alive && alive->catch_up(until);
                                                      }});
   if (!syncer) return std::move(syncer).error();
   keeper->syncer_ = std::move(*syncer);
@@ -227,12 +234,22 @@ void Keeper::help() noexcept {
   (void)work_now(Clock::now() + kHelp_patience, Clock::now() + kHelp_max);
 }
 
-void Keeper::catch_up(Clock::time_point until) noexcept {
+bool Keeper::catch_up(Clock::time_point until) noexcept {
   const SegmentPool& pool = journal_->pool();
-  const std::uint64_t in_use =
-      (pool.spares() + journal_->lanes()) * std::uint64_t{pool.limits().segment_bytes};
-  if (pool.segment_bytes() < in_use + kBacklog_packs * settings_.pack_bytes) return;
-  (void)work_now(until, until, Worker::helper);
+  const std::uint64_t in_use = (pool.spares() + journal_->lanes()) * pool.limits().segment_bytes;
+  const bool is_behind = pool.segment_bytes() > in_use + kBacklog_packs * settings_.pack_bytes;
+  const auto now = Clock::now();
+  bool is_helped = false;
+  bool was_helped = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_behind) helped_until_ = now + kHelp_hold;
+    is_helped = now < helped_until_;
+    was_helped = std::exchange(is_helped_, is_helped);
+  }
+  if (was_helped && !is_helped) changed_.notify_all();
+  if (is_helped) (void)work_now(until, until, Worker::helper);
+  return is_helped;
 }
 
 // Asked every few milliseconds of work. The keeper gives up for who waits for the Turn; if that one

@@ -8,9 +8,10 @@
 // a keeper in the middle of something gives it up when somebody comes for it, and leaves what it
 // has not finished: an unfinished pack has no name yet, all else goes on where it was left.
 //
-// On such a machine a fast writer also fills segments faster than that thread can pack them. The
-// syncer, which has the job's priority, then works for a part of each second, so that the end never
-// finds more than about a second's segments; it gives the Turn up like the keeper.
+// On such a machine a fast writer also fills segments faster than that thread can pack them. Then
+// the syncer, which has the job's priority, works in the keeper's place for a while, and the end
+// never finds more than about a second's segments. It gives the Turn up like the keeper,
+// which sleeps meanwhile: preempted in the middle of something it would hold up both.
 //
 // Without memory a round breaks off in the same way and is done again a moment later.
 //
@@ -103,7 +104,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   Round work_now(Clock::time_point deadline,
                  Clock::time_point end_deadline = Clock::time_point::max(),
                  Worker worker = Worker::caller) noexcept;
-  void catch_up(Clock::time_point until) noexcept;
+  bool catch_up(Clock::time_point until) noexcept;
   [[nodiscard]] bool gives_up() noexcept;
   class Turn;
   void ship_rest(bool is_packed, Clock::time_point deadline);
@@ -166,6 +167,8 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // with mutex_
   bool is_taken_ = false;            // guarded by mutex_, as all below: somebody has the Turn
+  bool is_helped_ = false;           // the syncer works in the keeper's place
+  Clock::time_point helped_until_ = {};
   std::uint64_t pack_requested_ = 0;
   std::uint64_t pack_done_ = 0;
   std::uint64_t pack_failed_ = 0;

@@ -23,9 +23,10 @@ constexpr std::chrono::milliseconds kRetry_no_memory{100};
 constexpr std::chrono::milliseconds kLet_go_patience{20};
 /// The least time between two looks at the clock's rate and at the threads that are left.
 constexpr std::chrono::seconds kLook_interval{1};
-/// Of each second, at most so long for a keeper that has fallen behind; and of the time to the next
-/// round, half.
+/// In the place of a keeper that has fallen behind: at most so long in one go, and the pause after
+/// it.
 constexpr std::chrono::milliseconds kCatch_up_max{500};
+constexpr std::chrono::milliseconds kCatch_up_pause{10};
 
 }  // namespace
 
@@ -81,10 +82,12 @@ void Syncer::run() noexcept {
   block_asynchronous_signals();
   auto next_look = Clock::now();
   auto next_round = Clock::now() + settings_.interval;
+  bool is_helping = false;
   for (;;) {
     {
       auto until = next_look;
       if (settings_.sync == Sync::interval) until = std::min(until, next_round);
+      if (is_helping) until = std::min(until, Clock::now() + kCatch_up_pause);
       std::unique_lock lock(mutex_);
       if (changed_.wait_until(lock, until, [&] { return is_stopped_; })) break;
     }
@@ -103,13 +106,10 @@ void Syncer::run() noexcept {
       }
       tell();
     }
-    if (is_look && settings_.catch_up) {
-      const auto begun = Clock::now();
-      auto longest = Clock::duration(kCatch_up_max);
-      if (settings_.sync == Sync::interval) {
-        longest = std::min(longest, (next_round - begun) / 2);
-      }
-      settings_.catch_up(begun + longest);
+    if ((is_look || is_helping) && settings_.catch_up) {
+      auto until = Clock::now() + kCatch_up_max;
+      if (settings_.sync == Sync::interval) until = std::min(until, next_round);
+      is_helping = settings_.catch_up(until);
     }
   }
   {

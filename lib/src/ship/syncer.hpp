@@ -30,8 +30,9 @@ class Syncer {
     std::chrono::milliseconds interval{1'000};
     std::function<void(const Error&)> report = {};
     std::function<void()> wake_keeper = {};  ///< there are orphans
-    /// Does the keeper's work until then if it has fallen behind: about once a second.
-    std::function<void(std::chrono::steady_clock::time_point)> catch_up = {};
+    /// Does the keeper's work until then, if it has fallen behind; asked once a second. True: it
+    /// is to be asked again soon.
+    std::function<bool(std::chrono::steady_clock::time_point)> catch_up = {};
   };
   using Clock = std::chrono::steady_clock;
 
