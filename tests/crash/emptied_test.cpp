@@ -128,3 +128,22 @@ TEST_CASE("recover killed between telling an emptied segment and moving it: told
   CHECK(names(stored.damage, segment));
 }
 #endif
+
+TEST_CASE("the original of a damaged segment is kept in torn/, byte for byte") {
+  const Killed killed;
+  const fs::path segment = killed.segments().at(0);
+  const auto bytes_of = [](const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  {
+    std::fstream file(segment, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(1000);
+    file.put('\x55');
+  }
+  const std::string damaged = bytes_of(segment);
+  CHECK(killed.recover().records_damaged > 0);
+  const fs::path kept = killed.journal / "torn" / segment.filename();
+  REQUIRE(fs::exists(kept));
+  CHECK(bytes_of(kept) == damaged);
+}
