@@ -65,3 +65,11 @@ run 4 "$recover" --again moved
 has "$err" "$PWD/new" 'lacks all records' 'end.json waits'
 equal "$(end_of new)" 0
 run 4 "$recover" moved
+
+# When nobody has it, that is told once, counted, and the journal is finished.
+run 3 "$recover" --accept-missing moved
+has "$err" 'shipped'
+equal "$(end_of new)" 1
+grep -qE '"records_lost": ?[1-9]' "$(find new -name '*.end.json')" || fail 'the end tells what is lost'
+run 0 "$recover" moved
+has "$err" 'had been finished before'

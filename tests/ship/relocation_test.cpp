@@ -275,3 +275,45 @@ TEST_CASE("a move that has begun goes on where it was going, whoever asks") {
 }
 
 #endif
+
+TEST_CASE("what nobody has is counted as lost when somebody says so, once, and the journal ends") {
+  const Shipped job;
+  fs::remove(packs_below(job.journal / "shipped").front());
+  check_waits(job.bring_to_new(), job);
+  const auto outcome = job.recover({.accepts_missing = true});
+  CHECK(outcome.verdict == Verdict::shipped);
+  CHECK(outcome.records_damaged > 0);
+  CHECK(count(job.other(), ".end.json") == 1);
+  // Of the pack that is gone the lanes tell, and the end does not tell more.
+  const auto contents = read(job.other());
+  CHECK(contents.steps("loss").size() < static_cast<std::size_t>(kSteps));
+  CHECK(contents.lost() == outcome.records_damaged);
+  const auto again = job.recover({.accepts_missing = true});
+  CHECK(again.verdict == Verdict::shipped);
+  CHECK(again.records_damaged == 0);
+}
+
+TEST_CASE("a journal of which the power left nothing goes to a new store when somebody says so") {
+  const test::TemporaryDirectory directory;
+  const auto [exit, output] =
+      test::run_command({test::victim("writer"), "everything", directory / "runs", "kill"},
+                        {{"RUNLOG_STORE", directory / "old"}});
+  REQUIRE(exit.signal == SIGKILL);
+  for (const auto& entry : fs::recursive_directory_iterator(directory / "runs")) {
+    if (entry.path().extension() == ".seg") fs::resize_file(entry.path(), 0);
+    if (entry.path().extension() == ".seg") fs::resize_file(entry.path(), 64u << 10);
+  }
+  const auto recover = [&](bool accepts) {
+    auto outcomes = runlog::recover(
+        directory / "runs", {.store = (directory / "new").native(), .accepts_missing = accepts});
+    REQUIRE(outcomes);
+    return outcomes->at(0);
+  };
+  const auto waits = recover(false);
+  CHECK(waits.verdict == Verdict::waiting);
+  CHECK(holds(waits.message, "lost with the machine's power"));
+  const auto outcome = recover(true);
+  CHECK(outcome.verdict == Verdict::shipped);
+  CHECK(outcome.records_damaged == 1);  // at least
+  CHECK(read(directory / "new").journals.at(0).state == runlog::JournalState::crashed);
+}

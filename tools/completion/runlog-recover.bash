@@ -3,8 +3,8 @@
 
 _runlog_recover() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local options='--dry-run --store --again --run --keep --timeout --watch --interval --json --quiet --verbose
-    --help --version'
+  local options='--dry-run --store --again --accept-missing --run --keep --timeout --watch --interval --json --quiet
+    --verbose --help --version'
   COMPREPLY=()
   case $previous in
     --run | --timeout | --interval) return ;;

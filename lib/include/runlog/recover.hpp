@@ -45,6 +45,10 @@ struct RecoverOptions {
   /// to a store that has all of it: what neither the store nor the journal has is told, and the
   /// journal waits.
   bool again = false;
+  /// What neither such a store nor the journal has is lost: it is counted as damaged, and the end
+  /// goes. For when nobody has it: the old store is gone, or the machine lost its power before the
+  /// records were synced.
+  bool accepts_missing = false;
   /// Take a journal of another host on NFS, SMB, Lustre and the like for dead when no lock is seen.
   /// Without it such a journal waits: not every mount shows the locks of other hosts.
   bool trusts_network_locks = false;

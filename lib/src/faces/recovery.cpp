@@ -83,6 +83,7 @@ class Recovery {
     adopt_.stores = memory_.stores.get();
     adopt_.dry_run = options.dry_run;
     adopt_.keep = options.keep;
+    adopt_.accepts_missing = options.accepts_missing;
     adopt_.trusts_network_locks = options.trusts_network_locks;
     adopt_.torchelastic_error_file = options.torchelastic_error_file;
     adopt_.upload.stop = stop_;

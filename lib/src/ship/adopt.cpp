@@ -284,12 +284,26 @@ class Adoption {
   }
 
   // A store that may lack what other stores had: asked before its holes are taken for losses.
-  Result<void> check_moved(ObjectStore& store) const {
+  Result<void> check_moved(ObjectStore& store) {
     if (!moved_ || !moved_->may_lack || losses_.has_lost_files()) return {};
     const auto json = read_file(directory_.end(), kMeta_bytes_max);
     const auto end = json ? parse_end(*json, directory_.end().native()) : json.error();
     const std::uint64_t told = std::max(end ? end->records_lost : 0, losses_.records());
-    return check_has_all(directory_, meta_, *moved_, store, told);
+    const auto missing = find_missing(directory_, meta_, store, told);
+    if (!missing) return missing.error();
+    if (missing->is_none()) return {};
+    if (!options_.accepts_missing) return lacks(store, *moved_, *missing);
+    std::vector<Damage> accepted;
+    if (missing->records > 0) {
+      accepted.push_back({directory_.path().native(), 0, 0, missing->records, false,
+                          "records that " + store.url() + " and this journal lack"});
+    }
+    for (const std::string& blob : missing->blobs) {
+      accepted.push_back({(directory_.blobs() / blob).native(), 0, 0, 0, true,
+                          "the artifact is gone, here and in the store"});
+    }
+    losses_.settle_as(std::move(accepted));
+    return {};
   }
 
   Result<void> settle(ObjectStore* store) {

@@ -32,6 +32,7 @@ struct AdoptOptions {
   bool dry_run = false;
   bool keep = false;
   bool again = false;                 ///< ship kept copies once more
+  bool accepts_missing = false;       ///< what a store that has moved lacks is lost
   bool trusts_network_locks = false;  ///< else: see may_lock_be_unseen
   std::string torchelastic_error_file = {};
   UploadOptions upload = {};

@@ -120,6 +120,14 @@ Result<void> Losses::settle(ObjectStore* store) {
   return {};
 }
 
+void Losses::settle_as(std::vector<Damage> losses) {
+  is_settled_ = true;
+  for (Damage& one : losses) {
+    records_ += one.records_lost;
+    news_.push_back(std::move(one));
+  }
+}
+
 // Whether the store has no pack of this journal that is not here as well. Where that cannot be
 // known, a hole may be a pack that was shipped and removed.
 Result<bool> Losses::has_all_packs(ObjectStore* store) const {

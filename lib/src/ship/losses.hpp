@@ -43,6 +43,9 @@ class Losses {
   /// Once it has succeeded, nothing more is counted. Errors: unavailable: the store does not tell.
   Result<void> settle(ObjectStore* store);
 
+  /// In the place of settle(): somebody knows what is lost, and has said that it is.
+  void settle_as(std::vector<Damage> losses);
+
   /// Records lost, in all that the journal has gone through.
   [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
   /// There are files of which nothing can be read: holes in the lanes are what they held.

@@ -144,19 +144,6 @@ class Inventory {
   std::uint64_t dropped_ = 0;
 };
 
-Error lacks(const ObjectStore& store, const Moved& moved, const std::string& what) {
-  const bool is_elsewhere =
-      !moved.from_store_url.empty() && !is_same_store(moved.from_store_url, moved.store_url);
-  const std::string remedy =
-      is_elsewhere ? "copy what " + moved.from_store_url + " still has of it there (runlog pull)"
-                   : std::string("put it back there if anybody has it");
-  return {Errc::not_found, 0,
-          store.url() + " lacks " + what + ", which this journal has shipped and not kept; " +
-              remedy +
-              " and run this again. Everything else has arrived; end.json waits, because "
-              "it would say that all has"};
-}
-
 }  // namespace
 
 std::optional<Moved> read_moved(const JournalDir& directory) {
@@ -223,10 +210,10 @@ Result<void> note_moved(const JournalDir& directory, const Moved& moved) {
   return write_file_durably(directory.moved(), to_json(moved));
 }
 
-Result<void> check_has_all(const JournalDir& directory, const Meta& meta, const Moved& moved,
-                           ObjectStore& store, std::uint64_t told_lost) {
+Result<Missing> find_missing(const JournalDir& directory, const Meta& meta, ObjectStore& store,
+                             std::uint64_t told_lost) {
   Inventory inventory(directory, meta, store);
-  if (auto added = inventory.add_local(); !added) return added;
+  if (auto added = inventory.add_local(); !added) return added.error();
   const auto unexplained = [&] {
     const std::uint64_t told = told_lost + (meta.evicts_unshipped ? inventory.dropped() : 0);
     const std::uint64_t missing = inventory.missing_records();
@@ -241,24 +228,46 @@ Result<void> check_has_all(const JournalDir& directory, const Meta& meta, const 
       return error;
     }
   }
-  if (!inventory.has_records() && unexplained() > 0) return lacks(store, moved, "all records");
-  if (const auto missing = unexplained(); missing > 0) {
-    const std::string packs = inventory.missing_packs();
-    return lacks(store, moved,
-                 "at least " + std::to_string(missing) + " record" + (missing == 1 ? "" : "s") +
-                     (packs.empty() ? "" : " (of the packs among " + packs + ")"));
-  }
+  Missing missing{.records = unexplained()};
+  missing.is_all = missing.records > 0 && !inventory.has_records();
+  if (missing.records > 0 && !missing.is_all) missing.packs = inventory.missing_packs();
   auto blobs = inventory.missing_blobs();
   if (!blobs) return std::move(blobs).error();
-  if (blobs->empty()) return {};
-  std::string names;
-  for (std::size_t i = 0; i < std::min(blobs->size(), kNames_told_max); ++i) {
-    names += (i == 0 ? "" : ", ") + (*blobs)[i];
+  missing.blobs = std::move(*blobs);
+  return missing;
+}
+
+Error lacks(const ObjectStore& store, const Moved& moved, const Missing& missing) {
+  std::string what;
+  if (missing.is_all) {
+    what = "all records";
+  } else if (missing.records > 0) {
+    what = "at least " + std::to_string(missing.records) + " record" +
+           (missing.records == 1 ? "" : "s") +
+           (missing.packs.empty() ? "" : " (of the packs among " + missing.packs + ")");
   }
-  if (blobs->size() > kNames_told_max) names += ", …";
-  return lacks(store, moved,
-               std::to_string(blobs->size()) + (blobs->size() == 1 ? " artifact" : " artifacts") +
-                   " (" + names + ")");
+  if (!missing.blobs.empty()) {
+    const std::size_t count = missing.blobs.size();
+    std::string names;
+    for (std::size_t i = 0; i < std::min(count, kNames_told_max); ++i) {
+      names += (i == 0 ? "" : ", ") + missing.blobs[i];
+    }
+    if (count > kNames_told_max) names += ", …";
+    what += (what.empty() ? "" : " and ") + std::to_string(count) +
+            (count == 1 ? " artifact (" : " artifacts (") + names + ")";
+  }
+  const bool is_elsewhere =
+      !moved.from_store_url.empty() && !is_same_store(moved.from_store_url, moved.store_url);
+  const std::string remedy =
+      is_elsewhere ? "copy what " + moved.from_store_url + " still has of it there (runlog pull)"
+                   : std::string("put it back there if anybody has it");
+  return {Errc::not_found, 0,
+          store.url() + " lacks " + what +
+              ", which are not here either: shipped before and not kept, or lost with the "
+              "machine's power; " +
+              remedy +
+              " and run this again, or, when nobody has it, with --accept-missing. Everything else "
+              "has arrived; end.json waits, because it would say that all has"};
 }
 
 }  // namespace runlog

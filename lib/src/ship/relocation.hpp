@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "format/object_name.hpp"
 #include "journal/journal_dir.hpp"
@@ -31,11 +32,23 @@ Result<Moved> take_back(const JournalDir& directory, std::string_view url,
                         std::string_view from_url);
 Result<void> note_moved(const JournalDir& directory, const Moved& moved);
 
-/// Whether `store` has all that the journal ever had, but for `told_lost` records: called when
+/// What neither the store nor the journal's directory has.
+struct Missing {
+  std::uint64_t records = 0;  ///< at least
+  bool is_all = false;        ///< there are no records at all
+  std::string packs = {};     ///< those among which they may have been; empty: not known
+  std::vector<std::string> blobs = {};
+
+  [[nodiscard]] bool is_none() const noexcept { return records == 0 && blobs.empty(); }
+};
+
+/// What `store` lacks of all that the journal ever had, but for `told_lost` records: asked when
 /// everything that is here has arrived. Reads all packs that are here; where those leave holes,
-/// also those in the store that are not. Errors: not_found, which names what is missing;
-/// unavailable and others: the store does not tell.
-Result<void> check_has_all(const JournalDir& directory, const Meta& meta, const Moved& moved,
-                           ObjectStore& store, std::uint64_t told_lost);
+/// also those in the store that are not. Errors: the store does not tell.
+Result<Missing> find_missing(const JournalDir& directory, const Meta& meta, ObjectStore& store,
+                             std::uint64_t told_lost);
+
+/// Why the end waits: errc not_found, and what to do.
+[[nodiscard]] Error lacks(const ObjectStore& store, const Moved& moved, const Missing& missing);
 
 }  // namespace runlog
