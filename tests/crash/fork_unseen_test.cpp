@@ -86,6 +86,15 @@ TEST_CASE("a fork while other threads first use the library hangs no child") {
   }
 }
 
+TEST_CASE("a child needs no lock of the C library's calendar, which a thread of its parent held") {
+  TemporaryDirectory root;
+  const auto [exit, output] =
+      test::run_command({victim("forking"), "calendar", (root / "runs").native(),
+                         (root / "tally").native(), (root / "zone").native()});
+  CHECK(exit.code == 0);
+  CHECK(read(root / "runs").steps("from/child") == test::counting(1));
+}
+
 TEST_CASE("a worker that logs a little has no threads of ours") {
   TemporaryDirectory root;
   const auto [exit, output] =

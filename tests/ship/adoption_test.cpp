@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "runlog/runlog.hpp"
+#include "support/books.hpp"
 #include "support/catch.hpp"
 #include "support/process.hpp"
 
@@ -52,7 +53,7 @@ TEST_CASE("a start adopts 64 dead journals, the next one those that are left") {
   std::ofstream(directory / "store") << "a file where the store should be\n";
   for (std::size_t i = 0; i < kPer_start + kMore; ++i) {
     auto run = start(directory, "dead" + std::to_string(i), 1ms);
-    run.log("loss", 1.0, 1);
+    run.log("loss " + std::to_string(i), 1.0, 0);
     run.complete();
   }
   std::filesystem::remove(directory / "store");
@@ -61,4 +62,9 @@ TEST_CASE("a start adopts 64 dead journals, the next one those that are left") {
   CHECK(ended_runs(directory / "store") == kPer_start + 1);
   adopt_and_end(start(directory, "second", 30s), kMore);
   CHECK(ended_runs(directory / "store") == kPer_start + kMore + 2);
+  test::Books books{.dropped = 0};
+  for (std::size_t i = 0; i < kPer_start + kMore; ++i) {
+    books.accounts.push_back({"loss " + std::to_string(i), 1});
+  }
+  (void)test::check_books(directory / "store", books);
 }

@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "runlog/runlog.hpp"
+#include "support/books.hpp"
 #include "support/catch.hpp"
 #include "support/process.hpp"
 #include "support/s3_bucket.hpp"
@@ -33,6 +34,12 @@ class Bucket {
   [[nodiscard]] std::size_t count(const std::string& part) const { return bucket_.count(part); }
   [[nodiscard]] int taken() const { return bucket_.taken(); }
   ScriptedServer& server() { return bucket_.server(); }
+  /// It has `calls` of "loss", numbered from 0, once each, and no drop is told there.
+  void check_books(std::uint64_t calls) const {
+    const test::TemporaryDirectory place;
+    bucket_.save_to(place.path());
+    (void)test::check_books(place.path(), {.accounts = {{"loss", calls}}, .dropped = 0});
+  }
   /// From now on every request gets this.
   void close(ScriptedServer::Answer answer) {
     const std::lock_guard lock(mutex_);
@@ -78,7 +85,7 @@ runlog::Run start(runlog::Options given) {
 void leave_journal(const test::TemporaryDirectory& directory, Bucket& bucket) {
   bucket.close({http_answer(403)});
   auto run = start(options(directory, bucket.url()));
-  run.log("loss", 1.0, 1);
+  run.log("loss", 1.0, 0);
   run.complete();
   bucket.reopen();
 }
@@ -98,6 +105,8 @@ TEST_CASE("a run ships to a store that is busy at first, each object once") {
   // A try asks for two objects, and after the reset libcurl may ask again by itself.
   CHECK(run.stats().ship_retries >= 1);
   CHECK(run.stats().packs_waiting == 0);
+  CHECK(run.stats().dropped == 0);
+  bucket.check_books(1000);
 }
 
 TEST_CASE("a store that is there but wrong is told at once and costs the end no time") {
@@ -107,7 +116,7 @@ TEST_CASE("a store that is there but wrong is told at once and costs the end no 
   auto given = options(directory, bucket.url());
   given.finish_deadline = 10min;  // the test's own limit is shorter
   auto run = start(given);
-  run.log("loss", 1.0, 1);
+  run.log("loss", 1.0, 0);
   CHECK(run.wait_until(runlog::Stage::Shipped, 10min) == runlog::Wait::Failed);
   CHECK(run.stats().last_error.find("create bucket bucket") != std::string::npos);
   CHECK(run.stats().last_error.find("SECRETEXAMPLE") == std::string::npos);
@@ -119,7 +128,7 @@ TEST_CASE("a store that is there but wrong is told at once and costs the end no 
   REQUIRE(outcomes);
   REQUIRE(outcomes->size() == 1);
   CHECK(outcomes->front().verdict == Verdict::shipped);
-  CHECK(bucket.count(".parquet") >= 1);
+  bucket.check_books(1);
 }
 
 TEST_CASE("the same trouble is told once, not at each retry") {
@@ -135,7 +144,7 @@ TEST_CASE("the same trouble is told once, not at each retry") {
   };
   given.finish_deadline = 1ms;
   auto run = start(given);
-  run.log("loss", 1.0, 1);
+  run.log("loss", 1.0, 0);
   while (run.stats().ship_retries < 3) (void)run.wait_until(runlog::Stage::Shipped, 100ms);
   run.complete();
   const std::lock_guard lock(mutex);
@@ -150,7 +159,7 @@ TEST_CASE("a run ends although its store has taken the request and never answers
   given.finish_deadline = 200ms;
   {
     auto run = start(given);
-    run.log("loss", 1.0, 1);
+    run.log("loss", 1.0, 0);
     CHECK(run.wait_until(runlog::Stage::Shipped, 100ms) == runlog::Wait::Timeout);
     bucket.server().wait_for_hang();
     run.complete();
@@ -159,6 +168,7 @@ TEST_CASE("a run ends although its store has taken the request and never answers
   const auto outcomes = runlog::recover(directory / "runs", {});
   REQUIRE(outcomes);
   CHECK(outcomes->front().verdict == Verdict::shipped);
+  bucket.check_books(1);
 }
 
 TEST_CASE("a run ends although the connection to its store is only half there") {
@@ -187,7 +197,7 @@ TEST_CASE("a run ends although the connection to its store is only half there") 
   given.finish_deadline = 200ms;
   {
     auto run = start(given);
-    run.log("loss", 1.0, 1);
+    run.log("loss", 1.0, 0);
     CHECK(run.wait_until(runlog::Stage::Shipped, 100ms) == runlog::Wait::Timeout);
     run.complete();
   }
@@ -196,6 +206,7 @@ TEST_CASE("a run ends although the connection to its store is only half there") 
   const auto outcomes = runlog::recover(directory / "runs", {.store = bucket.url()});
   REQUIRE(outcomes);
   CHECK(outcomes->front().verdict == Verdict::shipped);
+  bucket.check_books(1);
 }
 
 TEST_CASE("recover waits for a store that asks it to, and says why") {
@@ -211,6 +222,7 @@ TEST_CASE("recover waits for a store that asks it to, and says why") {
   REQUIRE(outcomes->size() == 1);
   CHECK(outcomes->front().verdict == Verdict::shipped);
   CHECK(outcomes->front().packs_shipped >= 1);
+  busy.check_books(1);
   REQUIRE(waits.size() == 1);
   CHECK(waits.front().find("503") != std::string::npos);
 }
@@ -232,6 +244,7 @@ TEST_CASE("recover gives up at its timeout, and at once where only the owner can
   outcomes = runlog::recover(directory / "runs", {.store = bucket.url()});
   REQUIRE(outcomes);
   CHECK(outcomes->front().verdict == Verdict::shipped);
+  bucket.check_books(1);
 }
 
 TEST_CASE("what only the owner can mend is told of every journal at once, no object asked twice") {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -52,6 +54,24 @@ class S3Bucket {
     return taken_;
   }
   [[nodiscard]] ScriptedServer& server() { return server_; }
+  /// Writes what it holds below `directory`, which is a store then that can be read. Where an
+  /// object was put more often, all of them were the same.
+  void save_to(const std::filesystem::path& directory) const {
+    const std::string prefix = "/bucket/p/";
+    for (const ScriptedServer::Request& request : server_.requests()) {
+      const std::lock_guard lock(mutex_);
+      const auto known = objects_.find(request.target);
+      const bool is_whole = request.method == "PUT" && known != objects_.end() &&
+                            std::to_string(request.body.size()) == known->second.first;
+      if (!is_whole || !request.target.starts_with(prefix)) continue;
+      std::string name = request.target.substr(prefix.size());
+      for (std::size_t at = 0; (at = name.find("%3D", at)) != std::string::npos;) {
+        name.replace(at, 3, "=");
+      }
+      std::filesystem::create_directories((directory / name).parent_path());
+      std::ofstream(directory / name, std::ios::binary) << request.body;
+    }
+  }
 
  private:
   ScriptedServer::Answer answer(const ScriptedServer::Request& request) {

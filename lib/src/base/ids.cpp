@@ -8,10 +8,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <ctime>
 
 #include "base/bytes.hpp"
 #include "base/crc32c.hpp"
+#include "base/utc_time.hpp"
 
 namespace runlog {
 namespace {
@@ -63,9 +63,7 @@ std::string to_hex(std::span<const std::uint8_t> bytes) {
 }
 
 std::string make_run_id(std::int64_t unix_ns) {
-  const std::time_t seconds = unix_ns / 1'000'000'000;
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
+  const std::tm utc = utc_time(unix_ns / 1'000'000'000);
   std::array<std::uint8_t, 3> tail{};
   fill_random(tail);
   std::array<char, 80> text{};

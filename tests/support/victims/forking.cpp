@@ -1,7 +1,9 @@
 // A program that forks in ways that fork()'s handlers do not see, or at moments when other threads
 // hold what a child needs: forking MODE ROOT TALLY [HOW]. What has returned is counted in the
 // mapped file TALLY (support/acknowledged.hpp), a slot for each process.
+#include <fcntl.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -182,6 +184,24 @@ int at_start(const char* root) {
   return 0;
 }
 
+// A child that is made while another thread is in the C library's calendar, in its first use, with
+// the lock of the time zone, and reads a file that does not come to an end.
+int in_calendar(const char* root, const std::string& zone) {
+  if (::mkfifo(zone.c_str(), 0600) != 0) return 5;
+  ::setenv("TZ", (":" + zone).c_str(), 1);
+  std::thread(&::tzset).detach();
+  // Can be opened when somebody reads it.
+  while (::open(zone.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC) < 0) std::this_thread::yield();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(60);
+    auto run = runlog::start_logging({.root = root});
+    if (run) run->log("from/child", 0, 0);
+    ::_exit(run ? 0 : 1);
+  }
+  std::_Exit(wait_for(child) == 0 ? 0 : 1);
+}
+
 int threads_now() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
@@ -254,6 +274,7 @@ int main(int argc, char** argv) {
   if (mode == "unseen") return unseen(argv[2], argc > 4 ? argv[4] : "fork");
   if (mode == "handler") return in_handler(argv[2]);
   if (mode == "start") return at_start(argv[2]);
+  if (mode == "calendar") return in_calendar(argv[2], argv[4]);
   if (mode == "worker") return worker(argv[2]);
   if (mode == "much") return daemon_that_logs_much(argv[2]);
   if (mode == "long") return daemon_that_lives_long(argv[2]);

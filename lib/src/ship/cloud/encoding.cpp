@@ -14,6 +14,7 @@
 #include "base/crypto.hpp"
 #include "base/ids.hpp"
 #include "base/sha256.hpp"
+#include "base/utc_time.hpp"
 
 namespace runlog {
 namespace {
@@ -35,10 +36,7 @@ int hex_digit(char c) noexcept {
 }
 
 std::tm utc(WallTime time) noexcept {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  return parts;
+  return utc_time(std::chrono::system_clock::to_time_t(time));
 }
 
 // The value of the two or four digits of `text` at `at`, or -1.
@@ -151,19 +149,21 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
   if (text.size() != 29 || text.substr(25) != " GMT") return {};
   const auto month = std::find(kMonths.begin(), kMonths.end(), text.substr(8, 3));
   if (month == kMonths.end()) return {};
-  std::tm parts{};
-  parts.tm_mday = digits(text, 5, 2);
-  parts.tm_mon = static_cast<int>(month - kMonths.begin());
-  parts.tm_year = digits(text, 12, 4) - 1900;
-  parts.tm_hour = digits(text, 17, 2);
-  parts.tm_min = digits(text, 20, 2);
-  parts.tm_sec = digits(text, 23, 2);
-  if (parts.tm_mday < 1 || parts.tm_mday > 31 || parts.tm_year < 70 || parts.tm_hour < 0 ||
-      parts.tm_hour > 23 || parts.tm_min < 0 || parts.tm_min > 59 || parts.tm_sec < 0 ||
-      parts.tm_sec > 60) {
+  const int day = digits(text, 5, 2);
+  const int year = digits(text, 12, 4);
+  const int hour = digits(text, 17, 2);
+  const int minute = digits(text, 20, 2);
+  const int second = digits(text, 23, 2);
+  if (day < 1 || day > 31 || year < 1970 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+      second < 0 || second > 60) {
     return {};
   }
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+  const std::chrono::year_month_day date{
+      std::chrono::year(year),
+      std::chrono::month(static_cast<unsigned>(month - kMonths.begin()) + 1),
+      std::chrono::day(static_cast<unsigned>(day))};
+  return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+         std::chrono::seconds(second);
 }
 
 std::string hmac_sha256(std::string_view key, std::string_view text) {
