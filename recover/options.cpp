@@ -55,7 +55,7 @@ Parsed parse_options(int argc, char** argv) {
   app.add_flag("--again", command.recover.again,
                "Ship kept copies once more, as to a store that was emptied");
   app.add_flag("--accept-missing", command.recover.accepts_missing,
-               "Count as lost what a store that has moved or was emptied lacks and nobody has");
+               "Count as lost what the new or emptied store lacks and nobody has");
   app.add_option("--run", command.recover.runs, "Only runs whose id matches; may be repeated")
       ->type_name("GLOB")
       ->allow_extra_args(false)
