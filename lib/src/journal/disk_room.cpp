@@ -110,6 +110,11 @@ std::uint64_t DiskRoom::drop_some(std::uint64_t wanted, Copies which) {
 }
 
 Result<void> DiskRoom::check_artifact(std::uint64_t bytes, const std::filesystem::path& source) {
+  if (is_for_packs()) {
+    return Error{Errc::no_space, 0,
+                 "the disk is full, and what becomes free is needed to pack what is there: " +
+                     source.native() + " was not taken"};
+  }
   const std::lock_guard lock(mutex_);
   look_at_all();
   const auto over = [&] {

@@ -35,6 +35,15 @@ class DiskRoom {
   /// bytes or none is left. Returns how many they had. Any thread.
   std::uint64_t drop_copies(std::uint64_t wanted, Copies which) noexcept;
 
+  /// Whether what becomes free on a full disk is for packs alone, which free more than they take:
+  /// neither segments nor artifacts are begun. Any thread.
+  void keep_for_packs(bool keeps) noexcept {
+    is_for_packs_.store(keeps, std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool is_for_packs() const noexcept {
+    return is_for_packs_.load(std::memory_order_relaxed);
+  }
+
   /// Room for an artifact of `bytes` within the budget; copies of artifacts go for it. Errors:
   /// no_space.
   Result<void> check_artifact(std::uint64_t bytes, const std::filesystem::path& source);
@@ -55,6 +64,7 @@ class DiskRoom {
   std::mutex mutex_;
   std::array<Part, 4> parts_;  // packs/, shipped/, blobs/, torn/
   std::atomic<std::uint64_t> extra_pack_bytes_ = 0;
+  std::atomic<bool> is_for_packs_ = false;
 };
 
 }  // namespace runlog

@@ -236,7 +236,18 @@ bool Lane::open_segment(std::int64_t time_ns, std::int64_t& give_up_at_ns) noexc
   const std::int64_t now_ns = segment == nullptr ? monotonic_ns() : 0;
   if (segment == nullptr && now_ns >= retry_at_ns_) {
     // The keeper is late, or there is none (a forked child): the writer goes on by itself.
-    auto prepared = shared_.pool.prepare();
+    // The file system may take its time to say no.
+    Result<OpenSegment*> prepared = nullptr;
+    const auto prepare = [&] { prepared = shared_.pool.prepare(); };
+    if (shared_.overflow == Overflow::block) {
+      let_others_in(prepare);
+    } else {
+      prepare();
+    }
+    if (segment_ != nullptr) {  // another thread was quicker
+      if (prepared) shared_.pool.add(*prepared);
+      return true;
+    }
     if (prepared) {
       segment = *prepared;
       shared_.pool.count_late();

@@ -135,6 +135,11 @@ Result<OpenSegment*> SegmentPool::prepare(std::uint64_t bytes) noexcept {
     // A child may come here that was made in the middle of its parent's append.
     const bool is_childs = process_generation() != generation_;
     if (is_childs || is_retired_.load(std::memory_order_relaxed)) return run_has_ended();
+    if (room_.is_for_packs()) {
+      return Error{Errc::no_space, ENOSPC,
+                   "the disk is full, and what becomes free is needed to pack what is there: " +
+                       directory_.path().native()};
+    }
     // Reserve first: several writers may prepare at once.
     segment_bytes_.fetch_add(bytes, std::memory_order_relaxed);
     reserved = bytes;

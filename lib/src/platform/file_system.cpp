@@ -174,7 +174,7 @@ Result<void> set_file_bytes(int fd, std::uint64_t bytes, const std::filesystem::
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t bytes_max) {
-  auto file = OpenFile::open(path, O_RDONLY);
+  auto file = OpenFile::open(path, O_RDONLY | O_NONBLOCK);  // it may be a FIFO
   if (!file) return std::move(file).error();
   auto info = stat_file(file->fd(), path);
   if (!info) return std::move(info).error();
@@ -310,6 +310,12 @@ Result<std::vector<std::string>> list_directory(const std::filesystem::path& pat
   }
   if (errno != 0) return os_error(errno, "cannot list", path.native());
   std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<std::vector<std::string>> list_if_there(const std::filesystem::path& path) {
+  auto names = list_directory(path);
+  if (!names && names.error().code == Errc::not_found) return std::vector<std::string>{};
   return names;
 }
 

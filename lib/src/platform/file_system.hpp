@@ -90,7 +90,11 @@ Result<void> make_directories(const std::filesystem::path& path);
 /// Names in a directory, sorted, without "." and ".."; an absent directory is not_found.
 Result<std::vector<std::string>> list_directory(const std::filesystem::path& path);
 
-/// The same, where an unreadable directory is as good as an empty one.
+/// The same, where none is as good as an empty one.
+Result<std::vector<std::string>> list_if_there(const std::filesystem::path& path);
+
+/// The same, where an unreadable directory is, too: nothing is removed, sent or called whole
+/// because of what is not among them.
 std::vector<std::string> names_in_directory(const std::filesystem::path& path);
 
 /// Allocates `bytes` for the file and writes zeros over them, so that a later store through a map

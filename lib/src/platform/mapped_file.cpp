@@ -155,7 +155,7 @@ std::span<std::byte> MappedFile::whole_pages(std::uint64_t begin,
 }
 
 Result<MappedFile> MappedFile::open_read_only(const std::filesystem::path& path) {
-  auto file = OpenFile::open(path, O_RDONLY);
+  auto file = OpenFile::open(path, O_RDONLY | O_NONBLOCK);  // it may be a FIFO
   if (!file) return std::move(file).error();
   auto info = stat_file(file->fd(), path);
   if (!info) return std::move(info).error();

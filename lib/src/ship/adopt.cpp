@@ -1,11 +1,13 @@
 #include "ship/adopt.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "format/pack.hpp"
+#include "journal/disk_room.hpp"
 #include "journal/untold.hpp"
 #include "platform/clock.hpp"
 #include "platform/crash_point.hpp"
@@ -112,7 +114,12 @@ class Adoption {
               is_busy ? RecoverOutcome::Verdict::live : RecoverOutcome::Verdict::failed);
       return;
     }
-    moved_ = read_moved(directory_);
+    auto noted = read_moved(directory_);
+    if (!noted) {
+      give_up(std::move(noted).error(), RecoverOutcome::Verdict::waiting);
+      return;
+    }
+    moved_ = std::move(*noted);
     if (moves) {
       auto moved = take_back(directory_, url, meta_.store_url);
       if (!moved) {
@@ -131,7 +138,10 @@ class Adoption {
       give_up(std::move(packed).error(), RecoverOutcome::Verdict::waiting);
       return;
     }
-    losses_.survey();
+    if (auto surveyed = losses_.survey(); !surveyed) {
+      give_up(std::move(surveyed).error(), RecoverOutcome::Verdict::waiting);
+      return;
+    }
     // Packs that the job made tell of drops as well.
     outcome_.records_dropped = std::max(outcome_.records_dropped, losses_.dropped());
     // Without a store there is nobody else to ask.
@@ -188,13 +198,31 @@ class Adoption {
     if (!dead->packed.empty()) {
       if (auto synced = sync_directory(directory_.packs()); !synced) return synced;
     }
+    // Room for packs, on a disk that may be full.
+    for (const auto& path : dead->unused) {
+      if (auto removed = remove_file(path); !removed) return removed;
+    }
     const FindName find_name = names_in(dead->inputs);
     const auto told = add_told_segment(*dead);
-    for (const auto& members : group(dead->inputs)) {
+    std::vector<std::vector<std::size_t>> groups = group(dead->inputs);
+    std::reverse(groups.begin(), groups.end());
+    while (!groups.empty()) {
+      const std::vector<std::size_t> members = std::move(groups.back());
+      groups.pop_back();
       std::vector<SegmentInput> inputs;
       inputs.reserve(members.size());
       for (const std::size_t index : members) inputs.push_back(dead->inputs[index]);
       auto packed = make_pack(directory_, meta_, inputs, find_name);
+      if (!packed && packed.error().code == Errc::no_space && drop_copies() > 0) {
+        packed = make_pack(directory_, meta_, inputs, find_name);
+      }
+      if (!packed && packed.error().code == Errc::no_space && members.size() > 1) {
+        // A pack of one segment takes less, and frees that segment.
+        for (auto member = members.rbegin(); member != members.rend(); ++member) {
+          groups.push_back({*member});
+        }
+        continue;
+      }
       if (!packed) return std::move(packed).error();
       outcome_.records_kept += packed->records;
       outcome_.records_dropped += packed->records_dropped;
@@ -217,15 +245,19 @@ class Adoption {
     (void)count_among_tails(dead->unreadable_damage, outcome_.damage);
     add_damage(dead->damage);
     if (auto shown = tell_unreadable(*dead); !shown) return shown;
-    for (const auto* list : {&dead->unused, &dead->packed}) {
-      for (const auto& path : *list) {
-        if (auto removed = remove_file(path); !removed) return removed;
-      }
+    for (const auto& path : dead->packed) {
+      if (auto removed = remove_file(path); !removed) return removed;
     }
     crash_point("after_segments_removed");
     // A pack leaves packs/ only after its segments have left lanes/ for good.
     auto synced = sync_directory(directory_.lanes());
     return !synced && synced.error().code == Errc::not_found ? Result<void>() : synced;
+  }
+
+  // What the store has, and a disk that is full has as well.
+  [[nodiscard]] std::uint64_t drop_copies() const {
+    constexpr auto kAll = std::numeric_limits<std::uint64_t>::max();
+    return DiskRoom(directory_, kAll).drop_copies(kAll, DiskRoom::Copies::all);
   }
 
   // What the process dropped and could not tell any more. Once it is in a pack, or was in one that
@@ -285,11 +317,11 @@ class Adoption {
 
   // A store that may lack what other stores had: asked before its holes are taken for losses.
   Result<void> check_moved(ObjectStore& store) {
-    if (!moved_ || !moved_->may_lack || losses_.has_lost_files()) return {};
+    if (!moved_ || !moved_->may_lack) return {};
     const auto json = read_file(directory_.end(), kMeta_bytes_max);
     const auto end = json ? parse_end(*json, directory_.end().native()) : json.error();
     const std::uint64_t told = std::max(end ? end->records_lost : 0, losses_.records());
-    const auto missing = find_missing(directory_, meta_, store, told);
+    const auto missing = find_missing(directory_, meta_, store, told, losses_.lost_files());
     if (!missing) return missing.error();
     if (missing->is_none()) return {};
     if (!options_.accepts_missing) return lacks(store, *moved_, *missing);
@@ -430,7 +462,9 @@ Meta read_meta(const JournalDir& directory) {
     meta.run_id = mend_id(meta.run_id.empty() ? "unknown" : meta.run_id);
   if (!is_valid_id(meta.project))
     meta.project = mend_id(meta.project.empty() ? "default" : meta.project);
-  if (const auto moved = read_moved(directory)) meta.store_url = moved->store_url;
+  if (const auto moved = read_moved(directory); moved && *moved) {
+    meta.store_url = (*moved)->store_url;
+  }
   return meta;
 }
 

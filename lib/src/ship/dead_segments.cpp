@@ -17,7 +17,9 @@ namespace {
 // still there, are packed again.
 Result<std::set<std::uint32_t>> packed_numbers(const JournalDir& directory) {
   std::set<std::uint32_t> numbers;
-  for (const std::string& name : names_in_directory(directory.packs())) {
+  const auto names = list_if_there(directory.packs());
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
     if (!parse_numbered_name(name, kPack_suffix)) continue;
     auto file = MappedFile::open_read_only(directory.packs() / name);
     if (!file) return std::move(file).error();

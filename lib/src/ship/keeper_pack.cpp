@@ -84,18 +84,22 @@ bool Keeper::pack_closed(bool everything) {
       pack_retry_at_ = Clock::now() + kRetry_pack;
       SegmentPool& pool = journal_->pool();
       if (packed.error().code == Errc::no_space) {
-        if (pool.room().drop_copies(bytes, DiskRoom::Copies::all) > 0 && pack_some(count)) continue;
-        // On a full disk a spare is better spent as room for the pack, which frees several
-        // segments.
+        // What becomes free from here on is for packs, which free more: neither writers nor
+        // artifacts get it, or they would fill the disk with what can never be packed.
+        pool.room().keep_for_packs(true);
+        const bool has_dropped = pool.room().drop_copies(bytes, DiskRoom::Copies::all) > 0;
+        if (has_dropped && pack_some(count)) continue;
+        if (count > 1 && pack_some(1)) continue;
         if (pool.spares() > 0) {
           pool.discard_spares();
           no_space_until_ = Clock::now() + kRetry_no_space_after;
-          if (pack_some(count)) continue;
+          if (pack_some(count) || (count > 1 && pack_some(1))) continue;
         }
       }
       return false;
     }
   }
+  if (closed_.empty()) journal_->pool().room().keep_for_packs(false);
   return closed_.empty();
 }
 
@@ -143,6 +147,7 @@ Result<void> Keeper::pack_some(std::size_t count) {
       });
   if (!packed) return std::move(packed).error();
   // The pack is there. Nothing below may fail before this is known.
+  journal_->pool().room().keep_for_packs(false);
   held_back.keep();
   packed_ = count;
   is_removal_unsynced_ = true;

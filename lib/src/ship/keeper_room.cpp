@@ -1,6 +1,7 @@
 // The keeper's care for room: spares ahead of the writers, and what goes when the disk budget is
 // used up.
 #include <algorithm>
+#include <optional>
 
 #include "format/pack.hpp"
 #include "platform/file_system.hpp"
@@ -53,23 +54,25 @@ struct CallsInPack {
   std::uint64_t dropped = 0;  // which its gap records tell of, and nothing else will
 };
 
-CallsInPack calls_in_pack(const std::filesystem::path& path) {
+// Nothing where it cannot be read.
+std::optional<CallsInPack> calls_in_pack(const std::filesystem::path& path) {
   CallsInPack calls;
   const auto file = MappedFile::open_read_only(path);
-  if (!file) return calls;
+  if (!file) return {};
   auto reader = format::PackReader::open(file->bytes());
-  if (!reader) return calls;
+  if (!reader) return {};
   calls.kept = reader->rows();
   for (std::size_t i = 0; i < reader->row_groups().size(); ++i) {
     const auto& group = reader->row_groups()[i];
     if (!group.may_hold(Kind::gap) && !group.may_hold(Kind::status)) continue;
-    (void)reader->read(i, [&](const Record& record) {
+    const auto read = reader->read(i, [&](const Record& record) {
       if (record.kind != Kind::gap && record.kind != Kind::status) return;
       --calls.kept;
       if (record.kind == Kind::gap && record.int_value && *record.int_value > 0) {
         calls.dropped += static_cast<std::uint64_t>(*record.int_value);
       }
     });
+    if (!read) return {};
   }
   return calls;
 }
@@ -83,18 +86,23 @@ bool Keeper::evict_oldest_pack() {
   for (const std::string& name : *names) {
     const auto number = parse_numbered_name(name, kPack_suffix);
     if (!number) continue;
-    const CallsInPack calls = calls_in_pack(packs / name);
+    const auto calls = calls_in_pack(packs / name);
+    if (!calls) continue;  // what cannot be counted stays, for recovery to tell of
     const auto info = stat_file(packs / name);
     // What will be told needs memory, and so comes before the pack goes.
     const std::string why = "pack " + name + " evicted unshipped to make room (drop_oldest_packed)";
     Error told{Errc::no_space, 0, why};
     if (!info) return false;
-    const auto evicted = journal_->evict(*number, calls.kept + calls.dropped,
-                                         [&] { return remove_file(packs / name); });
-    if (!evicted) return false;
+    std::optional<Result<void>> evicted;
+    shipper_->unless_busy_with(*number, [&] {
+      evicted = journal_->evict(*number, calls->kept + calls->dropped,
+                                [&] { return remove_file(packs / name); });
+    });
+    if (!evicted) continue;
+    if (!*evicted) return false;
     report(told);
     const std::lock_guard lock(mutex_);
-    stats_.dropped += calls.kept;  // the others were counted when they were dropped
+    stats_.dropped += calls->kept;  // the others were counted when they were dropped
     return true;
   }
   return false;

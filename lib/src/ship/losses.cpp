@@ -19,11 +19,15 @@ format::ObjectOwner Losses::owner() const {
 }
 
 Result<void> Losses::sort_out_packs() {
+  const auto lanes = list_if_there(directory_.lanes());
+  if (!lanes) return lanes.error();
+  const auto packs = list_if_there(directory_.packs());
+  if (!packs) return packs.error();
   std::set<std::uint32_t> in_lanes;
-  for (const std::string& name : names_in_directory(directory_.lanes())) {
+  for (const std::string& name : *lanes) {
     if (const auto number = parse_numbered_name(name, kSegment_suffix)) in_lanes.insert(*number);
   }
-  for (const std::string& name : names_in_directory(directory_.packs())) {
+  for (const std::string& name : *packs) {
     const auto number = parse_numbered_name(name, kPack_suffix);
     if (!number) continue;
     const std::filesystem::path path = directory_.packs() / name;
@@ -55,9 +59,11 @@ void Losses::add_folder(Damage damage) {
   files_.push_back(std::move(damage));
 }
 
-void Losses::survey() {
+Result<void> Losses::survey() {
   for (const auto& place : {directory_.packs(), directory_.shipped()}) {
-    for (const std::string& name : names_in_directory(place)) {
+    const auto names = list_if_there(place);
+    if (!names) return names.error();
+    for (const std::string& name : *names) {
       const auto number = parse_numbered_name(name, kPack_suffix);
       if (!number || !packs_.insert(*number).second) continue;
       const auto info = check_footer(place / name, meta_, *number);
@@ -79,12 +85,15 @@ void Losses::survey() {
       }
     }
   }
-  for (const std::string& name : names_in_directory(directory_.torn())) {
+  const auto torn = list_if_there(directory_.torn());
+  if (!torn) return torn.error();
+  for (const std::string& name : *torn) {
     const auto number = parse_numbered_name(name, kPack_suffix);
     if (!number || packs_.contains(*number)) continue;
     files_.push_back({(directory_.torn() / name).native(), 0, 0, 1, false,
                       "this pack cannot be read; it is kept in torn/"});
   }
+  return {};
 }
 
 Result<void> Losses::settle(ObjectStore* store) {
@@ -120,8 +129,23 @@ Result<void> Losses::settle(ObjectStore* store) {
   return {};
 }
 
+std::set<std::uint32_t> Losses::lost_files() const {
+  std::set<std::uint32_t> numbers;
+  for (const Damage& one : files_) {
+    const std::string name = std::filesystem::path(one.path).filename().native();
+    for (const std::string_view suffix : {kPack_suffix, kSegment_suffix}) {
+      if (const auto number = parse_numbered_name(name, suffix)) numbers.insert(*number);
+    }
+  }
+  return numbers;
+}
+
 void Losses::settle_as(std::vector<Damage> losses) {
   is_settled_ = true;
+  for (const Damage& one : files_) {  // what they held is among `losses`
+    news_.push_back(one);
+    news_.back().records_lost = 0;
+  }
   for (Damage& one : losses) {
     records_ += one.records_lost;
     news_.push_back(std::move(one));

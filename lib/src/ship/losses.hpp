@@ -32,7 +32,7 @@ class Losses {
   void add_folder(Damage damage);
 
   /// Once all is packed, before anything is shipped and may be removed: what the packs here tell.
-  void survey();
+  Result<void> survey();
 
   /// Before a blob or pack is put: see UploadOptions::check. What can be read of a damaged pack
   /// goes on under its name.
@@ -48,8 +48,8 @@ class Losses {
 
   /// Records lost, in all that the journal has gone through.
   [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
-  /// There are files of which nothing can be read: holes in the lanes are what they held.
-  [[nodiscard]] bool has_lost_files() const noexcept { return !files_.empty(); }
+  /// The numbers of files of which nothing can be read: holes in the lanes may be what they held.
+  [[nodiscard]] std::set<std::uint32_t> lost_files() const;
   /// Records that the job dropped, as the packs here tell.
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
   /// What this call has come across since it was asked last.

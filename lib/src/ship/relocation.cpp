@@ -43,7 +43,9 @@ class Inventory {
 
   Result<void> add_local() {
     for (const auto& place : {directory_.packs(), directory_.shipped()}) {
-      for (const std::string& name : names_in_directory(place)) {
+      const auto names = list_if_there(place);
+      if (!names) return names.error();
+      for (const std::string& name : *names) {
         const auto number = parse_numbered_name(name, kPack_suffix);
         if (!number || !packs_.insert(*number).second) continue;
         const auto pack = check_pack(place / name, meta_, *number);
@@ -88,7 +90,10 @@ class Inventory {
     return missing;
   }
   [[nodiscard]] bool has_records() const { return !ranges_.empty(); }
-  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+  /// Of the missing records, those that the packs tell of.
+  [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
+  /// Records that are lost within a pack, and so are not among the missing ones.
+  [[nodiscard]] std::uint64_t damaged() const { return damaged_; }
 
   /// Artifacts that a record names and nobody has.
   Result<std::vector<std::string>> missing_blobs() {
@@ -101,6 +106,17 @@ class Inventory {
       missing.push_back(blob);
     }
     return missing;
+  }
+
+  /// Whether all that is missing may have been in these files. A pack's number is its lowest
+  /// segment's, so what is missing before it was in another.
+  [[nodiscard]] bool is_explained_by(const std::set<std::uint32_t>& files) const {
+    std::uint32_t next = 0;
+    for (const std::uint32_t number : segments_) {
+      if (number > next && !files.contains(next)) return false;
+      next = number + 1;
+    }
+    return !files.empty();
   }
 
   /// Where the missing records may have been: "<session>-00000002" to the like. A pack's number is
@@ -125,7 +141,11 @@ class Inventory {
       if (segment.records == 0) continue;
       ranges_[segment.lane].emplace_back(segment.first_seq, segment.first_seq + segment.records);
     }
-    dropped_ += pack.info.records_dropped;
+    evicted_ += pack.evicted;
+    for (const Damage& one : pack.info.damage) {
+      const bool is_file = !one.exact && one.begin == 0;  // as Losses has it
+      if (!is_file) damaged_ += one.records_lost;
+    }
     blobs_.insert(pack.blobs.begin(), pack.blobs.end());
   }
   static std::string range_text(std::uint32_t first, std::uint32_t last) {
@@ -141,17 +161,24 @@ class Inventory {
   std::set<std::uint32_t> packs_;     // here or in the store
   std::set<std::uint32_t> segments_;  // in those
   std::set<std::string> blobs_;       // named by their records
-  std::uint64_t dropped_ = 0;
+  std::uint64_t evicted_ = 0;
+  std::uint64_t damaged_ = 0;
 };
 
 }  // namespace
 
-std::optional<Moved> read_moved(const JournalDir& directory) {
+Result<std::optional<Moved>> read_moved(const JournalDir& directory) {
+  using Found = std::optional<Moved>;
   const auto json = read_file(directory.moved(), kMeta_bytes_max);
-  if (!json) return std::nullopt;
-  auto moved = parse_moved(*json, directory.moved().native());
-  if (!moved || moved->store_url.empty()) return std::nullopt;
-  return std::move(*moved);
+  if (!json && json.error().code == Errc::not_found) return Found{};
+  auto moved = json ? parse_moved(*json, directory.moved().native()) : json.error();
+  if (moved && !moved->store_url.empty()) return Found(std::move(*moved));
+  const std::string why = moved ? "it names no store" : moved.error().message;
+  return Error{Errc::corrupt, 0,
+               directory.moved().native() +
+                   ", which tells where this journal ships to, cannot be "
+                   "used: " +
+                   why + "; remove it, and say where with --store"};
 }
 
 bool is_same_store(std::string_view a, std::string_view b) {
@@ -164,21 +191,26 @@ Result<Moved> take_back(const JournalDir& directory, std::string_view url,
   const auto move_back = [&](const std::filesystem::path& source,
                              const std::filesystem::path& target) {
     has_shipped = true;
-    auto moved = rename_file(source, target, false);
+    // A blob of that name has the same content; a pack is in one place only.
+    auto moved = rename_file(source, target, is_sha256_hex(target.filename().native()));
     crash_point("in_move_back");
     return moved;
   };
   for (const auto& folder : {directory.packs(), directory.blobs(), directory.shipped()}) {
     if (auto made = make_directories(folder); !made) return made.error();
   }
-  const auto before = read_moved(directory);
+  const auto shipped = list_directory(directory.shipped());
+  if (!shipped) return shipped.error();
+  const auto noted_before = read_moved(directory);
+  if (!noted_before) return noted_before.error();
+  const std::optional<Moved>& before = *noted_before;
   Moved moved{.store_url = normal_url(from_url),
               .from_store_url = before ? before->from_store_url : std::string(),
               .may_lack = true};
   // Also the store that it has shipped to may have been emptied: whatever comes of this, the end is
   // not put there again without a look.
   const bool is_again = is_same_store(url, from_url);
-  const bool has_kept = !names_in_directory(directory.shipped()).empty();
+  const bool has_kept = !shipped->empty();
   if (!from_url.empty() && (is_again || has_kept)) {
     if (auto noted = note_moved(directory, moved); !noted) return noted.error();
   }
@@ -191,7 +223,7 @@ Result<Moved> take_back(const JournalDir& directory, std::string_view url,
     auto back = move_back(directory.shipped() / "end.json", directory.end());
     if (!back) return back.error();
   }
-  for (const std::string& name : names_in_directory(directory.shipped())) {
+  for (const std::string& name : *shipped) {
     const bool is_blob = is_sha256_hex(name);
     if (!is_blob && !parse_numbered_name(name, kPack_suffix)) continue;
     const auto target = (is_blob ? directory.blobs() : directory.packs()) / name;
@@ -211,11 +243,13 @@ Result<void> note_moved(const JournalDir& directory, const Moved& moved) {
 }
 
 Result<Missing> find_missing(const JournalDir& directory, const Meta& meta, ObjectStore& store,
-                             std::uint64_t told_lost) {
+                             std::uint64_t told_lost, const std::set<std::uint32_t>& lost_files) {
   Inventory inventory(directory, meta, store);
   if (auto added = inventory.add_local(); !added) return added.error();
   const auto unexplained = [&] {
-    const std::uint64_t told = told_lost + (meta.evicts_unshipped ? inventory.dropped() : 0);
+    const std::uint64_t holes_told =
+        told_lost > inventory.damaged() ? told_lost - inventory.damaged() : 0;
+    const std::uint64_t told = holes_told + (meta.evicts_unshipped ? inventory.evicted() : 0);
     const std::uint64_t missing = inventory.missing_records();
     return missing > told ? missing - told : 0;
   };
@@ -230,6 +264,7 @@ Result<Missing> find_missing(const JournalDir& directory, const Meta& meta, Obje
   }
   Missing missing{.records = unexplained()};
   missing.is_all = missing.records > 0 && !inventory.has_records();
+  if (!missing.is_all && inventory.is_explained_by(lost_files)) missing.records = 0;
   if (missing.records > 0 && !missing.is_all) missing.packs = inventory.missing_packs();
   auto blobs = inventory.missing_blobs();
   if (!blobs) return std::move(blobs).error();

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,9 @@
 
 namespace runlog {
 
-/// moved.json, or nothing: the journal ships to the store that meta.json names.
-[[nodiscard]] std::optional<Moved> read_moved(const JournalDir& directory);
+/// moved.json, or nothing: the journal ships to the store that meta.json names. Errors: it cannot
+/// be read, or is damaged.
+[[nodiscard]] Result<std::optional<Moved>> read_moved(const JournalDir& directory);
 
 /// Whether two URLs are one store, as far as their text tells; secrets do not count.
 [[nodiscard]] bool is_same_store(std::string_view a, std::string_view b);
@@ -42,11 +44,12 @@ struct Missing {
   [[nodiscard]] bool is_none() const noexcept { return records == 0 && blobs.empty(); }
 };
 
-/// What `store` lacks of all that the journal ever had, but for `told_lost` records: asked when
-/// everything that is here has arrived. Reads all packs that are here; where those leave holes,
-/// also those in the store that are not. Errors: the store does not tell.
+/// What `store` lacks of all that the journal ever had, but for `told_lost` records, within packs
+/// and whole files: asked when everything that is here has arrived. Reads all packs that are here;
+/// where those leave holes, also those in the store that are not. Errors: the store does not tell.
+/// `lost_files`: the numbers of packs and segments that are told as lost by themselves.
 Result<Missing> find_missing(const JournalDir& directory, const Meta& meta, ObjectStore& store,
-                             std::uint64_t told_lost);
+                             std::uint64_t told_lost, const std::set<std::uint32_t>& lost_files);
 
 /// Why the end waits: errc not_found, and what to do.
 [[nodiscard]] Error lacks(const ObjectStore& store, const Moved& moved, const Missing& missing);

@@ -7,11 +7,13 @@
 #include <utility>
 
 #include "base/out_of_memory.hpp"
+#include "journal/blobs.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/process.hpp"
 #include "platform/process_exit.hpp"
 #include "ship/adopt.hpp"
 #include "ship/backoff.hpp"
+#include "ship/waiting_check.hpp"
 
 namespace runlog {
 namespace {
@@ -153,6 +155,12 @@ void Shipper::ship_once(bool asks_refused) {
                        {.keep_shipped = settings_.keep_shipped,
                         .has_meta = has_meta_,
                         .is_held_back = [this](std::uint32_t pack) { return held_back_ == pack; },
+                        .sends =
+                            [this](std::optional<std::uint32_t> pack) {
+                              const std::lock_guard lock(sending_mutex_);
+                              sending_ = pack ? std::int64_t{*pack} : kNo_pack;
+                            },
+                        .check = [this](const auto& file) { return check_waiting(file); },
                         .refusals = &refusals_[settings_.store_url],
                         .asks_refused = asks_refused,
                         .stop = stop_.get_token()});
@@ -177,6 +185,22 @@ void Shipper::ship_once(bool asks_refused) {
     if (outcome.waiting == 0) shipped_ = std::max(shipped_, ticket);
   }
   changed_.notify_all();
+}
+
+// What a job has made may have been damaged since, while the store was down for days. Whoever
+// recovers it tells what is lost, and sends what is left.
+Result<bool> Shipper::check_waiting(const std::filesystem::path& file) const {
+  const std::string name = file.filename().native();
+  if (const auto number = parse_numbered_name(name, kPack_suffix)) {
+    const auto footer = check_footer(file, settings_.meta, *number);
+    return footer ? Result<bool>(true) : footer.error();
+  }
+  const auto digest = sha256_of_file(file);
+  if (!digest) return digest.error();
+  if (*digest == name) return true;
+  return Error{Errc::corrupt, 0,
+               file.native() + " has the SHA-256 " + *digest +
+                   ": it was damaged and is not sent; runlog-recover will tell of it"};
 }
 
 void Shipper::plan_retry(const UploadOutcome& outcome) {

@@ -54,6 +54,13 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   /// segments have left lanes/. One at a time; any thread.
   void hold_back(std::uint32_t pack) noexcept { held_back_ = pack; }
   void hold_nothing_back() noexcept { held_back_ = kNo_pack; }
+  /// Does `work`, which removes that pack, unless it is held back or just being sent: it may be in
+  /// the store already. Nothing is sent meanwhile. Any thread.
+  template <typename Work>
+  void unless_busy_with(std::uint32_t pack, Work&& work) {
+    const std::lock_guard lock(sending_mutex_);
+    if (held_back_ != pack && sending_ != pack) work();
+  }
   /// A ticket for wait_shipped: everything in packs/ and blobs/ at the time of the call.
   std::uint64_t request() noexcept;
   /// `failed`: it cannot be shipped, or not before its owner has mended something.
@@ -75,6 +82,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   void run();
   void ship_once(bool asks_refused);
   void plan_retry(const UploadOutcome& outcome);
+  [[nodiscard]] Result<bool> check_waiting(const std::filesystem::path& file) const;
   void tell(const Error& error, bool needs_owner);
   void tell_no_memory() noexcept;
   void adopt_dead(bool whole_root);
@@ -89,6 +97,8 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   // What the uploader lists was held back before it appeared: it sees that, or a later state.
   static constexpr std::int64_t kNo_pack = -1;
   std::atomic<std::int64_t> held_back_ = kNo_pack;
+  std::mutex sending_mutex_;
+  std::int64_t sending_ = kNo_pack;  // guarded by sending_mutex_
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // with mutex_
   bool has_work_ = false;            // guarded by mutex_

@@ -18,6 +18,22 @@
 namespace runlog {
 namespace {
 
+// While a pack is on its way.
+class Sending {
+ public:
+  Sending(const UploadOptions& options, std::optional<std::uint32_t> pack) : options_(options) {
+    if (options_.sends && pack) options_.sends(pack);
+  }
+  ~Sending() {
+    if (options_.sends) options_.sends({});
+  }
+  Sending(const Sending&) = delete;
+  Sending& operator=(const Sending&) = delete;
+
+ private:
+  const UploadOptions& options_;
+};
+
 // Something that is to become an object.
 struct Upload {
   enum class Kind : std::uint8_t { meta, blob, pack };
@@ -172,10 +188,15 @@ std::uint64_t rows_in_pack(const std::filesystem::path& path) {
 namespace {
 
 // Packs are looked for first: what they name is in blobs/ by then, or was.
-std::vector<Upload> uploads_of(const JournalDir& directory, const format::ObjectOwner& owner,
-                               const UploadOptions& options, bool has_meta) {
+Result<std::vector<Upload>> uploads_of(const JournalDir& directory,
+                                       const format::ObjectOwner& owner,
+                                       const UploadOptions& options, bool has_meta) {
+  const auto names_of_packs = list_if_there(directory.packs());
+  if (!names_of_packs) return names_of_packs.error();
+  const auto names_of_blobs = list_if_there(directory.blobs());
+  if (!names_of_blobs) return names_of_blobs.error();
   std::vector<Upload> packs;
-  for (const std::string& name : names_in_directory(directory.packs())) {
+  for (const std::string& name : *names_of_packs) {
     const auto number = parse_numbered_name(name, kPack_suffix);
     if (!number || (options.is_held_back && options.is_held_back(*number))) continue;
     packs.push_back(
@@ -185,7 +206,7 @@ std::vector<Upload> uploads_of(const JournalDir& directory, const format::Object
   if (!has_meta) {
     uploads.push_back({Upload::Kind::meta, directory.meta(), format::meta_object(owner)});
   }
-  for (const std::string& name : names_in_directory(directory.blobs())) {
+  for (const std::string& name : *names_of_blobs) {
     if (!is_sha256_hex(name)) continue;
     uploads.push_back(
         {Upload::Kind::blob, directory.blobs() / name, format::blob_object(owner, name)});
@@ -194,11 +215,13 @@ std::vector<Upload> uploads_of(const JournalDir& directory, const format::Object
   return uploads;
 }
 
-void upload_one(const Upload& upload, Pass& pass) {
+void upload_one(const Upload& upload, const UploadOptions& options, Pass& pass) {
   if (upload.kind == Upload::Kind::meta) {
     pass.outcome.has_meta = pass.put(upload.file, upload.object);
     return;
   }
+  const Sending sending(options,
+                        parse_numbered_name(upload.file.filename().native(), kPack_suffix));
   if (!pass.passes(upload.file)) return;
   const bool is_pack = upload.kind == Upload::Kind::pack;
   const std::uint64_t bytes = size_of(upload.file);
@@ -232,14 +255,21 @@ void upload_all(const JournalDir& directory, const Meta& meta, ObjectStore& stor
       .project = meta.project, .run_id = meta.run_id, .session = meta.session, .rank = meta.rank};
   if (!has_uploads(directory)) return;
   pass.outcome.has_meta = options.has_meta || !stat_file(directory.meta());
-  std::vector<Upload> uploads = uploads_of(directory, owner, options, pass.outcome.has_meta);
+  auto listed = uploads_of(directory, owner, options, pass.outcome.has_meta);
+  if (!listed) {  // what waits is not known, so the end waits
+    ++pass.outcome.waiting;
+    pass.outcome.error = std::move(listed).error();
+    (void)pass.end({});
+    return;
+  }
+  std::vector<Upload> uploads = std::move(*listed);
   const std::size_t fresh = pass.sort(uploads);
   bool has_failed = false;
   for (std::size_t i = 0; i < uploads.size(); ++i) {
     if (pass.skips(uploads[i].file)) continue;  // without a look into a pack that stays
     if (i + 1 < uploads.size()) store.expect(uploads[i + 1].file);
     const std::uint64_t waiting = pass.outcome.waiting;
-    upload_one(uploads[i], pass);
+    upload_one(uploads[i], options, pass);
     if (!has_failed && pass.outcome.waiting > waiting && i + 1 < fresh) {
       has_failed = true;
       // Whether it is the store is told best by an object that has little in common with this one.
@@ -280,20 +310,23 @@ UploadOutcome upload_waiting(const JournalDir& directory, const Meta& meta, Obje
 }
 
 bool has_uploads(const JournalDir& directory) {
-  for (const std::string& name : names_in_directory(directory.packs())) {
-    if (parse_numbered_name(name, kPack_suffix)) return true;
-  }
-  for (const std::string& name : names_in_directory(directory.blobs())) {
-    if (is_sha256_hex(name)) return true;
-  }
-  return stat_file(directory.end()).has_value();
+  const auto packs = list_if_there(directory.packs());
+  const auto blobs = list_if_there(directory.blobs());
+  if (!packs || !blobs) return true;
+  const auto is_pack = [](const std::string& name) {
+    return parse_numbered_name(name, kPack_suffix).has_value();
+  };
+  return std::any_of(packs->begin(), packs->end(), is_pack) ||
+         std::any_of(blobs->begin(), blobs->end(), is_sha256_hex) ||
+         stat_file(directory.end()).has_value();
 }
 
 bool has_segments(const JournalDir& directory) {
-  for (const std::string& name : names_in_directory(directory.lanes())) {
-    if (parse_numbered_name(name, kSegment_suffix)) return true;
-  }
-  return false;
+  const auto lanes = list_if_there(directory.lanes());
+  if (!lanes) return true;
+  return std::any_of(lanes->begin(), lanes->end(), [](const std::string& name) {
+    return parse_numbered_name(name, kSegment_suffix).has_value();
+  });
 }
 
 }  // namespace runlog

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
 
 #include "journal/journal_dir.hpp"
@@ -43,8 +44,10 @@ struct UploadOptions {
   /// Asked for each pack found: true for one whose segments are still in lanes/. Such a pack is not
   /// there yet: shipped now, and its job killed now, its segments would be packed once more.
   std::function<bool(std::uint32_t)> is_held_back = {};
+  /// Told of the pack that is about to be put, and of none when it has moved on, or has not.
+  std::function<void(std::optional<std::uint32_t>)> sends = {};
   /// Asked before each blob and pack is put: false where it is no longer what it was, and has been
-  /// moved away. Null where this process has made all of them.
+  /// moved away.
   std::function<Result<bool>(const std::filesystem::path&)> check = {};
   /// What the store has refused so far; null: nothing is known, nor remembered.
   Refusals* refusals = nullptr;

@@ -139,6 +139,10 @@ Result<PackCheck> check_pack(std::span<const std::byte> bytes, const std::filesy
     const auto& group = reader->row_groups()[i];
     const auto read = reader->read(i, [&](const Record& record) {
       if (std::string blob = blob_of(record); !blob.empty()) check.blobs.insert(std::move(blob));
+      if (record.kind == Kind::gap && record.name == "evicted") {
+        check.evicted +=
+            static_cast<std::uint64_t>(std::max<std::int64_t>(0, record.int_value.value_or(0)));
+      }
     });
     if (read) continue;
     check.damage.push_back(

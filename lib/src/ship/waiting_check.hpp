@@ -24,6 +24,7 @@ struct PackCheck {
   format::PackInfo info = {};
   std::vector<Damage> damage = {};   ///< row groups that cannot be read; exact
   std::set<std::string> blobs = {};  ///< that its records name, by digest
+  std::uint64_t evicted = 0;         ///< that its gap records tell of as evicted
 };
 
 /// The footer of pack `number` of the journal that `meta` is of. Errors: corrupt, unsupported (it
