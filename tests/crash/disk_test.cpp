@@ -283,3 +283,25 @@ TEST_CASE("a LOCK removed under the job is taken anew before the next pack") {
   CHECK(std::filesystem::exists(journal / "LOCK"));
   (void)check_books(root.path(), kBooks_of_truncated);
 }
+
+TEST_CASE("a disk full of the job's own segments is packed, segment by segment if need be") {
+  const TemporaryDirectory place;
+  SmallDisk disk(place / "disk", "4m");
+  if (!disk.is_mounted()) {
+    test::tell_unmounted("a tmpfs");
+    return;
+  }
+  const auto root = disk.path() / "runs";
+  // With values that hardly compress, and far more than there is room for, packed or not.
+  const auto [exit, output] =
+      test::run_command({victim("writer"), "noise", root}, {{"RUNLOG_SEGMENT_BYTES", "64KiB"},
+                                                            {"RUNLOG_SHIP_INTERVAL", "1h"},
+                                                            {"RUNLOG_FINISH_DEADLINE", "1s"}});
+  CHECK(exit.signal == SIGKILL);
+  const TemporaryDirectory store;
+  // It has the same disk, and gets on with it.
+  CHECK(test::run_command({test::tool("runlog-recover"), root, "--store", store.path(), "-q"})
+            .first.code != 4);
+  const Tally tally = parse_tally(output);
+  check_tally(store.path(), tally);
+}

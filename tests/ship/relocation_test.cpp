@@ -3,6 +3,8 @@
 #include <signal.h>
 
 #include <fstream>
+#include <regex>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -316,4 +318,63 @@ TEST_CASE("a journal of which the power left nothing goes to a new store when so
   CHECK(outcome.verdict == Verdict::shipped);
   CHECK(outcome.records_damaged == 1);  // at least
   CHECK(read(directory / "new").journals.at(0).state == runlog::JournalState::crashed);
+}
+
+TEST_CASE("a loss that was told of before does not hide what a new store lacks") {
+  const Shipped job(false);
+  const fs::path end = job.journal / "shipped" / "end.json";
+  std::ostringstream text;
+  text << std::ifstream(end).rdbuf();
+  const auto told =
+      std::regex_replace(text.str(), std::regex("\"records_lost\":0"), "\"records_lost\":1");
+  REQUIRE(told != text.str());
+  std::ofstream(end) << told;
+  const auto outcome = job.bring_to_new();
+  check_waits(outcome, job);
+  CHECK(holds(outcome.message, "lacks all records"));
+}
+
+TEST_CASE("a moved.json that cannot be used sends nothing anywhere") {
+  for (const std::string content : {"", "{}", "{\"version\":1,\"sto"}) {
+    INFO(content);
+    const Shipped job;
+    job.empty_old();
+    REQUIRE(job.bring_to_new().verdict == Verdict::shipped);
+    fs::rename(packs_below(job.journal / "shipped").front(),
+               job.journal / "packs/00000000.parquet");
+    std::ofstream(job.journal / "moved.json") << content;
+    const auto outcome = job.recover({});
+    CHECK(outcome.verdict == Verdict::waiting);
+    CHECK(holds(outcome.message, "moved.json"));
+    CHECK(packs_below(job.old()).empty());
+  }
+}
+
+TEST_CASE("an artifact that lies here and among the kept copies goes to a new store") {
+  const Shipped job;
+  job.empty_old();
+  for (const auto& entry : fs::directory_iterator(job.journal / "shipped")) {
+    const auto name = entry.path().filename();
+    if (name.native().size() == 64) fs::copy_file(entry.path(), job.journal / "blobs" / name);
+  }
+  CHECK(job.bring_to_new().verdict == Verdict::shipped);
+  check_whole(job.other());
+}
+
+TEST_CASE("a folder of a journal that cannot be listed is not taken for an empty one") {
+  for (const char* const folder : {"packs", "blobs", "shipped"}) {
+    INFO(folder);
+    const Shipped job;
+    job.empty_old();
+    fs::rename(job.journal / folder, job.journal / "away");
+    std::ofstream(job.journal / folder) << "no folder";
+    const auto outcome = job.bring_to_new();
+    CHECK(outcome.verdict != Verdict::shipped);
+    CHECK(holds(outcome.message, folder));
+    CHECK(count(job.other(), ".end.json") == 0);
+    fs::remove(job.journal / folder);
+    fs::rename(job.journal / "away", job.journal / folder);
+    CHECK(job.bring_to_new().verdict == Verdict::shipped);
+    check_whole(job.other());
+  }
 }

@@ -1,6 +1,7 @@
 // Promise: what waits for its store and is damaged, empty or gone is told, and never shipped for
 // whole; what can be read of it is shipped.
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <fstream>
@@ -203,3 +204,53 @@ TEST_CASE("recover killed while it mends a pack: the next one ships what can be 
   CHECK(waiting.lost_by_end() == stored.lost());
 }
 #endif
+
+TEST_CASE("a live job does not send what was damaged while it waited, and recovery tells") {
+  const test::TemporaryDirectory directory;
+  const fs::path store = directory / "store";
+  std::ofstream(store) << "a file where the store should be";
+  std::ofstream(directory / "file") << std::string(100'000, 'x');
+  auto run = runlog::start_logging({.root = directory / "runs",
+                                    .store = store.native(),
+                                    .finish_deadline = std::chrono::milliseconds(1),
+                                    .on_error = [](const runlog::Error&) {}});
+  REQUIRE(run);
+  for (std::int64_t step = 0; step < 100; ++step) run->log("loss", 1.0, step);
+  REQUIRE(run->upload_file("output", directory / "file"));
+  while (run->stats().packs_made == 0) {
+    (void)run->wait_until(runlog::Shipped, std::chrono::milliseconds(10));
+  }
+  const fs::path journal = run->journal_path();
+  for (const auto& pack : packs_below(journal / "packs")) fs::resize_file(pack, 0);
+  for (const auto& entry : fs::directory_iterator(journal / "blobs")) {
+    std::fstream file(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
+    file.put('y');
+  }
+  fs::remove(store);
+  CHECK(run->wait_until(runlog::Shipped, std::chrono::seconds(30)) == runlog::Wait::Failed);
+  CHECK(packs_below(store).empty());
+  CHECK(run->stats().objects_refused == 2);
+  run->complete();
+  const auto outcomes = runlog::recover(directory / "runs", {});
+  REQUIRE(outcomes);
+  CHECK(outcomes->front().verdict == runlog::RecoverOutcome::Verdict::shipped);
+  CHECK(outcomes->front().records_damaged > 0);
+  CHECK(outcomes->front().damage.size() >= 2);  // the artifact, too
+}
+
+TEST_CASE("a FIFO in the place of a file of a journal holds nobody up") {
+  for (const char* const what : {"pack", "blob", "segment", "meta.json", "moved.json"}) {
+    INFO(what);
+    const Waiting waiting;
+    fs::path place = waiting.journal / what;
+    if (place.filename() == "pack") place = waiting.packs[1];
+    if (place.filename() == "blob") place = waiting.blob;
+    if (place.filename() == "segment") place = waiting.journal / "lanes" / "00009999.seg";
+    fs::remove(place);
+    REQUIRE(::mkfifo(place.c_str(), 0600) == 0);
+    const auto outcomes = runlog::recover(waiting.directory / "runs",
+                                          {.store = waiting.store().native(), .retries = false});
+    CHECK(outcomes);
+    (void)read(waiting.journal);
+  }
+}

@@ -355,6 +355,11 @@ Result<Blob> stage_bytes(const JournalDir& directory, DiskRoom& room,
 Result<std::string> sha256_of_file(const std::filesystem::path& path) {
   auto input = OpenFile::open(path, O_RDONLY);
   if (!input) return std::move(input).error();
+  const auto info = stat_file(input->fd(), path);
+  if (!info) return info.error();
+  if (!info->is_regular) {
+    return Error{Errc::invalid_argument, 0, path.native() + " is not a regular file"};
+  }
   auto read = digest_of(input->fd(), path);
   if (!read) return std::move(read).error();
   return std::move(read->sha256);

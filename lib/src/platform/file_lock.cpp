@@ -219,7 +219,7 @@ Result<FileLock> FileLock::adopt(const std::filesystem::path& path) {
 }
 
 FileLock::State FileLock::state(const std::filesystem::path& path) {
-  const auto file = OpenFile::open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const auto file = OpenFile::open(path, O_RDONLY | O_NOFOLLOW);
   if (!file) return file.error().code == Errc::not_found ? State::free : State::unreadable;
   const auto holder = holder_of(file->fd(), kWriter);
   if (!holder) return has_no_locks(errno) ? State::free : State::unreadable;

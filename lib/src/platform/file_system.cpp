@@ -103,7 +103,8 @@ Result<OpenFile> OpenFile::open(const std::filesystem::path& path, int flags, un
   OpenFile file;
   file.fd_ = open_above_2([&] {
     if (creates && is_refused()) return -1;
-    return retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+    // What should be a file may be a FIFO, which would be waited for.
+    return retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, mode); });
   });
   if (file.fd_ < 0) {
     return os_error(errno, creates ? "cannot create" : "cannot open", path.native());
@@ -174,7 +175,7 @@ Result<void> set_file_bytes(int fd, std::uint64_t bytes, const std::filesystem::
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t bytes_max) {
-  auto file = OpenFile::open(path, O_RDONLY | O_NONBLOCK);  // it may be a FIFO
+  auto file = OpenFile::open(path, O_RDONLY);
   if (!file) return std::move(file).error();
   auto info = stat_file(file->fd(), path);
   if (!info) return std::move(info).error();

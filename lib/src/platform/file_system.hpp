@@ -30,7 +30,7 @@ class OpenFile {
     return *this;
   }
 
-  /// `flags` as for open(2); O_CLOEXEC is added.
+  /// `flags` as for open(2); O_CLOEXEC and O_NONBLOCK are added.
   static Result<OpenFile> open(const std::filesystem::path& path, int flags, unsigned mode = 0644);
 
   [[nodiscard]] int fd() const noexcept { return fd_; }

@@ -117,7 +117,7 @@ bool MappedFile::has_left() const {
 }
 
 Result<OpenFile> MappedFile::open_again() const {
-  auto file = OpenFile::open(path_, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+  auto file = OpenFile::open(path_, O_RDWR | O_NOFOLLOW);
   if (!file) return file;
   const auto info = stat_file(file->fd(), path_);
   if (!info) return info.error();
@@ -155,7 +155,7 @@ std::span<std::byte> MappedFile::whole_pages(std::uint64_t begin,
 }
 
 Result<MappedFile> MappedFile::open_read_only(const std::filesystem::path& path) {
-  auto file = OpenFile::open(path, O_RDONLY | O_NONBLOCK);  // it may be a FIFO
+  auto file = OpenFile::open(path, O_RDONLY);
   if (!file) return std::move(file).error();
   auto info = stat_file(file->fd(), path);
   if (!info) return std::move(info).error();

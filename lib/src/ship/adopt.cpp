@@ -134,7 +134,11 @@ class Adoption {
       give_up(std::move(sorted).error(), RecoverOutcome::Verdict::waiting);
       return;
     }
-    if (auto packed = pack_segments(); !packed) {
+    auto packed = pack_segments();
+    if (!packed && packed.error().code == Errc::no_space && ship_for_room(url)) {
+      packed = pack_segments();
+    }
+    if (!packed) {
       give_up(std::move(packed).error(), RecoverOutcome::Verdict::waiting);
       return;
     }
@@ -233,7 +237,10 @@ class Adoption {
         status_text_ = packed->status_text;
       }
       for (std::size_t i = 0; i < members.size(); ++i) {
-        if (members[i] >= dead->files.size()) continue;  // the one that was added
+        if (members[i] >= dead->files.size()) {  // the one that was added
+          if (auto forgotten = forget_untold(directory_); !forgotten) return forgotten;
+          continue;
+        }
         const std::filesystem::path path = dead->files[members[i]].path();
         const bool keeps = options_.keep || (packed->is_made && packed->is_damaged[i]);
         auto gone = keeps ? move_to_torn(directory_, path) : remove_file(path);
@@ -381,6 +388,32 @@ class Adoption {
     return write_file_durably(directory_.end(), to_json(end, meta_));
   }
 
+  UploadOptions upload_options(ObjectStore& store) {
+    UploadOptions upload = options_.upload;
+    upload.check = [this, &store](const auto& path) { return losses_.check(path, store); };
+    upload.before_move = [this]() -> Result<void> {
+      if (is_move_noted_) return {};
+      auto noted = note_moved(directory_, *moved_);
+      is_move_noted_ = noted.has_value();
+      return noted;
+    };
+    return upload;
+  }
+
+  // On a full disk what was packed before goes first, and no copies of it stay. True: some went.
+  bool ship_for_room(const std::string& url) {
+    if (url.empty()) return false;
+    auto store = options_.stores->open(url);
+    if (!store) return false;
+    UploadOptions upload = upload_options(**store);
+    upload.before_end = [] { return Error{Errc::busy, 0, "there is more to pack"}; };
+    const UploadOutcome uploaded = upload_waiting(directory_, meta_, **store, upload);
+    add_damage(losses_.take_news());
+    outcome_.packs_shipped += uploaded.packs;
+    outcome_.bytes_shipped += uploaded.bytes;
+    return drop_copies() > 0;
+  }
+
   void ship(const std::string& url) {
     if (url.empty()) {
       outcome_.verdict = RecoverOutcome::Verdict::shipped;
@@ -393,22 +426,15 @@ class Adoption {
       give_up(std::move(store).error(), RecoverOutcome::Verdict::waiting);
       return;
     }
-    UploadOptions upload = options_.upload;
-    upload.check = [&](const auto& path) { return losses_.check(path, **store); };
-    upload.before_move = [&]() -> Result<void> {
-      if (is_move_noted_) return {};
-      auto noted = note_moved(directory_, *moved_);
-      is_move_noted_ = noted.has_value();
-      return noted;
-    };
+    UploadOptions upload = upload_options(**store);
     upload.before_end = [&] {
       auto has_all = check_moved(**store);
       return has_all ? settle(*store) : has_all;
     };
     uploaded_ = upload_waiting(directory_, meta_, **store, upload);
     add_damage(losses_.take_news());
-    outcome_.packs_shipped = uploaded_.packs;
-    outcome_.bytes_shipped = uploaded_.bytes;
+    outcome_.packs_shipped += uploaded_.packs;
+    outcome_.bytes_shipped += uploaded_.bytes;
     if (uploaded_.waiting == 0) {
       outcome_.verdict = RecoverOutcome::Verdict::shipped;
       outcome_.message = uploaded_.note.message;

@@ -263,7 +263,9 @@ Result<Missing> find_missing(const JournalDir& directory, const Meta& meta, Obje
     }
   }
   Missing missing{.records = unexplained()};
-  missing.is_all = missing.records > 0 && !inventory.has_records();
+  missing.is_all = !inventory.has_records();
+  // Losses that are told of do not explain that there is nothing at all.
+  if (missing.is_all) missing.records = std::max<std::uint64_t>(1, inventory.missing_records());
   if (!missing.is_all && inventory.is_explained_by(lost_files)) missing.records = 0;
   if (missing.records > 0 && !missing.is_all) missing.packs = inventory.missing_packs();
   auto blobs = inventory.missing_blobs();

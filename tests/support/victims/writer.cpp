@@ -214,6 +214,21 @@ int full(const char* root, bool goes_on) {
   return 0;
 }
 
+// Far more than a small disk holds, of values that hardly compress; says what became of them, and
+// is killed.
+int noise(const char* root) {
+  auto run = start(root);
+  auto metric = run.metric("train/loss");
+  std::int64_t step = 0;
+  for (; step < 800'000; ++step) {
+    const std::uint64_t mixed = static_cast<std::uint64_t>(step + 1) * 0x9E3779B97F4A7C15u;
+    metric.log(1.0 + static_cast<double>(mixed >> 12) * 0x1p-52, step);
+  }
+  say("calls " + std::to_string(step) + " dropped " + std::to_string(run.stats().dropped));
+  ::raise(SIGKILL);
+  return 1;
+}
+
 // Forks while other threads start runs, log and look for the current run, so that every mutex of
 // the library is held at some fork; each child then needs them all, and ends by exit().
 int storm(const char* root) {
@@ -273,6 +288,7 @@ int main(int argc, char** argv) {
   if (mode == "descriptors") return descriptors(argv[2]);
   if (mode == "truncated") return truncated(argv[2], argument == "wait");
   if (mode == "full") return full(argv[2], argument != "end");
+  if (mode == "noise") return noise(argv[2]);
   if (mode == "storm") return storm(argv[2]);
   return 2;
 }
