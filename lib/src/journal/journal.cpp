@@ -127,7 +127,8 @@ Journal::~Journal() {
   while (segment != nullptr) std::exchange(segment, segment->next_opened)->release();
 }
 
-void Journal::set_keeper(std::function<void()> wake, std::function<void()> help) {
+void Journal::set_keeper(std::function<void()> wake,
+                         std::function<void(std::chrono::milliseconds)> help) {
   // The writer of the shared lane reads it, and until now there is no other.
   const std::lock_guard lock(rare_mutex_);
   shared_.wake = std::move(wake);

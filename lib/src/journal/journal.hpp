@@ -139,7 +139,7 @@ class Journal : public std::enable_shared_from_this<Journal> {
   /// There is a keeper from now on, to be woken so when a segment is full or wanted, and helped so
   /// when there is no room. Before that all threads log through the shared lane: in a child that
   /// logs little, one segment is enough.
-  void set_keeper(std::function<void()> wake, std::function<void()> help);
+  void set_keeper(std::function<void()> wake, std::function<void(std::chrono::milliseconds)> help);
 
   /// The directory, made anew if somebody has removed or moved it under the job: with LOCK held and
   /// meta.json, so that nobody takes it for a dead one. A lock that the job has closed is taken

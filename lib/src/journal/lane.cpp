@@ -1,5 +1,6 @@
 #include "journal/lane.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <new>
 
@@ -18,6 +19,8 @@ std::int64_t monotonic_ns() noexcept {
 }
 
 constexpr std::int64_t kRetry_prepare_ns = 100'000'000;
+/// So long a writer that drops works for room, each time; what it has not come to is the keeper's.
+constexpr std::chrono::milliseconds kHelp_max{500};
 // An append needs at most a few rounds: a segment found closed, one that is full, a fresh one.
 constexpr int kAppend_rounds_max = 8;
 /// Of declare_behind_head(): 0x2f1 bytes as g++ 12 makes it.
@@ -209,7 +212,9 @@ OpenSegment* Lane::wait_for_room(const Error& why, std::int64_t give_up_at_ns) n
   if (shared_.wake) shared_.wake();
   OpenSegment* segment = nullptr;
   if (shared_.help && why.code == Errc::no_space) {
-    let_others_in(shared_.help);
+    const bool blocks = shared_.overflow == Overflow::block;
+    let_others_in(
+        [&] { shared_.help(blocks ? std::min(shared_.overflow_block, kHelp_max) : kHelp_max); });
     if (segment_ == nullptr) segment = shared_.pool.take();
   }
   if (shared_.overflow != Overflow::block || !shared_.wait_for_spare) return segment;

@@ -35,9 +35,10 @@ struct LaneShared {
   std::atomic<OpenSegment*> opened = nullptr;
   /// A segment was filled, or none could be had: the keeper has work. Any thread.
   std::function<void()> wake = {};
-  /// Does the keeper's work in the caller's thread, if nobody is at it: there is no room, and a
-  /// keeper of the lowest priority may not get a core from writers that drop. Any thread.
-  std::function<void()> help = {};
+  /// Does the keeper's work in the caller's thread, if nobody is at it, and for so long at most:
+  /// there is no room, and a keeper of the lowest priority may not get a core from writers that
+  /// drop. Any thread.
+  std::function<void(std::chrono::milliseconds)> help = {};
   /// Waits until the pool may have a spare again, or the run ends, at most that long. Any thread.
   std::function<void(std::chrono::milliseconds)> wait_for_spare = {};
   /// Told of failures, from any thread; rate-limited by the receiver.

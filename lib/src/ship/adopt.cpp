@@ -135,7 +135,7 @@ class Adoption {
       return;
     }
     auto packed = pack_segments();
-    if (!packed && packed.error().code == Errc::no_space && ship_for_room(url)) {
+    while (!packed && packed.error().code == Errc::no_space && ship_for_room(url)) {
       packed = pack_segments();
     }
     if (!packed) {

@@ -30,8 +30,6 @@ constexpr std::chrono::seconds kMemory_patience{2};
 constexpr std::chrono::milliseconds kRetry_background{500};
 /// Of a writer that finds no room, for who has the Turn.
 constexpr std::chrono::milliseconds kHelp_patience{2};
-/// So long he works; what he has not come to is the keeper's.
-constexpr std::chrono::milliseconds kHelp_max{500};
 /// The keeper has fallen behind when more than so many packs' worth of segments is full.
 constexpr std::uint64_t kBacklog_packs = 2;
 /// So long it is helped then, each time: left alone at once it would fall behind again, and hold up
@@ -154,8 +152,8 @@ Result<std::shared_ptr<Keeper>> Keeper::start(std::shared_ptr<Journal> journal, 
         [weak] {
           if (const auto alive = weak.lock()) alive->wake();
         },
-        [weak] {
-          if (const auto alive = weak.lock()) alive->help();
+        [weak](std::chrono::milliseconds longest) {
+          if (const auto alive = weak.lock()) alive->help(longest);
         });
     // The thread owns the keeper: one that hangs in a system call may outlive the run.
     keeper->thread_ = std::thread([keeper] { keeper->run(); });
@@ -229,9 +227,10 @@ Keeper::Round Keeper::work_now(Clock::time_point deadline, Clock::time_point end
   return result;
 }
 
-void Keeper::help() noexcept {
+void Keeper::help(std::chrono::milliseconds longest) noexcept {
   const InCall in_call;
-  (void)work_now(Clock::now() + kHelp_patience, Clock::now() + kHelp_max);
+  const auto now = Clock::now();
+  (void)work_now(now + std::min(kHelp_patience, longest), now + longest);
 }
 
 bool Keeper::catch_up(Clock::time_point until) noexcept {

@@ -62,8 +62,9 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
 
   /// There is work. Lock-free, any thread, at most one system call.
   void wake() noexcept;
-  /// A round of work in the caller's thread, unless somebody is at it. Any thread.
-  void help() noexcept;
+  /// A round of work in the caller's thread, unless somebody is at it, and so long at most. Any
+  /// thread.
+  void help(std::chrono::milliseconds longest) noexcept;
   /// Everything appended before the call reaches `stage`. Blocks until then or the deadline.
   Wait wait_until(Stage stage, std::chrono::steady_clock::time_point deadline);
   /// Everything appended before the call is in packs, so that its segments are free again. Failed:
@@ -116,6 +117,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   void close_all(bool even_empty);
   void take_closed();
   bool pack_closed(bool everything);
+  void end_starving() noexcept;
   Result<void> pack_some(std::size_t count);
   bool remove_packed();
   bool make_room();
@@ -156,6 +158,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   Clock::time_point no_space_until_ = {};
   bool is_short_of_room_ = false;  // the last attempt to prepare a spare found no room
   Clock::time_point pack_retry_at_ = {};
+  Clock::time_point pack_starves_since_ = {};  // there has been no room for one; or never
 
   /// Set aside for the end: in pieces that malloc keeps at hand when they are freed. guarded by
   /// reserve_mutex_

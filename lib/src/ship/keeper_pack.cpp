@@ -14,6 +14,8 @@ namespace runlog {
 namespace {
 
 constexpr std::chrono::milliseconds kRetry_pack{1'000};
+/// A disk that has had no room for a pack for so long is not just waiting for the store.
+constexpr std::chrono::seconds kStarved{2};
 /// So often lanes/ is synced before a pack is shipped whose segments have left it.
 constexpr int kRemoval_syncs_max = 5;
 /// Where the first record of a segment begins: behind the header and the first block head.
@@ -84,9 +86,10 @@ bool Keeper::pack_closed(bool everything) {
       pack_retry_at_ = Clock::now() + kRetry_pack;
       SegmentPool& pool = journal_->pool();
       if (packed.error().code == Errc::no_space) {
-        // What becomes free from here on is for packs, which free more: neither writers nor
+        // What becomes free is for packs before long, which free more: neither writers nor
         // artifacts get it, or they would fill the disk with what can never be packed.
-        pool.room().keep_for_packs(true);
+        if (pack_starves_since_ == Clock::time_point{}) pack_starves_since_ = Clock::now();
+        if (Clock::now() - pack_starves_since_ > kStarved) pool.room().keep_for_packs(true);
         const bool has_dropped = pool.room().drop_copies(bytes, DiskRoom::Copies::all) > 0;
         if (has_dropped && pack_some(count)) continue;
         if (count > 1 && pack_some(1)) continue;
@@ -99,8 +102,13 @@ bool Keeper::pack_closed(bool everything) {
       return false;
     }
   }
-  if (closed_.empty()) journal_->pool().room().keep_for_packs(false);
+  if (closed_.empty()) end_starving();
   return closed_.empty();
+}
+
+void Keeper::end_starving() noexcept {
+  pack_starves_since_ = {};
+  journal_->pool().room().keep_for_packs(false);
 }
 
 // What has moved away is packed by whoever recovers it there, and not twice.
@@ -147,7 +155,7 @@ Result<void> Keeper::pack_some(std::size_t count) {
       });
   if (!packed) return std::move(packed).error();
   // The pack is there. Nothing below may fail before this is known.
-  journal_->pool().room().keep_for_packs(false);
+  end_starving();
   held_back.keep();
   packed_ = count;
   is_removal_unsynced_ = true;
