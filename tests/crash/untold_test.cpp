@@ -107,7 +107,7 @@ TEST_CASE("a kill around the removal of a pack that nobody has shipped") {
 
 TEST_CASE("a recovery that is killed while it tells of drops tells of them once") {
   for (const std::string point : {"before_pack_rename:1", "after_pack_rename:1", "in_remove:1",
-                                  "in_remove:3", "before_forget", "after_forget"}) {
+                                  "before_forget", "after_forget"}) {
     Job job;
     INFO("recovery killed at " << point);
     test::Process victim(job.command(), Job::environment({}));

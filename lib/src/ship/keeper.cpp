@@ -53,7 +53,11 @@ class Keeper::Turn {
   /// `is_own`: the keeper's thread, which comes after all others.
   Turn(Keeper& keeper, Clock::time_point deadline, bool is_own) : keeper_(keeper) {
     std::unique_lock lock(keeper_.mutex_);
-    if (!is_own) keeper_.callers_.fetch_add(1, std::memory_order_relaxed);
+    if (is_own) {
+      keeper_.wants_turn_ = true;
+    } else {
+      keeper_.callers_.fetch_add(1, std::memory_order_relaxed);
+    }
     has_it_ = keeper_.changed_.wait_until(lock, deadline, [&] {
       const bool is_mine =
           !is_own || (keeper_.callers_.load(std::memory_order_relaxed) == 0 && !keeper_.is_helped_);
@@ -240,15 +244,20 @@ bool Keeper::catch_up(Clock::time_point until) noexcept {
   const auto now = Clock::now();
   bool is_helped = false;
   bool was_helped = false;
+  bool is_wanted = is_behind;
   {
     const std::lock_guard lock(mutex_);
     if (is_behind) helped_until_ = now + kHelp_hold;
     is_helped = now < helped_until_;
     was_helped = std::exchange(is_helped_, is_helped);
+    // No more rounds than the keeper would do: it has been woken, or its time has come.
+    if (is_helped) is_wanted = std::exchange(wants_turn_, false) || is_wanted;
   }
   if (was_helped && !is_helped) changed_.notify_all();
-  if (is_helped) (void)work_now(until, until, Worker::helper);
-  return is_helped;
+  if (!is_helped) return false;
+  is_wanted = is_awake_.exchange(false, std::memory_order_acq_rel) || is_wanted;
+  if (is_wanted) (void)work_now(until, until, Worker::helper);
+  return true;
 }
 
 // Asked every few milliseconds of work. The keeper gives up for who waits for the Turn; if that one

@@ -172,6 +172,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   bool is_taken_ = false;            // guarded by mutex_, as all below: somebody has the Turn
   bool is_helped_ = false;           // the syncer works in the keeper's place
   Clock::time_point helped_until_ = {};
+  bool wants_turn_ = false;  // the keeper's thread, since it was helped last
   std::uint64_t pack_requested_ = 0;
   std::uint64_t pack_done_ = 0;
   std::uint64_t pack_failed_ = 0;
