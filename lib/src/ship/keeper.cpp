@@ -248,7 +248,7 @@ bool Keeper::catch_up(Clock::time_point until) noexcept {
   {
     const std::lock_guard lock(mutex_);
     if (is_behind) helped_until_ = now + kHelp_hold;
-    is_helped = now < helped_until_;
+    is_helped = now < helped_until_ && !is_help_over_;
     was_helped = std::exchange(is_helped_, is_helped);
     // No more rounds than the keeper would do: it has been woken, or its time has come.
     if (is_helped) is_wanted = std::exchange(wants_turn_, false) || is_wanted;
@@ -258,6 +258,15 @@ bool Keeper::catch_up(Clock::time_point until) noexcept {
   is_wanted = is_awake_.exchange(false, std::memory_order_acq_rel) || is_wanted;
   if (is_wanted) (void)work_now(until, until, Worker::helper);
   return true;
+}
+
+void Keeper::end_help() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    is_help_over_ = true;
+    is_helped_ = false;
+  }
+  changed_.notify_all();
 }
 
 // Asked every few milliseconds of work. The keeper gives up for who waits for the Turn; if that one
@@ -335,6 +344,7 @@ void Keeper::finish(End end, Clock::time_point deadline) {
     changed_.wait_for(lock, kRetry_no_memory, [&] { return has_ended_; });
   }
   is_left_.store(true, std::memory_order_relaxed);
+  end_help();
   wake();  // the thread sees that it is over
   bool packed = false;
   bool has_ended = false;
@@ -390,6 +400,7 @@ void Keeper::leave(Clock::time_point deadline) {
     journal_->pool().discard_spares();
     journal_->pool().discard_for_end();
   }
+  end_help();
   wake();
   {
     std::unique_lock lock(mutex_);

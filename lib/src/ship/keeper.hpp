@@ -106,6 +106,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
                  Clock::time_point end_deadline = Clock::time_point::max(),
                  Worker worker = Worker::caller) noexcept;
   bool catch_up(Clock::time_point until) noexcept;
+  void end_help() noexcept;
   [[nodiscard]] bool gives_up() noexcept;
   class Turn;
   void ship_rest(bool is_packed, Clock::time_point deadline);
@@ -172,7 +173,8 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   bool is_taken_ = false;            // guarded by mutex_, as all below: somebody has the Turn
   bool is_helped_ = false;           // the syncer works in the keeper's place
   Clock::time_point helped_until_ = {};
-  bool wants_turn_ = false;  // the keeper's thread, since it was helped last
+  bool wants_turn_ = false;    // the keeper's thread, since it was helped last
+  bool is_help_over_ = false;  // the run ends: the keeper's thread is to come to its end
   std::uint64_t pack_requested_ = 0;
   std::uint64_t pack_done_ = 0;
   std::uint64_t pack_failed_ = 0;
