@@ -220,7 +220,10 @@ int noise(const char* root) {
   auto run = start(root);
   auto metric = run.metric("train/loss");
   std::int64_t step = 0;
-  for (; step < 800'000; ++step) {
+  const auto goes_on = [&] {
+    return step < 800'000 || step % 1000 != 0 || (run.stats().dropped == 0 && step < 8'000'000);
+  };
+  for (; goes_on(); ++step) {
     const std::uint64_t mixed = static_cast<std::uint64_t>(step + 1) * 0x9E3779B97F4A7C15u;
     metric.log(1.0 + static_cast<double>(mixed >> 12) * 0x1p-52, step);
   }
