@@ -10,6 +10,7 @@
 
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "runlog/recover.hpp"
 #include "support/catch.hpp"

@@ -60,28 +60,24 @@ void Losses::add_folder(Damage damage) {
 }
 
 Result<void> Losses::survey() {
-  for (const auto& place : {directory_.packs(), directory_.shipped()}) {
-    const auto names = list_if_there(place);
-    if (!names) return names.error();
-    for (const std::string& name : *names) {
-      const auto number = parse_numbered_name(name, kPack_suffix);
-      if (!number || !packs_.insert(*number).second) continue;
-      const auto info = check_footer(place / name, meta_, *number);
-      if (!info) {
-        has_unread_pack_ = true;  // it is in the store, or waits and says why
-        continue;
-      }
-      dropped_ += info->records_dropped;
-      for (const format::PackSegment& segment : info->segments) {
-        ranges_[segment.lane].emplace_back(segment.first_seq, segment.first_seq + segment.records);
-      }
-      for (const Damage& one : info->damage) {
-        const bool is_file = !one.exact && one.begin == 0;
-        if (is_file) {
-          files_.push_back(one);
-        } else {
-          records_ += one.records_lost;
-        }
+  const auto packs = packs_here(directory_);
+  if (!packs) return packs.error();
+  for (const auto& [number, path] : *packs) {
+    packs_.insert(number);
+    const auto info = check_footer(path, meta_, number);
+    if (!info) {
+      has_unread_pack_ = true;  // it is in the store, or waits and says why
+      continue;
+    }
+    dropped_ += info->records_dropped;
+    for (const format::PackSegment& segment : info->segments) {
+      ranges_[segment.lane].emplace_back(segment.first_seq, segment.first_seq + segment.records);
+    }
+    for (const Damage& one : info->damage) {
+      if (is_whole_file(one)) {
+        files_.push_back(one);
+      } else {
+        records_ += one.records_lost;
       }
     }
   }

@@ -42,18 +42,15 @@ class Inventory {
         store_(store) {}
 
   Result<void> add_local() {
-    for (const auto& place : {directory_.packs(), directory_.shipped()}) {
-      const auto names = list_if_there(place);
-      if (!names) return names.error();
-      for (const std::string& name : *names) {
-        const auto number = parse_numbered_name(name, kPack_suffix);
-        if (!number || !packs_.insert(*number).second) continue;
-        const auto pack = check_pack(place / name, meta_, *number);
-        if (pack) {
-          add(*pack);
-        } else if (pack.error().code != Errc::corrupt) {
-          return pack.error();
-        }
+    const auto packs = packs_here(directory_);
+    if (!packs) return packs.error();
+    for (const auto& [number, path] : *packs) {
+      packs_.insert(number);
+      const auto pack = check_pack(path, meta_, number);
+      if (pack) {
+        add(*pack);
+      } else if (pack.error().code != Errc::corrupt) {
+        return pack.error();
       }
     }
     return {};
@@ -143,8 +140,7 @@ class Inventory {
     }
     evicted_ += pack.evicted;
     for (const Damage& one : pack.info.damage) {
-      const bool is_file = !one.exact && one.begin == 0;  // as Losses has it
-      if (!is_file) damaged_ += one.records_lost;
+      if (!is_whole_file(one)) damaged_ += one.records_lost;
     }
     blobs_.insert(pack.blobs.begin(), pack.blobs.end());
   }

@@ -122,6 +122,21 @@ Result<format::PackInfo> check_footer(const std::filesystem::path& path, const M
   return reader->info();
 }
 
+Result<std::vector<std::pair<std::uint32_t, std::filesystem::path>>> packs_here(
+    const JournalDir& directory) {
+  std::vector<std::pair<std::uint32_t, std::filesystem::path>> packs;
+  std::set<std::uint32_t> seen;
+  for (const auto& place : {directory.packs(), directory.shipped()}) {
+    const auto names = list_if_there(place);
+    if (!names) return names.error();
+    for (const std::string& name : *names) {
+      const auto number = parse_numbered_name(name, kPack_suffix);
+      if (number && seen.insert(*number).second) packs.emplace_back(*number, place / name);
+    }
+  }
+  return packs;
+}
+
 Result<PackCheck> check_pack(const std::filesystem::path& path, const Meta& meta,
                              std::uint32_t number) {
   auto file = MappedFile::open_read_only(path);

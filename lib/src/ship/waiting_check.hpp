@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "format/pack.hpp"
@@ -26,6 +27,17 @@ struct PackCheck {
   std::set<std::string> blobs = {};  ///< that its records name, by digest
   std::uint64_t evicted = 0;         ///< that its gap records tell of as evicted
 };
+
+/// The packs that are here, each number once: those that wait, then kept copies. Errors: a folder
+/// cannot be listed.
+Result<std::vector<std::pair<std::uint32_t, std::filesystem::path>>> packs_here(
+    const JournalDir& directory);
+
+/// Whether a whole file is lost, of which nobody knows how many records it held: they are missing
+/// between those of others. Else they are lost within a pack, which counts them.
+[[nodiscard]] inline bool is_whole_file(const Damage& damage) noexcept {
+  return !damage.exact && damage.begin == 0;
+}
 
 /// The footer of pack `number` of the journal that `meta` is of. Errors: corrupt, unsupported (it
 /// cannot be read, or is another pack); others say that the file could not be opened, and nothing
