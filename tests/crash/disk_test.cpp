@@ -305,3 +305,62 @@ TEST_CASE("a disk full of the job's own segments is packed, segment by segment i
   const Tally tally = parse_tally(output);
   check_tally(store.path(), tally);
 }
+
+TEST_CASE("a disk without inodes: segments are packed, and nothing is dropped") {
+  const TemporaryDirectory place;
+  SmallDisk disk(place / "disk", "64m,nr_inodes=32");
+  if (!disk.is_mounted()) {
+    test::tell_unmounted("a tmpfs");
+    return;
+  }
+  constexpr std::int64_t kCalls = 300'000;  // about a hundred segments
+  auto run = runlog::start_logging({.root = disk.path() / "runs",
+                                    .store = (place / "store").native(),
+                                    .ship_interval = std::chrono::milliseconds(100),
+                                    .segment_bytes = 64u << 10,
+                                    .overflow = runlog::Overflow::block,
+                                    .overflow_block = std::chrono::seconds(30),
+                                    .keep_shipped = false,
+                                    .on_error = [](const runlog::Error&) {}});
+  REQUIRE(run);
+  std::mt19937_64 random(1);
+  std::uniform_real_distribution<double> values;
+  auto metric = run->metric("train/loss");
+  for (std::int64_t step = 0; step < kCalls; ++step) metric.log(values(random), step);
+  run->complete();
+  CHECK(run->stats().dropped == 0);
+  (void)check_books(place / "store", {.accounts = {{"train/loss", kCalls}}, .dropped = 0});
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(disk.path())) {
+    CHECK(entry.path().extension() != ".tmp");
+  }
+}
+
+TEST_CASE("what a job dropped before and after its journal was moved is told once") {
+  for (const bool is_killed : {false, true}) {
+    INFO(is_killed);
+    TemporaryDirectory base;
+    const std::filesystem::path root = base / "runs";
+    Process job({victim("writer"), is_killed ? "killed-full" : "full", root},
+                {{"RUNLOG_SEGMENT_BYTES", "256KiB"},
+                 {"RUNLOG_DISK_BUDGET", "1MiB"},
+                 {"RUNLOG_SHIP_INTERVAL", "1h"},
+                 {"RUNLOG_PACK_BYTES", "1GiB"},
+                 {"RUNLOG_RUN_ID", "job"}});
+    CHECK(job.read_until("full").starts_with("full"));
+    const std::filesystem::path journal = std::filesystem::directory_iterator(root / "job")->path();
+    std::filesystem::create_directories(base / "old");
+    std::filesystem::rename(root / "job", base / "old" / "job");
+    job.write("x");
+    const Tally tally = parse_tally(job.read_until("calls"));
+    CHECK(job.wait().signal == (is_killed ? SIGKILL : 0));
+    const auto store = (base / "store").native();
+    for (const auto& from : {base / "old", root}) {
+      CHECK(test::run_command({test::tool("runlog-recover"), from, "--store", store, "-q"})
+                    .first.code %
+                3 ==
+            0);  // 3: records were dropped
+    }
+    CHECK(tally.dropped > 0);
+    check_tally(store, tally);
+  }
+}

@@ -1,5 +1,7 @@
 // Promise: fork by any means, at any moment, loses nothing: a child writes its own journal, never
 // its parent's, and never hangs.
+#include <signal.h>
+
 #include <algorithm>
 
 #include "support/acknowledged.hpp"
@@ -131,4 +133,24 @@ TEST_CASE("a daemon that logs little for long has its records shipped while it l
   CHECK(read(root / "store").steps(test::slot_name(0)).size() >= 1);
   CHECK(read(root / "runs").steps(test::slot_name(0)) ==
         test::counting(static_cast<std::int64_t>(test::map_acknowledged(tally)->records[0])));
+}
+
+TEST_CASE("what a child dropped before it had a journal is told by its parent") {
+  for (const std::string how : {"once", "later", "both"}) {
+    INFO(how);
+    TemporaryDirectory root;
+    const std::string tally = (root / "tally").native();
+    const auto [exit, output] =
+        test::run_command({victim("forking"), "without", (root / "runs").native(), tally, how}, {});
+    CHECK(exit.signal == (how == "both" ? SIGKILL : 0));
+    CHECK(test::run_command({test::tool("runlog-recover"), root / "runs", "-q"}).first.code % 3 ==
+          0);
+    auto books = test::books_of(*test::map_acknowledged(tally));
+    books.is_killed = true;
+    books.tells_in_its_lane = false;
+    const auto contents = test::check_books(root / "runs", books);
+    CHECK(contents.dropped() >= 500);
+    CHECK(contents.journals.size() == (how == "later" ? 2 : 1));
+    if (how == "later") CHECK(contents.steps(test::slot_name(1)).size() >= 100);
+  }
 }

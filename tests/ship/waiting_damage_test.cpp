@@ -7,6 +7,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <random>
 #include <thread>
 
 #include "journal/blobs.hpp"
@@ -29,12 +30,13 @@ constexpr std::int64_t kSteps = 12'000;
 
 // A journal that has ended and whose packs and artifact all wait.
 struct Waiting {
-  Waiting() {
+  explicit Waiting(runlog::Overflow overflow = runlog::Overflow::drop_newest_counted) {
     std::ofstream(directory / "file") << std::string(100'000, 'x');
     auto run = runlog::start_logging({.root = directory / "runs",
                                       .run_id = "job",
                                       .pack_bytes = 64u << 10,
-                                      .segment_bytes = 64u << 10});
+                                      .segment_bytes = 64u << 10,
+                                      .overflow = overflow});
     REQUIRE(run);
     journal = run->journal_path();
     REQUIRE(run->upload_file("output", directory / "file"));
@@ -205,7 +207,53 @@ TEST_CASE("recover killed while it mends a pack: the next one ships what can be 
 }
 #endif
 
+TEST_CASE("a pack that is gone is told where others may make room, too") {
+  const Waiting waiting(runlog::Overflow::drop_oldest_packed);
+  fs::remove(waiting.packs[1]);
+  const auto outcome = waiting.recover();
+  CHECK(outcome.verdict == runlog::RecoverOutcome::Verdict::shipped);
+  const auto stored = read(waiting.store());
+  CHECK(stored.rows.size() < waiting.rows);
+  CHECK(stored.rows.size() + outcome.records_damaged == waiting.rows);
+  CHECK(waiting.lost_by_end() == outcome.records_damaged);
+}
+
+TEST_CASE("a pack that is gone is told beside those that made room") {
+  const test::TemporaryDirectory directory;
+  auto run = runlog::start_logging({.root = directory / "runs",
+                                    .run_id = "job",
+                                    .pack_bytes = 64u << 10,
+                                    .segment_bytes = 64u << 10,
+                                    .disk_budget = 1u << 20,
+                                    .overflow = runlog::Overflow::drop_oldest_packed,
+                                    .on_error = [](const runlog::Error&) {}});
+  REQUIRE(run);
+  std::mt19937_64 random(1);
+  std::uniform_real_distribution<double> values;
+  std::uint64_t calls = 0;
+  // Evictions, and calls that found no room: as they come.
+  for (; run->stats().dropped == 0 || calls < 100'000; ++calls) {
+    run->log("loss", values(random), static_cast<std::int64_t>(calls));
+  }
+  run->complete();
+  const auto packs = packs_below(run->journal_path() / "packs");
+  REQUIRE(packs.size() > 3);
+  const bool is_gone = GENERATE(false, true);
+  INFO(is_gone);
+  const auto whole = read(directory / "runs");
+  if (is_gone) fs::remove(packs[packs.size() / 2]);
+  const auto outcomes =
+      runlog::recover(directory / "runs", {.store = (directory / "store").native()});
+  REQUIRE(outcomes);
+  const auto lost = outcomes->front().records_damaged;
+  const auto stored = read(directory / "store");
+  CHECK((lost > 0) == is_gone);
+  CHECK(stored.rows.size() + lost <= whole.rows.size());
+}
+
 TEST_CASE("a live job does not send what was damaged while it waited, and recovery tells") {
+  const std::string how = GENERATE("emptied", "flipped");
+  INFO(how);
   const test::TemporaryDirectory directory;
   const fs::path store = directory / "store";
   std::ofstream(store) << "a file where the store should be";
@@ -221,10 +269,16 @@ TEST_CASE("a live job does not send what was damaged while it waited, and recove
     (void)run->wait_until(runlog::Shipped, std::chrono::milliseconds(10));
   }
   const fs::path journal = run->journal_path();
-  // An empty file in its place, and not the file cut: the job may be reading it.
+  // A file in its place, and not the file cut: the job may be reading it.
   for (const auto& pack : packs_below(journal / "packs")) {
-    std::ofstream(directory / "empty").flush();
-    fs::rename(directory / "empty", pack);
+    std::ofstream(directory / "other").flush();
+    if (how == "flipped") {
+      fs::copy_file(pack, directory / "other", fs::copy_options::overwrite_existing);
+      std::fstream file(directory / "other", std::ios::binary | std::ios::in | std::ios::out);
+      file.seekp(100);  // in the first page
+      file.put('\xff');
+    }
+    fs::rename(directory / "other", pack);
   }
   for (const auto& entry : fs::directory_iterator(journal / "blobs")) {
     std::fstream file(entry.path(), std::ios::binary | std::ios::in | std::ios::out);

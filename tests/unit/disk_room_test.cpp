@@ -81,6 +81,37 @@ TEST_CASE("copies of artifacts and packs make room on a full disk before anythin
   CHECK(contents.of(runlog::Kind::file).size() == 20);
 }
 
+TEST_CASE("copies of other journals make room on a full disk, for a start as for a job") {
+  const TemporaryDirectory base;
+  test::SmallDisk disk(base / "disk", "8m");
+  if (!disk.is_mounted()) {
+    test::tell_unmounted("a tmpfs");
+    return;
+  }
+  const runlog::Options options{.root = disk.path() / "runs",
+                                .ship_interval = 100ms,
+                                .pack_bytes = 64 * kKiB,
+                                .segment_bytes = 64 * kKiB};
+  auto before = start(base, options);
+  for (unsigned i = 0; i < 6; ++i) {
+    write_artifact(base / "checkpoint", kMiB, i);
+    CHECK(before.upload_file("checkpoint-" + std::to_string(i), base / "checkpoint"));
+  }
+  REQUIRE(before.wait_until(runlog::Shipped, 60s) == runlog::Wait::Done);
+  const bool is_alive = GENERATE(false, true);
+  INFO(is_alive);
+  if (!is_alive) before.complete();
+  test::fill_disk(disk.path(), 0);
+  auto run = start(base, options);
+  std::int64_t next = 0;
+  log_some(run, next, 10'000);
+  write_artifact(base / "checkpoint", 2 * kMiB, 100);
+  CHECK(run.upload_file("checkpoint", base / "checkpoint"));
+  run.complete();
+  CHECK(run.stats().dropped == 0);
+  CHECK(test::read(base / "store").steps("loss") == test::counting(next));
+}
+
 TEST_CASE("disk_bytes_now is what lies there, whoever removes it, and is never below nothing") {
   const TemporaryDirectory base;
   for (const bool keeps : {true, false}) {

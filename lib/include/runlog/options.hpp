@@ -111,8 +111,9 @@ struct Options {
   std::optional<std::uint64_t> pack_bytes = {};
   std::optional<std::uint64_t> segment_bytes = {};  ///< RUNLOG_SEGMENT_BYTES; 4 MiB, 64 KiB–64 MiB
   /// RUNLOG_DISK_BUDGET; default 1 GiB, ≥ 4 segments. Segments, packs and kept packs of this
-  /// journal together; kept packs that are shipped go first when it is reached, and so they do,
-  /// and kept artifacts, when the disk is full.
+  /// journal together; kept packs that are shipped go first when it is reached. When the disk is
+  /// full, kept packs and artifacts go, then those of other journals below the root that this user
+  /// owns.
   std::optional<std::uint64_t> disk_budget = {};
   /// RUNLOG_ARTIFACT_BUDGET; default 64 GiB. Artifacts of this journal that wait for the store, and
   /// kept ones that it has, which go first. An artifact that does not fit is refused before it is

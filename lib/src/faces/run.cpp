@@ -401,7 +401,7 @@ Metric Run::metric(std::string_view name) noexcept {
   if (core_ == nullptr) return {};
   Journal* const journal = core_->journal();
   return {core_->shared_from_this(),
-          journal != nullptr ? core_->series(*journal, name) : SeriesTable::kNo_series};
+          journal != nullptr ? core_->series(*journal, name) : core_->series_without_journal(name)};
 }
 
 bool Run::property(std::string_view name, std::string_view value) noexcept {

@@ -221,10 +221,16 @@ std::uint32_t RunCore::add_series(Journal& journal, const std::string_view& name
 }
 
 void RunCore::count_drop(std::uint64_t calls) noexcept {
-  if (Journal* const journal = journal_at_hand()) {
-    journal->drop_values(calls);
-  } else {
-    wiped_.dropped.fetch_add(calls, std::memory_order_relaxed);
+  const Part* const mine = part();
+  if (mine != nullptr && mine->takes_calls.load(std::memory_order_acquire)) {
+    mine->journal->drop_values(calls);
+    return;
+  }
+  wiped_.dropped.fetch_add(calls, std::memory_order_relaxed);
+  // A child without a journal may be killed before it has one to tell of them.
+  if (mine != nullptr || !takes_calls()) return;
+  if (part_.load(std::memory_order_acquire)->journal->add_childs_drops(calls)) {
+    wiped_.told_by_parent.fetch_add(calls, std::memory_order_relaxed);
   }
 }
 
@@ -357,7 +363,8 @@ void RunCore::end(RunStatus status, std::string_view code, std::string_view mess
 void RunCore::append_end(Part& part, RunStatus status, std::string_view why) noexcept {
   Journal& journal = *part.journal;
   journal.begin_end();
-  journal.tell_drops_at_end(wiped_.dropped.load(std::memory_order_relaxed));
+  journal.tell_drops_at_end(wiped_.dropped.load(std::memory_order_relaxed) -
+                            wiped_.told_by_parent.load(std::memory_order_relaxed));
   format::Event record{
       .kind = Kind::status, .time_ns = journal.now_ns(), .name = run_status_text(status)};
   if (!why.empty()) record.text = utf8_prefix(why, kEnd_text_bytes_max);

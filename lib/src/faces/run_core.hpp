@@ -44,6 +44,7 @@ struct alignas(4096) RunWiped {
   std::atomic<Journal*> journal = nullptr;  // the part's, while it takes calls and has a keeper
   std::atomic<bool> has_part = false;       // RunCore::part_ is this process's
   std::atomic<std::uint64_t> dropped = 0;   // where no lane counted it
+  std::atomic<std::uint64_t> told_by_parent = 0;  // of those
   std::atomic<std::uint64_t> spilled = 0;
   std::atomic<std::uint64_t> mended = 0;
   std::atomic<std::uint64_t> times_mended = 0;
@@ -108,6 +109,9 @@ class RunCore : private RunWipedFirst, public std::enable_shared_from_this<RunCo
       return known;
     return add_series(journal, name);
   }
+  /// The number that a name will have in the journal of a child that has none yet.
+  /// SeriesTable::kNo_series: there will be none, or no memory.
+  std::uint32_t series_without_journal(std::string_view name) noexcept;
   bool set_property(std::string_view name, std::string_view value) noexcept;
   Result<void> add_blob(Kind kind, std::string_view name, std::optional<std::int64_t> step,
                         const Result<Blob>& blob);
@@ -143,6 +147,12 @@ class RunCore : private RunWipedFirst, public std::enable_shared_from_this<RunCo
     std::chrono::steady_clock::time_point began = {};
     std::map<std::string, std::string, std::less<>> properties = {};  // guarded by wiped_.mutex
   };
+  // A name that a child gave to a handle before it had a journal. A list, linked by the last store,
+  // for it is read in children that were made at any moment.
+  struct EarlyName {
+    std::string name;
+    std::atomic<EarlyName*> next = nullptr;
+  };
   explicit RunCore(Options options);
   [[nodiscard]] Meta make_meta(const Session& session, const ProcessIdentity& process,
                                std::string parent_session) const;
@@ -171,6 +181,9 @@ class RunCore : private RunWipedFirst, public std::enable_shared_from_this<RunCo
   FindFileSystem find_file_system_ = file_system_of;
   std::atomic<Part*> part_ = nullptr;  // owned; a child leaves its parent's where it is
   std::atomic<RunStatus> status_ = RunStatus::running;
+  // Behind those of the parent's table. Added to under wiped_.mutex; what was in it when the child
+  // got its journal, or was in a parent's, is left where it is.
+  std::atomic<EarlyName*> early_names_ = nullptr;
 };
 
 /// A row, whatever it takes. In a function of its own, because it needs much of the stack.

@@ -55,6 +55,17 @@ Journal* RunCore::open_childs_part() noexcept {
     for (std::uint32_t i = 0; i < known.size(); ++i) {
       (void)childs->journal->series().find_or_add(known.name(i));
     }
+    for (const EarlyName* one = early_names_.load(std::memory_order_acquire); one != nullptr;
+         one = one->next.load(std::memory_order_acquire)) {
+      (void)childs->journal->series().find_or_add(one->name);
+    }
+    early_names_.store(nullptr, std::memory_order_release);
+    const std::uint64_t untold = wiped_.dropped.load(std::memory_order_relaxed) -
+                                 wiped_.told_by_parent.load(std::memory_order_relaxed);
+    if (untold != 0) {
+      childs->journal->drop_values(untold);
+      wiped_.dropped.fetch_sub(untold, std::memory_order_relaxed);
+    }
     wiped_.next_try = {};
     // Its own, though its parent may have been ended by exit() when it was made.
     status_.store(RunStatus::running, std::memory_order_release);
@@ -65,6 +76,31 @@ Journal* RunCore::open_childs_part() noexcept {
     return shown->journal.get();
   } catch (const std::bad_alloc&) {
     return nullptr;
+  }
+}
+
+std::uint32_t RunCore::series_without_journal(std::string_view name) noexcept {
+  if (!takes_calls()) return SeriesTable::kNo_series;
+  const InCall in_call;
+  try {
+    std::string storage;
+    name = mend_name(name, storage);
+    const std::lock_guard lock(wiped_.mutex);
+    if (const Part* const mine = part()) return series(*mine->journal, name);
+    const SeriesTable& known = part_.load(std::memory_order_acquire)->journal->series();
+    if (const auto number = known.find(name)) return *number;
+    std::uint32_t number = known.size();
+    std::atomic<EarlyName*>* end = &early_names_;
+    for (EarlyName* one = nullptr; (one = end->load(std::memory_order_acquire)) != nullptr;) {
+      if (one->name == name) return number;
+      end = &one->next;
+      ++number;
+    }
+    if (number >= SeriesTable::kSeries_max) return SeriesTable::kNo_series;
+    end->store(new EarlyName{.name = std::string(name)}, std::memory_order_release);
+    return number;
+  } catch (const std::bad_alloc&) {
+    return SeriesTable::kNo_series;
   }
 }
 

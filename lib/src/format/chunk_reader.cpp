@@ -33,6 +33,52 @@ bool has_dictionary_type(const Column& column) {
   return column.type == PhysicalType::real64 || column.type == PhysicalType::byte_array;
 }
 
+// The pages of a chunk as they are stored, one after the other, each checked.
+class Pages {
+ public:
+  Pages(std::span<const std::byte> file, const ChunkMeta& chunk)
+      : name_(chunk.name),
+        at_(static_cast<std::size_t>(chunk.offset())),
+        end_(at_ + static_cast<std::size_t>(chunk.compressed_bytes)),
+        file_(file.first(end_)) {}
+
+  [[nodiscard]] bool is_at_end() const noexcept { return at_ >= end_; }
+
+  Result<PageHeader> next() {
+    begin_ = at_;
+    std::size_t header_bytes = 0;
+    auto header = decode_page_header(file_.subspan(at_), header_bytes);
+    if (!header) return fail(header.error().message, header.error().code);
+    at_ += header_bytes;
+    if (!header->crc) return fail("it has no checksum", Errc::unsupported);
+    const auto compressed_bytes = static_cast<std::size_t>(header->compressed_bytes);
+    if (compressed_bytes > end_ - at_) return fail("it reaches beyond its column");
+    body_ = file_.subspan(at_, compressed_bytes);
+    at_ += compressed_bytes;
+    if (crc32(body_) != *header->crc) return fail("its checksum does not match");
+    return header;
+  }
+  /// What the header of the last one announced.
+  [[nodiscard]] std::span<const std::byte> body() const noexcept { return body_; }
+
+  /// Of the last one.
+  [[nodiscard]] Error fail(std::string_view why, Errc code = Errc::corrupt) const {
+    std::string message = "column ";
+    message += name_;
+    message += ", page at byte " + std::to_string(begin_) + ": ";
+    message += why;
+    return Error{code, 0, std::move(message)};
+  }
+
+ private:
+  std::string_view name_;
+  std::size_t begin_ = 0;
+  std::size_t at_;   // in file_
+  std::size_t end_;  // of the chunk
+  std::span<const std::byte> file_;
+  std::span<const std::byte> body_ = {};
+};
+
 class ChunkReader {
  public:
   ChunkReader(std::span<const std::byte> file, const ChunkMeta& chunk, const Column& column,
@@ -42,14 +88,11 @@ class ChunkReader {
         rows_(rows),
         budget_bytes_(budget_bytes),
         decoded_(decoded),
-        at_(static_cast<std::size_t>(chunk.offset())),
-        end_(at_ + static_cast<std::size_t>(chunk.compressed_bytes)),
-        file_(file.first(end_)) {}
+        pages_(file, chunk) {}
 
   Result<void> read() {
     decoded_.clear();
-    while (at_ < end_) {
-      page_begin_ = at_;
+    while (!pages_.is_at_end()) {
       auto header = read_page();
       if (!header) return std::move(header).error();
       auto done =
@@ -68,28 +111,17 @@ class ChunkReader {
   }
 
   [[nodiscard]] Error fail(std::string_view why, Errc code = Errc::corrupt) const {
-    std::string message = "column ";
-    message += column_.name;
-    message += ", page at byte " + std::to_string(page_begin_) + ": ";
-    message += why;
-    return Error{code, 0, std::move(message)};
+    return pages_.fail(why, code);
   }
 
   // Reads a header and puts the page it announces, checked and decompressed, into body_.
   Result<PageHeader> read_page() {
-    std::size_t header_bytes = 0;
-    auto header = decode_page_header(file_.subspan(at_), header_bytes);
-    if (!header) return fail(header.error().message, header.error().code);
-    at_ += header_bytes;
-    if (!header->crc) return fail("it has no checksum", Errc::unsupported);
-    const auto compressed_bytes = static_cast<std::size_t>(header->compressed_bytes);
+    auto header = pages_.next();
+    if (!header) return header;
+    const auto compressed = pages_.body();
     const auto page_bytes = static_cast<std::size_t>(header->uncompressed_bytes);
-    if (compressed_bytes > end_ - at_) return fail("it reaches beyond its column");
-    const auto compressed = file_.subspan(at_, compressed_bytes);
-    at_ += compressed_bytes;
-    if (crc32(compressed) != *header->crc) return fail("its checksum does not match");
     if (page_bytes > kPage_bytes_max || page_bytes > budget_bytes_ ||
-        page_bytes > lz4_expanded_bytes_max(compressed_bytes)) {
+        page_bytes > lz4_expanded_bytes_max(compressed.size())) {
       return fail("it would take " + std::to_string(page_bytes) + " bytes");
     }
     budget_bytes_ -= page_bytes;
@@ -206,11 +238,8 @@ class ChunkReader {
   std::size_t rows_;
   std::size_t& budget_bytes_;
   DecodedColumn& decoded_;
-  std::size_t at_;   // in file_
-  std::size_t end_;  // of the chunk
-  std::span<const std::byte> file_;
+  Pages pages_;
 
-  std::size_t page_begin_ = 0;
   std::span<const std::byte> body_ = {};  // what of the page is not yet decoded
   std::size_t row_ = 0;                   // rows decoded so far
   bool has_dictionary_ = false;
@@ -232,6 +261,14 @@ Result<void> decode_chunk(std::span<const std::byte> file, const ChunkMeta& chun
                           const Column& column, std::size_t rows, std::size_t& budget_bytes,
                           DecodedColumn& decoded) {
   return ChunkReader(file, chunk, column, rows, budget_bytes, decoded).read();
+}
+
+Result<void> check_chunk(std::span<const std::byte> file, const ChunkMeta& chunk) {
+  Pages pages(file, chunk);
+  while (!pages.is_at_end()) {
+    if (auto page = pages.next(); !page) return std::move(page).error();
+  }
+  return {};
 }
 
 }  // namespace runlog::format

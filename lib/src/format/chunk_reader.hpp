@@ -34,4 +34,8 @@ Result<void> decode_chunk(std::span<const std::byte> file, const ChunkMeta& chun
                           const Column& column, std::size_t rows, std::size_t& budget_bytes,
                           DecodedColumn& decoded);
 
+/// Whether the pages of `chunk`, which lies within `file`, are as their checksums say. Errors: as
+/// decode_chunk.
+Result<void> check_chunk(std::span<const std::byte> file, const ChunkMeta& chunk);
+
 }  // namespace runlog::format

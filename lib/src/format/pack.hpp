@@ -138,6 +138,10 @@ class PackReader {
   /// version, where it would have been too large, and where it is there twice.
   [[nodiscard]] std::optional<std::string_view> summary_text() const noexcept;
 
+  /// Whether every page is as its checksum says. Reads the whole file and decodes nothing: what a
+  /// pack that was written well needs before it is sent. Errors: corrupt, unsupported.
+  [[nodiscard]] Result<void> check_pages() const;
+
   /// Calls `visit` for each row of row group `index`, in order. The views in Record point into a
   /// buffer that is valid until the next call of read. Checks the page CRCs. A damaged row group
   /// yields an error and no rows; the others stay readable.

@@ -277,6 +277,19 @@ std::optional<std::string_view> PackReader::summary_text() const noexcept {
   return found;
 }
 
+Result<void> PackReader::check_pages() const {
+  for (std::size_t group = 0; group < state_->row_groups.size(); ++group) {
+    for (const ChunkMeta& chunk : state_->footer.row_groups[group].chunks) {
+      auto checked = check_chunk(state_->file, chunk);
+      if (checked) continue;
+      Error error = std::move(checked).error();
+      error.message.insert(0, row_group_prefix(group));
+      return error;
+    }
+  }
+  return {};
+}
+
 Result<void> PackReader::read(std::size_t index, const std::function<void(const Record&)>& visit) {
   const auto records = load(index);
   if (!records) return records.error();

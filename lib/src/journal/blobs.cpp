@@ -105,7 +105,7 @@ Result<void> check_room(const JournalDir& directory, DiskRoom& copies, std::uint
   // What does not tell its size (some FUSE) is found out by writing.
   if (::statvfs(directory.blobs().c_str(), &room) != 0 || room.f_blocks == 0) return {};
   std::uint64_t free_bytes = std::uint64_t{room.f_bavail} * room.f_frsize;
-  if (bytes > free_bytes && copies.drop_copies(bytes - free_bytes, DiskRoom::Copies::all) > 0 &&
+  if (bytes > free_bytes && copies.drop_copies_below_root(bytes - free_bytes) > 0 &&
       ::statvfs(directory.blobs().c_str(), &room) == 0) {
     free_bytes = std::uint64_t{room.f_bavail} * room.f_frsize;
   }
@@ -279,7 +279,7 @@ template <typename Stage>
 Result<Blob> stage_with_room(DiskRoom& room, std::uint64_t bytes, Stage&& stage) {
   auto blob = stage();
   if (!blob && blob.error().code == Errc::no_space && blob.error().os_errno != 0 &&
-      room.drop_copies(bytes, DiskRoom::Copies::all) > 0) {
+      room.drop_copies_below_root(bytes) > 0) {
     blob = stage();
   }
   return blob;

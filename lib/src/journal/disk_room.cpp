@@ -9,6 +9,7 @@
 #include "platform/clock.hpp"
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
+#include "platform/process.hpp"
 
 namespace runlog {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 /// A directory's time stamp is that of a tick of the kernel. What changed in the tick of the last
 /// look may have changed behind it: such a look is not remembered.
 constexpr std::int64_t kTick_ns_max = 50'000'000;
+constexpr std::chrono::seconds kLook_at_others{30};
 
 bool is_blob(const std::string& name) {
   return is_sha256_hex(name) || name.starts_with("tmp-");
@@ -80,6 +82,44 @@ std::uint64_t DiskRoom::drop_copies(std::uint64_t wanted, Copies which) noexcept
   } catch (const std::bad_alloc&) {
     return 0;
   }
+}
+
+std::uint64_t DiskRoom::drop_copies_below_root(std::uint64_t wanted) noexcept {
+  const InCall in_call;
+  try {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t freed = drop_some(wanted, Copies::all);
+    if (freed >= wanted || std::chrono::steady_clock::now() < next_look_at_others_) return freed;
+    const std::uint64_t others = drop_others(wanted - freed);
+    if (others == 0) next_look_at_others_ = std::chrono::steady_clock::now() + kLook_at_others;
+    return freed + others;
+  } catch (const std::bad_alloc&) {
+    return 0;
+  }
+}
+
+// Those whose copies are the oldest come first.
+std::uint64_t DiskRoom::drop_others(std::uint64_t wanted) {
+  const std::filesystem::path root = directory_.path().parent_path().parent_path();
+  const auto disk = stat_file(root);
+  const auto journals = find_journals(root);
+  if (!disk || !journals) return 0;
+  std::vector<std::pair<std::int64_t, std::filesystem::path>> others;
+  for (const std::filesystem::path& path : *journals) {
+    const auto its = stat_file(path);
+    const auto shipped = stat_file(JournalDir(path).shipped());
+    const bool may_touch = its && its->owner == own_user() && its->device == disk->device;
+    if (path != directory_.path() && shipped && may_touch) {
+      others.emplace_back(shipped->mtime_ns, path);
+    }
+  }
+  std::sort(others.begin(), others.end());
+  std::uint64_t freed = 0;
+  for (const auto& [time_ns, path] : others) {
+    if (freed >= wanted) break;
+    freed += DiskRoom(JournalDir(path), artifact_budget_).drop_some(wanted - freed, Copies::all);
+  }
+  return freed;
 }
 
 std::uint64_t DiskRoom::drop_some(std::uint64_t wanted, Copies which) {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 
@@ -35,6 +36,10 @@ class DiskRoom {
   /// bytes or none is left. Returns how many they had. Any thread.
   std::uint64_t drop_copies(std::uint64_t wanted, Copies which) noexcept;
 
+  /// The same on a full disk: first this journal's copies, then those of the others of this owner
+  /// below the root, live or dead. Finding none there it looks again after half a minute.
+  std::uint64_t drop_copies_below_root(std::uint64_t wanted) noexcept;
+
   /// Whether what becomes free on a full disk is for packs alone, which free more than they take:
   /// neither segments nor artifacts are begun. Any thread.
   void keep_for_packs(bool keeps) noexcept {
@@ -58,11 +63,13 @@ class DiskRoom {
   void look_at(Part& part, const std::filesystem::path& path);
   void look_at_all();
   std::uint64_t drop_some(std::uint64_t wanted, Copies which);
+  std::uint64_t drop_others(std::uint64_t wanted);
 
   const JournalDir directory_;
   const std::uint64_t artifact_budget_;
   std::mutex mutex_;
   std::array<Part, 4> parts_;  // packs/, shipped/, blobs/, torn/
+  std::chrono::steady_clock::time_point next_look_at_others_ = {};
   std::atomic<std::uint64_t> extra_pack_bytes_ = 0;
   std::atomic<bool> is_for_packs_ = false;
 };

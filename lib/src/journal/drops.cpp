@@ -72,11 +72,16 @@ crash::Tally* ShownTally::tally() const noexcept {
   return process_generation() == generation_ ? tally_.load(std::memory_order_acquire) : nullptr;
 }
 
-void ShownTally::move_to(std::byte* map) noexcept {
+crash::Tally* ShownTally::move_to(std::byte* map, bool is_shared) noexcept {
   auto* const tally = reinterpret_cast<crash::Tally*>(map + crash::kTally_at);
   show(tally->next_segment, next_segment_.load(std::memory_order_relaxed));
   show(tally->magic, crash::kTally_magic_masked ^ crash::kMagic_mask);
-  tally_.store(tally, std::memory_order_release);
+  childs_.store(is_shared ? tally : nullptr, std::memory_order_release);
+  return tally_.exchange(tally, std::memory_order_acq_rel);
+}
+
+void ShownTally::leave(crash::Tally& tally) noexcept {
+  show(tally.is_continued, std::uint64_t{1});
 }
 
 crash::TallySlot* ShownTally::slot(std::int32_t lane) const noexcept {
@@ -102,15 +107,46 @@ void ShownTally::note_segment(std::uint32_t number) noexcept {
   if (crash::Tally* const shown = tally()) show(shown->next_segment, std::max(next, number + 1));
 }
 
-void ShownTally::begin_evicting(std::uint32_t pack, std::uint64_t total) noexcept {
+void ShownTally::begin_evicting(std::uint32_t pack, std::uint64_t total,
+                                std::uint64_t records) noexcept {
   crash::Tally* const shown = tally();
   if (shown == nullptr) return;
   show(shown->evicting_total, total);
+  show(shown->evicting_records, shown->evicted_records + records);
   show(shown->evicting_pack, pack + 1);
 }
 
-void ShownTally::end_evicting() noexcept {
-  if (crash::Tally* const shown = tally()) show(shown->evicting_pack, 0u);
+void ShownTally::end_evicting(bool is_gone) noexcept {
+  crash::Tally* const shown = tally();
+  if (shown == nullptr) return;
+  // 0 where the journal has moved meanwhile.
+  const std::uint64_t records = std::max(shown->evicted_records, shown->evicting_records);
+  if (is_gone) show(shown->evicted_records, records);
+  show(shown->evicting_pack, 0u);
+}
+
+bool ShownTally::add_childs(std::uint64_t calls, std::int64_t time_ns) noexcept {
+  crash::Tally* const parents = childs_.load(std::memory_order_acquire);
+  if (parents == nullptr) return false;
+  const std::uint64_t magic = std::atomic_ref(parents->magic).load(std::memory_order_acquire);
+  if (magic != (crash::kTally_magic_masked ^ crash::kMagic_mask)) return false;  // told
+  crash::TallySlot& slot = parents->slot[crash::kChildren_slot];
+  const std::atomic_ref count(slot.dropped[static_cast<std::size_t>(DropReason::value)]);
+  std::uint64_t all = count.load(std::memory_order_relaxed);
+  do {
+    if ((all & crash::kEnded) != 0) return false;
+  } while (!count.compare_exchange_weak(all, all + calls, std::memory_order_acq_rel));
+  show(slot.time_ns, time_ns);
+  return true;
+}
+
+std::uint64_t ShownTally::end_childs() noexcept {
+  crash::Tally* const shown = tally();
+  if (shown == nullptr) return 0;
+  crash::TallySlot& slot = shown->slot[crash::kChildren_slot];
+  const std::atomic_ref count(slot.dropped[static_cast<std::size_t>(DropReason::value)]);
+  const std::uint64_t all = count.fetch_or(crash::kEnded, std::memory_order_acq_rel);
+  return (all & crash::kEnded) == 0 ? all : 0;
 }
 
 void Drops::add(DropReason reason, std::uint64_t calls, std::int64_t time_ns) noexcept {

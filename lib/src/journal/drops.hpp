@@ -38,7 +38,7 @@ static_assert(kDrop_reasons <= crash::kReasons_max);
 inline constexpr std::int32_t kKeeper_lane = 33;
 inline constexpr std::int32_t kEnd_lane = 34;
 inline constexpr std::int32_t kTold_lane = 35;
-static_assert(kEnd_lane < static_cast<std::int32_t>(crash::kTally_slots));
+static_assert(kEnd_lane < static_cast<std::int32_t>(crash::kChildren_slot));
 
 /// What a gap record says.
 [[nodiscard]] std::string_view drop_text(DropReason reason) noexcept;
@@ -56,8 +56,10 @@ using DropCounts = std::array<std::uint64_t, kDrop_reasons>;
 class ShownTally {
  public:
   ShownTally() noexcept;
-  /// From now on in `map`, which outlives all counts: a thread may be at the one before.
-  void move_to(std::byte* map) noexcept;
+  /// From now on in `map`, which outlives all counts: a thread may be at the one before. Returns
+  /// that one; once all counts are in the new one, leave() it. `is_shared`: children have it too.
+  crash::Tally* move_to(std::byte* map, bool is_shared) noexcept;
+  static void leave(crash::Tally& tally) noexcept;
   [[nodiscard]] crash::TallySlot* slot(std::int32_t lane) const noexcept;
   /// The same for who changes a count, which is_changed() then tells.
   [[nodiscard]] crash::TallySlot* changed_slot(std::int32_t lane) noexcept;
@@ -67,12 +69,20 @@ class ShownTally {
            is_changed_.exchange(false, std::memory_order_relaxed);
   }
   void note_segment(std::uint32_t number) noexcept;
-  void begin_evicting(std::uint32_t pack, std::uint64_t total) noexcept;
-  void end_evicting() noexcept;
+  /// `records`: that the pack's segments held, for the lanes miss them then.
+  void begin_evicting(std::uint32_t pack, std::uint64_t total, std::uint64_t records) noexcept;
+  void end_evicting(bool is_gone) noexcept;
+
+  /// In a forked child that has no journal: its parent, whose tally this is, tells of `calls`.
+  /// False: the parent has ended, or is not there any more.
+  bool add_childs(std::uint64_t calls, std::int64_t time_ns) noexcept;
+  /// What children have added; from now on they cannot.
+  [[nodiscard]] std::uint64_t end_childs() noexcept;
 
  private:
   [[nodiscard]] crash::Tally* tally() const noexcept;
   std::atomic<crash::Tally*> tally_ = nullptr;
+  std::atomic<crash::Tally*> childs_ = nullptr;  // the same, if it is mapped in children
   std::atomic<std::uint32_t> next_segment_ = 0;
   std::atomic<bool> is_changed_ = false;
   const std::uint32_t generation_;

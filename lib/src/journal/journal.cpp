@@ -17,6 +17,8 @@ namespace runlog {
 namespace {
 
 constinit std::atomic<std::uint64_t> next_journal_id = 1;
+/// What a journal takes at once, on a disk that is full: one segment, two spares, the small files.
+constexpr std::uint64_t kStart_segments = 4;
 
 }  // namespace
 
@@ -137,6 +139,18 @@ void Journal::set_keeper(std::function<void()> wake,
 }
 
 Result<std::shared_ptr<Journal>> Journal::create(Settings settings) {
+  auto journal = create_once(settings);
+  if (journal || journal.error().code != Errc::no_space || journal.error().os_errno == 0) {
+    return journal;
+  }
+  DiskRoom room(settings.directory, settings.limits.artifact_budget);
+  if (room.drop_copies_below_root(kStart_segments * settings.limits.segment_bytes) == 0) {
+    return journal;
+  }
+  return create_once(std::move(settings));
+}
+
+Result<std::shared_ptr<Journal>> Journal::create_once(Settings settings) {
   const std::shared_ptr<Journal> journal(new Journal(std::move(settings)));
   Result<void> made;
   try {
@@ -227,8 +241,11 @@ Result<void> Journal::claim() {
   if (settings_.crash_marker) crash_marker_ = CrashMarker(bytes);
   crash_files_.push_back({.file = std::move(*file)});
   if (settings_.limits.guard_sigbus) crash_files_.back().watched = WatchedRange(bytes, nullptr, 0);
-  tally_.move_to(bytes.data());
+  const bool is_shared =
+      crash_files_.back().file.share_with_children(crash::kTally_at, crash::kFile_bytes);
+  crash::Tally* const before = tally_.move_to(bytes.data(), is_shared);
   for_each_lane([](Lane& lane) { lane.drops().show(); });
+  if (before != nullptr) ShownTally::leave(*before);
   return {};
 }
 
@@ -375,16 +392,16 @@ void Journal::drop_values(std::uint64_t calls) noexcept {
   with_lane([&](Lane& lane) { lane.drops().add(DropReason::value, calls, now_ns()); });
 }
 
-Result<void> Journal::evict(std::uint32_t number, std::uint64_t calls,
+Result<void> Journal::evict(std::uint32_t number, std::uint64_t calls, std::uint64_t records,
                             const std::function<Result<void>()>& remove) {
   Drops& drops = keeper_lane_.drops();
-  tally_.begin_evicting(number, drops.total(DropReason::evicted) + calls);
+  tally_.begin_evicting(number, drops.total(DropReason::evicted) + calls, records);
   crash_point("before_evict");
   auto removed = remove();
   crash_point("in_evict");
   const std::int64_t now = now_ns();
   if (removed) drops.add(DropReason::evicted, calls, now);
-  tally_.end_evicting();
+  tally_.end_evicting(removed.has_value());
   const std::uint64_t untold = drops.claim(DropReason::evicted);
   if (untold != 0 && !keeper_lane_.append_gap(DropReason::evicted, untold, now)) {
     drops.give_back(DropReason::evicted, untold);
@@ -396,6 +413,10 @@ void Journal::end_event(const format::Event& event) noexcept {
   if (!try_event(event)) (void)end_lane_.append_event(event);
 }
 
+bool Journal::add_childs_drops(std::uint64_t calls) noexcept {
+  return tally_.add_childs(calls, now_ns());
+}
+
 void Journal::tell_drops_at_end(std::uint64_t calls_without_journal) noexcept {
   const std::int64_t now = now_ns();
   DropCounts untold = {};
@@ -404,7 +425,8 @@ void Journal::tell_drops_at_end(std::uint64_t calls_without_journal) noexcept {
       untold[i] += lane.drops().claim(static_cast<DropReason>(i));
     }
   });
-  untold[static_cast<std::size_t>(DropReason::value)] += calls_without_journal;
+  untold[static_cast<std::size_t>(DropReason::value)] +=
+      calls_without_journal + tally_.end_childs();
   for (std::size_t i = 0; i < kDrop_reasons; ++i) {
     const auto reason = static_cast<DropReason>(i);
     if (untold[i] == 0) continue;

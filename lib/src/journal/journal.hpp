@@ -105,9 +105,13 @@ class Journal : public std::enable_shared_from_this<Journal> {
   bool try_event(const format::Event& event) noexcept;
   /// Calls whose values could not be kept; they come to no event.
   void drop_values(std::uint64_t calls) noexcept;
-  /// For the keeper's thread alone: the pack `number`, with `calls` that nobody has shipped, is
-  /// about to be removed by `remove`. They are told as soon as there is room.
-  Result<void> evict(std::uint32_t number, std::uint64_t calls,
+  /// In a forked child that has no journal of its own: this one, its parent's, tells of its drops.
+  /// False: it cannot any more.
+  bool add_childs_drops(std::uint64_t calls) noexcept;
+  /// For the keeper's thread alone: the pack `number`, with `calls` that nobody has shipped, in
+  /// `records` of their lanes, is about to be removed by `remove`. They are told as soon as there
+  /// is room.
+  Result<void> evict(std::uint32_t number, std::uint64_t calls, std::uint64_t records,
                      const std::function<Result<void>()>& remove);
 
   /// From now on no call waits for room: the end has a deadline of its own.
@@ -161,6 +165,7 @@ class Journal : public std::enable_shared_from_this<Journal> {
   void unlock() noexcept;
 
  private:
+  static Result<std::shared_ptr<Journal>> create_once(Settings settings);
   explicit Journal(Settings settings);
   [[nodiscard]] SegmentPool::Limits pool_limits();
   [[nodiscard]] JournalDir hidden_directory() const;

@@ -121,8 +121,7 @@ Result<MappedFile> SegmentPool::create_file(const std::filesystem::path& path,
     if (limits_.revive()) file = MappedFile::create(path, bytes);
   }
   // Twice as much: what went may be less than was freed (blocks, quotas of other kinds).
-  if (!file && file.error().code == Errc::no_space &&
-      room_.drop_copies(2 * bytes, DiskRoom::Copies::all) > 0) {
+  if (!file && file.error().code == Errc::no_space && room_.drop_copies_below_root(2 * bytes) > 0) {
     file = MappedFile::create(path, bytes);
   }
   return file;

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 
 #include "format/pack.hpp"
 #include "platform/crash_point.hpp"
@@ -16,11 +18,19 @@ namespace {
 /// A tally that claims more is damaged.
 constexpr std::uint64_t kCalls_max = std::uint64_t{1} << 53;
 
+bool is_told(const crash::Tally& tally) {
+  return tally.magic == (crash::kTold_magic_masked ^ crash::kMagic_mask);
+}
+
 std::optional<crash::Tally> read_tally(const std::filesystem::path& path) {
   crash::Tally tally;
   const auto bytes = std::as_writable_bytes(std::span(&tally, 1));
   if (read_crash_bytes(path, crash::kTally_at, bytes) != bytes.size()) return {};
-  if (tally.magic != (crash::kTally_magic_masked ^ crash::kMagic_mask)) return {};
+  if (tally.magic != (crash::kTally_magic_masked ^ crash::kMagic_mask) && !is_told(tally))
+    return {};
+  std::uint64_t& childrens =
+      tally.slot[crash::kChildren_slot].dropped[static_cast<std::size_t>(DropReason::value)];
+  childrens &= ~crash::kEnded;
   return tally;
 }
 
@@ -82,6 +92,14 @@ bool has_untold(const crash::Tally& tally) {
          sum(tally, &crash::TallySlot::dropped) != sum(tally, &crash::TallySlot::told);
 }
 
+void settle_eviction(crash::Tally& tally, const std::vector<std::uint32_t>& packs) {
+  const std::uint32_t evicting = std::exchange(tally.evicting_pack, 0);
+  if (evicting == 0 || std::find(packs.begin(), packs.end(), evicting - 1) != packs.end()) return;
+  auto& evicted = tally.slot[kKeeper_lane].dropped[static_cast<std::size_t>(DropReason::evicted)];
+  evicted = std::max(evicted, tally.evicting_total);
+  tally.evicted_records = std::max(tally.evicted_records, tally.evicting_records);
+}
+
 // What the process was about to do when it died, it has done or not.
 void settle(crash::Tally& tally, const LocalPacks& packs,
             const std::vector<SegmentInput>& segments) {
@@ -93,12 +111,7 @@ void settle(crash::Tally& tally, const LocalPacks& packs,
       slot.told[reason - 1] = std::max(slot.told[reason - 1], slot.telling_told);
     }
   }
-  if (tally.evicting_pack == 0) return;
-  const auto& numbers = packs.numbers;
-  if (std::find(numbers.begin(), numbers.end(), tally.evicting_pack - 1) == numbers.end()) {
-    auto& evicted = tally.slot[kKeeper_lane].dropped[static_cast<std::size_t>(DropReason::evicted)];
-    evicted = std::max(evicted, tally.evicting_total);
-  }
+  settle_eviction(tally, packs.numbers);
 }
 
 std::uint32_t next_segment(const crash::Tally& tally, const LocalPacks& packs,
@@ -114,7 +127,12 @@ std::uint32_t next_segment(const crash::Tally& tally, const LocalPacks& packs,
 std::optional<UntoldDrops> read_untold(const JournalDir& directory,
                                        const std::vector<SegmentInput>& segments) {
   auto tally = read_tally(directory.crash());
-  if (!tally || !has_untold(*tally)) return {};
+  if (!tally || is_told(*tally)) return {};
+  if (tally->is_continued != 0) {
+    tally->evicting_pack = 0;
+    std::fill_n(tally->slot, crash::kChildren_slot, crash::TallySlot{});
+  }
+  if (!has_untold(*tally)) return {};
   const LocalPacks packs = local_packs(directory);
   for (const format::PackSegment& one : packs.segments) {
     if (one.lane == kTold_lane) return {};  // whoever made it died before forget_untold()
@@ -161,15 +179,25 @@ ToldSegment told_segment(const UntoldDrops& untold, const Session& session) {
   return told;
 }
 
+std::optional<std::uint64_t> evicted_records(const JournalDir& directory) {
+  auto tally = read_tally(directory.crash());
+  if (!tally) return {};
+  settle_eviction(*tally, local_packs(directory).numbers);
+  return tally->evicted_records;
+}
+
 Result<void> forget_untold(const JournalDir& directory) {
   const std::filesystem::path path = directory.crash();
-  if (!read_tally(path)) return {};
+  auto tally = read_tally(path);
+  if (!tally || is_told(*tally)) return {};
+  settle_eviction(*tally, local_packs(directory).numbers);  // before that pack is shipped
+  tally->magic = crash::kTold_magic_masked ^ crash::kMagic_mask;
   const auto file = OpenFile::open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
   if (!file) return file.error();
   crash_point("before_forget");
   // In place: there may be no room for another file.
-  constexpr std::array<std::byte, sizeof(crash::Tally::magic)> kNo_magic = {};
-  if (auto written = write_at(file->fd(), crash::kTally_at, kNo_magic, path); !written) {
+  const auto head = std::as_bytes(std::span(&*tally, 1)).first(offsetof(crash::Tally, slot));
+  if (auto written = write_at(file->fd(), crash::kTally_at, head, path); !written) {
     return written;
   }
   auto synced = sync_data(file->fd(), path);

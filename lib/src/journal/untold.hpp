@@ -27,6 +27,10 @@ struct UntoldDrops {
 /// where there is no tally, or no such segment.
 [[nodiscard]] std::optional<std::uint32_t> last_segment(const JournalDir& directory);
 
+/// How many records its lanes miss because packs were removed unshipped (drop_oldest_packed).
+/// Nothing where there is no tally that could say so.
+[[nodiscard]] std::optional<std::uint64_t> evicted_records(const JournalDir& directory);
+
 /// A segment with a gap record for each reason.
 struct ToldSegment {
   std::vector<std::byte> bytes;

@@ -114,8 +114,10 @@ struct Backtrace {
 };
 static_assert(sizeof(Backtrace) == kBacktrace_bytes);
 
-/// "RLTALLY1", masked likewise.
-inline constexpr std::uint64_t kTally_magic_masked = 0x31594C4C'41544C52u ^ kMagic_mask;
+/// "RLTALLY2", masked likewise.
+inline constexpr std::uint64_t kTally_magic_masked = 0x32594C4C'41544C52u ^ kMagic_mask;
+/// "RLTOLD_2": the counts of calls are in a pack; the others still hold.
+inline constexpr std::uint64_t kTold_magic_masked = 0x325F444C'4F544C52u ^ kMagic_mask;
 
 inline constexpr std::size_t kReasons_max = 12;  // see DropReason
 inline constexpr std::size_t kTally_slots = 36;
@@ -130,18 +132,28 @@ struct TallySlot {
   std::int64_t telling_seq;      // the record's, in the slot's lane
   std::uint32_t telling_reason;  // plus 1; 0: none is
   std::uint32_t segment;         // the lane's last, number plus 1; 0: it has had none
-  std::int64_t time_ns;  // of the last call that was dropped
+  std::int64_t time_ns;          // of the last call that was dropped
 };
 static_assert(sizeof(TallySlot) == 224);
+
+/// The slot of forked children: what they dropped before they had a journal. Its one count that is
+/// used, dropped[value], is added to by all of them. With kEnded the process tells of no more.
+inline constexpr std::size_t kChildren_slot = 35;
+inline constexpr std::uint64_t kEnded = std::uint64_t{1} << 63;
 
 struct Tally {
   std::uint64_t magic;
   std::uint32_t next_segment;  // above every segment number that was given away
   // While an unshipped pack is removed to make room; `evicting_pack` is stored last. If the pack is
-  // gone, the keeper's dropped[evicted] is at least `evicting_total`.
+  // gone, the keeper's dropped[evicted] is at least `evicting_total`, and `evicted_records` at
+  // least `evicting_records`.
   std::uint32_t evicting_pack;  // plus 1; 0: none is
   std::uint64_t evicting_total;
-  std::uint64_t zero[5];
+  std::uint64_t evicting_records;
+  std::uint64_t evicted_records;  // holes in the lanes that the packs removed so have left
+  std::uint64_t is_continued;     // not 0: the process goes on in another journal and tells of all
+                                  // slots there but the children's
+  std::uint64_t zero[2];
   TallySlot slot[kTally_slots];  // by lane
 };
 static_assert(sizeof(Tally) == 64 + kTally_slots * sizeof(TallySlot));

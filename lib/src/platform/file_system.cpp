@@ -42,6 +42,7 @@ FileStat to_file_stat(const struct stat& raw) {
   result.inode = raw.st_ino;
   result.links = raw.st_nlink;
   result.mode = raw.st_mode;
+  result.owner = raw.st_uid;
   result.is_directory = S_ISDIR(raw.st_mode);
   result.is_regular = S_ISREG(raw.st_mode);
   result.is_null_device = S_ISCHR(raw.st_mode) && raw.st_rdev == kNull_device;

@@ -49,6 +49,7 @@ struct FileStat {
   std::int64_t mtime_ns = 0;
   std::uint64_t device = 0, inode = 0, links = 0;
   std::uint32_t mode = 0;  ///< st_mode
+  std::uint32_t owner = 0;
   bool is_directory = false, is_regular = false;
   bool is_null_device = false;  ///< /dev/null, or what is linked or mounted to it
 };

@@ -142,6 +142,11 @@ void MappedFile::unmap_behind(std::uint64_t begin, std::uint64_t end) const noex
   if (!pages.empty()) (void)::madvise(pages.data(), pages.size(), MADV_DONTNEED);
 }
 
+bool MappedFile::share_with_children(std::uint64_t begin, std::uint64_t end) const noexcept {
+  const std::span<std::byte> range = bytes().subspan(begin, end - begin);
+  return ::madvise(range.data(), range.size(), MADV_DOFORK) == 0;
+}
+
 void MappedFile::touch(std::uint64_t begin, std::uint64_t end) const noexcept {
   const std::span<std::byte> pages = whole_pages(begin, end);
   if (!pages.empty()) (void)::madvise(pages.data(), pages.size(), kPopulate_write);

@@ -31,6 +31,9 @@ class MappedFile {
   /// fdatasync of these bytes, widened to pages, which leaves the other pages of the file alone.
   /// Safe beside writers. Errors: io.
   [[nodiscard]] Result<void> sync(std::uint64_t begin, std::uint64_t end) const;
+  /// Children made from now on have [begin, end) mapped as well, as they have nothing else of the
+  /// file. False: the range is not of whole pages, or the kernel refuses.
+  [[nodiscard]] bool share_with_children(std::uint64_t begin, std::uint64_t end) const noexcept;
   /// Takes the page faults that stores into [begin, end) would take. Costs nothing where there are
   /// none; failure is no harm. Safe beside writers.
   void touch(std::uint64_t begin, std::uint64_t end) const noexcept;

@@ -148,6 +148,10 @@ void block_asynchronous_signals() noexcept {
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
+std::uint32_t own_user() noexcept {
+  return ::geteuid();
+}
+
 void lower_own_priority(int nice) noexcept {
   // Batch: does not preempt others when it wakes. Not SCHED_IDLE, see decision 0010.
   const sched_param none{};

@@ -33,6 +33,9 @@ enum class Life : std::uint8_t { alive, gone, unknown };
 /// Blocks every signal that is not a fault of the thread itself, in the calling thread.
 void block_asynchronous_signals() noexcept;
 
+/// The effective user's number.
+[[nodiscard]] std::uint32_t own_user() noexcept;
+
 /// SCHED_BATCH and this nice value for the calling thread.
 void lower_own_priority(int nice) noexcept;
 

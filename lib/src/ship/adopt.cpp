@@ -264,7 +264,10 @@ class Adoption {
   // What the store has, and a disk that is full has as well.
   [[nodiscard]] std::uint64_t drop_copies() const {
     constexpr auto kAll = std::numeric_limits<std::uint64_t>::max();
-    return DiskRoom(directory_, kAll).drop_copies(kAll, DiskRoom::Copies::all);
+    DiskRoom room(directory_, kAll);
+    // Where the store is another one, the others' copies may be all there is.
+    if (moved_) return room.drop_copies(kAll, DiskRoom::Copies::all);
+    return room.drop_copies_below_root(kAll);
   }
 
   // What the process dropped and could not tell any more. Once it is in a pack, or was in one that

@@ -13,6 +13,7 @@
 #include "platform/in_call.hpp"
 #include "platform/process.hpp"
 #include "platform/process_exit.hpp"
+#include "ship/packer.hpp"
 
 namespace runlog {
 namespace {
@@ -251,7 +252,7 @@ bool Keeper::catch_up(Clock::time_point until) noexcept {
     is_helped = now < helped_until_ && !is_help_over_;
     was_helped = std::exchange(is_helped_, is_helped);
     // No more rounds than the keeper would do: it has been woken, or its time has come.
-    if (is_helped) is_wanted = std::exchange(wants_turn_, false) || is_wanted;
+    if (is_helped) is_wanted = std::exchange(wants_turn_, false) || is_wanted || now >= due_;
   }
   if (was_helped && !is_helped) changed_.notify_all();
   if (!is_helped) return false;
@@ -301,15 +302,29 @@ Keeper::Round Keeper::round(Worker worker, Clock::time_point end_deadline) noexc
   }
   if (result == Round::done) {
     has_given_up_ = false;
-    return result;
+  } else {
+    next_ship_ = next_ship;
   }
-  next_ship_ = next_ship;
-  if (std::exchange(took_flush_, false)) {
+  {
     const std::lock_guard lock(mutex_);
-    flush_requested_ = true;
+    if (result != Round::done && std::exchange(took_flush_, false)) flush_requested_ = true;
+    due_ = next_due(result);
   }
   if (result == Round::no_memory) report(no_memory_);
   return result;
+}
+
+// When there is something to do after a round though nobody asks for it.
+Keeper::Clock::time_point Keeper::next_due(Round result) const {
+  const auto now = Clock::now();
+  if (result == Round::given_up) return now;
+  if (result == Round::no_memory) return now + kRetry_no_memory;
+  auto due = next_ship_;
+  if (is_short_of_room_) due = std::min(due, no_space_until_);
+  if (is_removal_unsynced_ || (!closed_.empty() && pack_retry_at_ > now)) {
+    due = std::min(due, now + kRetry_background);
+  }
+  return due;
 }
 
 Wait Keeper::pack_now(Clock::time_point deadline, Clock::duration memory_patience,
@@ -397,8 +412,7 @@ void Keeper::leave(Clock::time_point deadline) {
     const Turn turn(*this, deadline, false);
     if (!turn) return;
     is_over_ = true;
-    journal_->pool().discard_spares();
-    journal_->pool().discard_for_end();
+    discard_reserves();
   }
   end_help();
   wake();
@@ -470,12 +484,8 @@ void Keeper::run() {
       const Round result = round(Worker::keeper, Clock::time_point::max());
       if (is_over_) break;
       if (result == Round::given_up) continue;
-      wake_at = next_ship_;
-      if (is_short_of_room_) wake_at = std::min(wake_at, no_space_until_);
-      if (is_removal_unsynced_ || (!closed_.empty() && pack_retry_at_ > Clock::now())) {
-        wake_at = std::min(wake_at, Clock::now() + kRetry_background);
-      }
-      if (result == Round::no_memory) wake_at = Clock::now() + kRetry_no_memory;
+      const std::lock_guard lock(mutex_);
+      wake_at = due_;
     }
     crash_point("keeper_sleeps");
     sleep_until(wake_at);
@@ -505,6 +515,7 @@ void Keeper::work() {
   const auto now = Clock::now();
   collect_opened();
   if (!is_ending) prepare_spares();
+  if (!has_pack_reserve_) has_pack_reserve_ = reserve_pack(journal_->directory()).has_value();
   if (gives_up()) return;
   replace_lost_spares();
   const bool saves_orphans = syncer_->has_orphans();
@@ -539,8 +550,7 @@ void Keeper::work() {
   }
   if (is_ending) {
     if (all_packed && open_.empty()) {
-      journal_->pool().discard_spares();
-      journal_->pool().discard_for_end();
+      discard_reserves();
       const auto written =
           write_file_durably(journal_->directory().end(), to_json(*end, journal_->meta()));
       if (!written) report(written.error());

@@ -25,6 +25,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -40,6 +41,8 @@
 #include "ship/syncer.hpp"
 
 namespace runlog {
+
+struct PackOutcome;
 
 class Keeper : public std::enable_shared_from_this<Keeper> {
  public:
@@ -112,6 +115,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   void ship_rest(bool is_packed, Clock::time_point deadline);
   void sleep_until(Clock::time_point deadline) noexcept;
   void collect_opened();
+  [[nodiscard]] Clock::time_point next_due(Round result) const;
   void prepare_spares();
   void replace_lost_spares();
   bool part_with_moved();
@@ -123,6 +127,8 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   bool remove_packed();
   bool make_room();
   bool evict_oldest_pack();
+  void discard_reserves() noexcept;
+  void note_counts(const PackOutcome& packed);
   void report(const Error& error) noexcept;
 
   const std::shared_ptr<Journal> journal_;
@@ -154,8 +160,15 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   bool is_removal_unsynced_ = false;  // of those that were
   bool is_pack_unsynced_ = false;     // the name of that pack
   int removal_syncs_failed_ = 0;      // in a row
+  bool has_pack_reserve_ = false;     // see reserve_pack()
   std::uint64_t late_seen_ = 0;
   std::uint64_t packs_seen_ = 0;
+  struct PackCounts {
+    std::uint64_t calls = 0;
+    std::uint64_t dropped = 0;  // calls that its gap records tell of
+    std::uint64_t records = 0;  // in its segments
+  };
+  std::map<std::uint32_t, PackCounts> counts_;  // of packs that may have to make room, by number
   Clock::time_point no_space_until_ = {};
   bool is_short_of_room_ = false;  // the last attempt to prepare a spare found no room
   Clock::time_point pack_retry_at_ = {};
@@ -173,8 +186,9 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   bool is_taken_ = false;            // guarded by mutex_, as all below: somebody has the Turn
   bool is_helped_ = false;           // the syncer works in the keeper's place
   Clock::time_point helped_until_ = {};
-  bool wants_turn_ = false;    // the keeper's thread, since it was helped last
-  bool is_help_over_ = false;  // the run ends: the keeper's thread is to come to its end
+  Clock::time_point due_ = {};  // the next round, when nobody asks for one
+  bool wants_turn_ = false;     // the keeper's thread, since it was helped last
+  bool is_help_over_ = false;   // the run ends: the keeper's thread is to come to its end
   std::uint64_t pack_requested_ = 0;
   std::uint64_t pack_done_ = 0;
   std::uint64_t pack_failed_ = 0;

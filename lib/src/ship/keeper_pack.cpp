@@ -2,6 +2,7 @@
 // to them once their records are in a pack.
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "base/out_of_memory.hpp"
 #include "platform/crash_point.hpp"
@@ -81,6 +82,10 @@ bool Keeper::pack_closed(bool everything) {
     if (bytes < settings_.pack_bytes && !everything) return true;
     if (auto packed = pack_some(count); !packed) {
       if (gives_up()) return false;
+      if (packed.error().code == Errc::busy) {  // some have moved
+        if (!part_with_moved()) return false;
+        continue;
+      }
       if (is_out_of_memory(packed.error())) throw std::bad_alloc();
       report(packed.error());
       pack_retry_at_ = Clock::now() + kRetry_pack;
@@ -90,7 +95,7 @@ bool Keeper::pack_closed(bool everything) {
         // artifacts get it, or they would fill the disk with what can never be packed.
         if (pack_starves_since_ == Clock::time_point{}) pack_starves_since_ = Clock::now();
         if (Clock::now() - pack_starves_since_ > kStarved) pool.room().keep_for_packs(true);
-        const bool has_dropped = pool.room().drop_copies(bytes, DiskRoom::Copies::all) > 0;
+        const bool has_dropped = pool.room().drop_copies_below_root(bytes) > 0;
         if (has_dropped && pack_some(count)) continue;
         if (count > 1 && pack_some(1)) continue;
         if (pool.spares() > 0) {
@@ -140,6 +145,14 @@ Result<void> Keeper::pack_some(std::size_t count) {
   if (auto alive = journal_->revive(); !alive) return alive;
   // The shipper may come by at any time: for what was packed before, or with a retry.
   HeldBack held_back(*shipper_, pack_number(inputs));
+  // Of what has moved since part_with_moved(). Asked when the pack's file is open: if the journal
+  // moves after that, so does this file, and the pack cannot get its name in the new place.
+  bool has_looked = false;
+  const auto has_moved = [&] {
+    if (!std::exchange(has_looked, true)) syncer_->look_at_files();
+    const auto end = closed_.begin() + static_cast<std::ptrdiff_t>(count);
+    return std::any_of(closed_.begin(), end, [](auto* one) { return one->has_moved.load(); });
+  };
   SeriesTable& series = journal_->series();
   auto packed = make_pack(
       journal_->directory(), journal_->meta(), inputs,
@@ -151,12 +164,13 @@ Result<void> Keeper::pack_some(std::size_t count) {
       // A fast writer uses up its spares while a pack is being made.
       [&] {
         if (!journal_->pool().is_retired() && !is_short_of_room_) prepare_spares();
-        return !gives_up();
+        return !gives_up() && !has_moved();
       });
   if (!packed) return std::move(packed).error();
   // The pack is there. Nothing below may fail before this is known.
   end_starving();
   held_back.keep();
+  has_pack_reserve_ = false;
   packed_ = count;
   is_removal_unsynced_ = true;
   is_pack_unsynced_ = !packed->name_synced;
@@ -167,6 +181,7 @@ Result<void> Keeper::pack_some(std::size_t count) {
     if (packed->is_made) ++stats_.packs_made;
     stats_.records_lost += packed->records_lost;
   }
+  if (packed->is_made) note_counts(*packed);
   (void)remove_packed();  // where it gives up, the next round goes on
   for (const Damage& damage : packed->damage) {
     report(Error{Errc::corrupt, 0,

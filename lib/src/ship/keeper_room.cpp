@@ -1,15 +1,19 @@
 // The keeper's care for room: spares ahead of the writers, and what goes when the disk budget is
 // used up.
 #include <algorithm>
+#include <new>
 #include <optional>
 
-#include "format/pack.hpp"
 #include "platform/file_system.hpp"
-#include "platform/mapped_file.hpp"
 #include "ship/keeper.hpp"
-#include "ship/uploader.hpp"
+#include "ship/packer.hpp"
 
 namespace runlog {
+namespace {
+
+constexpr std::size_t kCounts_max = 4096;
+
+}  // namespace
 
 void Keeper::prepare_spares() {
   SegmentPool& pool = journal_->pool();
@@ -47,65 +51,58 @@ bool Keeper::make_room() {
   return true;
 }
 
-namespace {
-
-struct CallsInPack {
-  std::uint64_t kept = 0;
-  std::uint64_t dropped = 0;  // which its gap records tell of, and nothing else will
-};
-
-// Nothing where it cannot be read.
-std::optional<CallsInPack> calls_in_pack(const std::filesystem::path& path) {
-  CallsInPack calls;
-  const auto file = MappedFile::open_read_only(path);
-  if (!file) return {};
-  auto reader = format::PackReader::open(file->bytes());
-  if (!reader) return {};
-  calls.kept = reader->rows();
-  for (std::size_t i = 0; i < reader->row_groups().size(); ++i) {
-    const auto& group = reader->row_groups()[i];
-    if (!group.may_hold(Kind::gap) && !group.may_hold(Kind::status)) continue;
-    const auto read = reader->read(i, [&](const Record& record) {
-      if (record.kind != Kind::gap && record.kind != Kind::status) return;
-      --calls.kept;
-      if (record.kind == Kind::gap && record.int_value && *record.int_value > 0) {
-        calls.dropped += static_cast<std::uint64_t>(*record.int_value);
-      }
-    });
-    if (!read) return {};
-  }
-  return calls;
-}
-
-}  // namespace
-
 bool Keeper::evict_oldest_pack() {
   const std::filesystem::path packs = journal_->directory().packs();
   auto names = list_directory(packs);
   if (!names) return false;
   for (const std::string& name : *names) {
     const auto number = parse_numbered_name(name, kPack_suffix);
-    if (!number) continue;
-    const auto calls = calls_in_pack(packs / name);
-    if (!calls) continue;  // what cannot be counted stays, for recovery to tell of
-    const auto info = stat_file(packs / name);
+    const auto pack = number ? counts_.find(*number) : counts_.end();
+    if (pack == counts_.end()) continue;  // none of ours
+    const PackCounts counts = pack->second;
     // What will be told needs memory, and so comes before the pack goes.
     const std::string why = "pack " + name + " evicted unshipped to make room (drop_oldest_packed)";
     Error told{Errc::no_space, 0, why};
-    if (!info) return false;
     std::optional<Result<void>> evicted;
     shipper_->unless_busy_with(*number, [&] {
-      evicted = journal_->evict(*number, calls->kept + calls->dropped,
+      // What its gap records told of, nothing else will.
+      evicted = journal_->evict(*number, counts.calls + counts.dropped, counts.records,
                                 [&] { return remove_file(packs / name); });
     });
     if (!evicted) continue;
     if (!*evicted) return false;
     report(told);
+    counts_.erase(pack);
     const std::lock_guard lock(mutex_);
-    stats_.dropped += calls->kept;  // the others were counted when they were dropped
+    stats_.dropped += counts.calls;  // the others were counted when they were dropped
     return true;
   }
   return false;
+}
+
+void Keeper::discard_reserves() noexcept {
+  journal_->pool().discard_spares();
+  journal_->pool().discard_for_end();
+  try {
+    (void)remove_file(journal_->directory().pack_reserve());
+  } catch (const std::bad_alloc&) {
+    // An empty file stays.
+  }
+}
+
+// What is known of packs that are not waiting any more goes when it has become much.
+void Keeper::note_counts(const PackOutcome& packed) {
+  if (settings_.overflow != Overflow::drop_oldest_packed) return;
+  if (counts_.size() >= kCounts_max) {
+    std::map<std::uint32_t, PackCounts> waiting;
+    for (const std::string& name : names_in_directory(journal_->directory().packs())) {
+      const auto number = parse_numbered_name(name, kPack_suffix);
+      const auto pack = number ? counts_.find(*number) : counts_.end();
+      if (pack != counts_.end()) waiting.insert(*pack);
+    }
+    counts_ = std::move(waiting);
+  }
+  counts_[packed.number] = {packed.calls, packed.records_dropped, packed.lane_records};
 }
 
 }  // namespace runlog

@@ -5,6 +5,7 @@
 
 #include "base/sha256.hpp"
 #include "journal/blobs.hpp"
+#include "journal/untold.hpp"
 #include "platform/file_system.hpp"
 
 #include "ship/waiting_check.hpp"
@@ -110,19 +111,33 @@ Result<void> Losses::settle(ObjectStore* store) {
     return range.first == 0 && range.second > 0;
   });
   if (!has_first) std::erase_if(holes, [](const LaneHole& hole) { return hole.begin == 0; });
-  const bool may_be_told = has_unread_pack_ || meta_.evicts_unshipped;
-  const bool asks = !holes.empty() && !may_be_told;
+  // Packs that made room were told, and no hole says which of them it was.
+  const auto evicted =
+      meta_.evicts_unshipped ? evicted_records(directory_) : std::optional<std::uint64_t>(0);
+  const bool asks = !holes.empty() && !has_unread_pack_ && evicted;
   const auto has_all = asks ? has_all_packs(store) : Result<bool>(false);
   if (!has_all) return has_all.error();
   is_settled_ = true;
-  if (*has_all) {
+  if (*has_all && *evicted == 0) {
     count_holes(holes, 0, directory_.path().native(), files_);
+  } else if (*has_all) {
+    add_records_beyond(*evicted, holes);
   }
   for (std::size_t i = 0; i < files_.size(); ++i) {
     records_ += files_[i].records_lost;
     if (i >= known || found_.contains(files_[i].path)) news_.push_back(files_[i]);
   }
   return {};
+}
+
+// What the holes hold beyond the records that were evicted, and beyond one of each lost file.
+void Losses::add_records_beyond(std::uint64_t told, const std::vector<LaneHole>& holes) {
+  std::uint64_t missing = 0;
+  for (const LaneHole& hole : holes) missing += static_cast<std::uint64_t>(hole.end - hole.begin);
+  for (const Damage& one : files_) told += one.records_lost;
+  if (missing <= told) return;
+  files_.push_back({directory_.path().native(), 0, 0, missing - told, false,
+                    "files are gone that were not removed to make room"});
 }
 
 std::set<std::uint32_t> Losses::lost_files() const {

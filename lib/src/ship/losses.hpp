@@ -58,6 +58,7 @@ class Losses {
  private:
   [[nodiscard]] format::ObjectOwner owner() const;
   [[nodiscard]] Result<bool> has_all_packs(ObjectStore* store) const;
+  void add_records_beyond(std::uint64_t told, const std::vector<LaneHole>& holes);
   Result<bool> check_blob(const std::filesystem::path& path, ObjectStore& store);
   Result<bool> check_pack_file(const std::filesystem::path& path, std::uint32_t number,
                                ObjectStore& store);

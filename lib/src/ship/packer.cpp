@@ -45,6 +45,7 @@ class FileSink {
 
 // What records that are no metrics tell about the run.
 void note(const Record& record, PackOutcome& outcome) {
+  if (record.kind == Kind::gap || record.kind == Kind::status) --outcome.calls;
   if (record.kind == Kind::gap && record.int_value && *record.int_value > 0) {
     outcome.records_dropped += static_cast<std::uint64_t>(*record.int_value);
   }
@@ -54,12 +55,17 @@ void note(const Record& record, PackOutcome& outcome) {
   }
 }
 
-// The unfinished pack, which goes unless it was renamed.
+// The unfinished pack, which goes unless it was renamed. Made of the file that was set aside for
+// it, where there is one, and that again when it goes.
 class Temporary {
  public:
-  explicit Temporary(const std::filesystem::path& path) noexcept : path_(path) {}
+  Temporary(const std::filesystem::path& path, const std::filesystem::path& reserve)
+      : path_(path), reserve_(reserve), is_reserve_(rename_file(reserve, path, true)) {}
   ~Temporary() {
-    if (!is_kept_) ::unlink(path_.c_str());
+    if (is_kept_) return;
+    const bool is_back = is_reserve_ && ::truncate(path_.c_str(), 0) == 0 &&
+                         ::rename(path_.c_str(), reserve_.c_str()) == 0;
+    if (!is_back) ::unlink(path_.c_str());
   }
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
@@ -67,6 +73,8 @@ class Temporary {
 
  private:
   const std::filesystem::path& path_;
+  const std::filesystem::path reserve_;
+  const bool is_reserve_;
   bool is_kept_ = false;
 };
 
@@ -82,12 +90,12 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
   outcome.path = directory.pack(outcome.number);
   std::filesystem::path temporary = outcome.path;
   temporary += ".tmp";
+  Temporary unfinished(temporary, directory.pack_reserve());
   auto file = OpenFile::open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
   if (!file && file.error().code == Errc::not_found && directory.create()) {
     file = OpenFile::open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
   }
   if (!file) return std::move(file).error();
-  Temporary unfinished(temporary);
   // Opened first: behind the rename nothing may need memory.
   const std::filesystem::path packs = directory.packs();
   const auto names = OpenFile::open(packs, O_RDONLY | O_DIRECTORY);
@@ -120,6 +128,7 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
     if (!appended) return std::move(appended).error();
   }
   outcome.records = writer.rows();
+  outcome.calls += outcome.records;
   outcome.damage = merge.damage();
   format::PackInfo info{.run_id = meta.run_id,
                         .project = meta.project,
@@ -131,6 +140,7 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
     const SegmentMerge::Count& count = merge.counts()[i];
     info.segments.push_back({segments[i].header.number, segments[i].header.lane, count.first_seq,
                              count.end_seq - count.first_seq});
+    outcome.lane_records += static_cast<std::uint64_t>(count.end_seq - count.first_seq);
     outcome.is_damaged.push_back(count.damage_stretches != 0);
     outcome.records_lost += count.records_lost;
   }
@@ -160,6 +170,11 @@ std::uint32_t pack_number(const std::vector<SegmentInput>& segments) {
   std::uint32_t number = segments.front().header.number;
   for (const SegmentInput& segment : segments) number = std::min(number, segment.header.number);
   return number;
+}
+
+Result<void> reserve_pack(const JournalDir& directory) {
+  const auto made = OpenFile::open(directory.pack_reserve(), O_WRONLY | O_CREAT);
+  return made ? Result<void>() : made.error();
 }
 
 Result<PackOutcome> make_pack(const JournalDir& directory, const Meta& meta,

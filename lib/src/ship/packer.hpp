@@ -24,6 +24,8 @@ struct PackOutcome {
   std::uint64_t records = 0;
   std::uint64_t records_lost = 0;
   std::uint64_t records_dropped = 0;  ///< counted by the gap records in it
+  std::uint64_t calls = 0;            ///< those of its records that a call of the user made
+  std::uint64_t lane_records = 0;     ///< of its segments, those lost included
   std::vector<Damage> damage = {};
   /// Per segment as given: whether reading it met damage.
   std::vector<bool> is_damaged = {};
@@ -33,6 +35,10 @@ struct PackOutcome {
 
 /// The number that a pack of these segments gets: their lowest. There is one at least.
 [[nodiscard]] std::uint32_t pack_number(const std::vector<SegmentInput>& segments);
+
+/// Sets a file aside in packs/ for the next pack, which needs a free inode otherwise: on a disk
+/// without any, segments only go once there is a pack. Errors: io, no_space.
+[[nodiscard]] Result<void> reserve_pack(const JournalDir& directory);
 
 /// Writes packs/<number>.parquet: aside, fsync, rename, fsync of the directory. When this returns,
 /// and name_synced is success, the segments may go. Memory: one row group. Errors: no_space, io;

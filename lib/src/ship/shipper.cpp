@@ -192,8 +192,8 @@ void Shipper::ship_once(bool asks_refused) {
 Result<bool> Shipper::check_waiting(const std::filesystem::path& file) const {
   const std::string name = file.filename().native();
   if (const auto number = parse_numbered_name(name, kPack_suffix)) {
-    const auto footer = check_footer(file, settings_.meta, *number);
-    return footer ? Result<bool>(true) : footer.error();
+    auto checked = check_pages(file, settings_.meta, *number);
+    return checked ? Result<bool>(true) : std::move(checked).error();
   }
   const auto digest = sha256_of_file(file);
   if (!digest) return digest.error();

@@ -122,6 +122,17 @@ Result<format::PackInfo> check_footer(const std::filesystem::path& path, const M
   return reader->info();
 }
 
+Result<void> check_pages(const std::filesystem::path& path, const Meta& meta,
+                         std::uint32_t number) {
+  auto file = MappedFile::open_read_only(path);
+  if (!file) return std::move(file).error();
+  auto reader = open_pack(file->bytes(), path, meta, number);
+  if (!reader) return std::move(reader).error();
+  auto checked = reader->check_pages();
+  if (!checked) return in_file(path, std::move(checked).error());
+  return {};
+}
+
 Result<std::vector<std::pair<std::uint32_t, std::filesystem::path>>> packs_here(
     const JournalDir& directory) {
   std::vector<std::pair<std::uint32_t, std::filesystem::path>> packs;

@@ -3,6 +3,7 @@
 // mapped file TALLY (support/acknowledged.hpp), a slot for each process.
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -247,6 +248,38 @@ int daemon_that_logs_much(const char* root) {
   return 0;
 }
 
+// A child that finds no descriptor for its journal, and is killed; with `how` "later" it finds some
+// after a while, and with "both" its parent is killed, too.
+int without_journal(const char* root, const std::string& how) {
+  auto run = start(root);
+  auto metric = run.metric(test::slot_name(0));
+  log_some(0, 10, [&](std::int64_t number) { metric.log(number, number); });
+  const pid_t child = ::fork();
+  if (child == 0) {
+    rlimit few{};
+    ::getrlimit(RLIMIT_NOFILE, &few);
+    const rlimit before = few;
+    few.rlim_cur = 3;
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    auto other = run.metric(test::slot_name(1));
+    log_some(1, 500, [&](std::int64_t number) { other.log(number, number); });
+    if (how == "later") {
+      ::setrlimit(RLIMIT_NOFILE, &before);
+      // It tries once a second. The handle is good from then on.
+      while (run.stats().records == 0) {
+        log_some(1, 10, [&](std::int64_t number) { other.log(number, number); });
+      }
+      log_some(1, 100, [&](std::int64_t number) { other.log(number, number); });
+    }
+    std::raise(SIGKILL);
+  }
+  (void)wait_for(child);
+  log_some(0, 10, [&](std::int64_t number) { metric.log(number, number); });
+  if (how == "both") std::raise(SIGKILL);
+  run.complete();
+  return 0;
+}
+
 // One that logs little, but for long: what it logged is shipped while it lives.
 int daemon_that_lives_long(const char* root) {
   auto run = start(root);
@@ -276,6 +309,7 @@ int main(int argc, char** argv) {
   if (mode == "start") return at_start(argv[2]);
   if (mode == "calendar") return in_calendar(argv[2], argv[4]);
   if (mode == "worker") return worker(argv[2]);
+  if (mode == "without") return without_journal(argv[2], argc > 4 ? argv[4] : "");
   if (mode == "much") return daemon_that_logs_much(argv[2]);
   if (mode == "long") return daemon_that_lives_long(argv[2]);
   return 2;

@@ -185,7 +185,7 @@ int truncated(const char* root, bool waits) {
 
 // Writes until records are dropped, waits for the parent to make room, goes on; or, where there
 // will be none, ends.
-int full(const char* root, bool goes_on) {
+int full(const char* root, bool goes_on, bool is_killed = false) {
   auto run = start(root);
   say("started");
   auto metric = run.metric("train/loss");
@@ -208,6 +208,10 @@ int full(const char* root, bool goes_on) {
   for (int i = 0; i < 100; ++i, ++step) metric.log(step, step);
   const auto stats = run.stats();
   say("resumed " + std::to_string(stats.records > before.records ? 1 : 0));
+  if (is_killed) {
+    say("calls " + std::to_string(step) + " dropped " + std::to_string(stats.dropped));
+    ::raise(SIGKILL);
+  }
   run.complete();
   const auto last = run.stats();
   say("calls " + std::to_string(step) + " dropped " + std::to_string(last.dropped));
@@ -291,6 +295,7 @@ int main(int argc, char** argv) {
   if (mode == "descriptors") return descriptors(argv[2]);
   if (mode == "truncated") return truncated(argv[2], argument == "wait");
   if (mode == "full") return full(argv[2], argument != "end");
+  if (mode == "killed-full") return full(argv[2], true, true);
   if (mode == "noise") return noise(argv[2]);
   if (mode == "storm") return storm(argv[2]);
   return 2;
