@@ -2,9 +2,14 @@
 // what lies there; artifacts have a budget of their own.
 #include "journal/disk_room.hpp"
 
+#include <atomic>
 #include <fstream>
+#include <latch>
 #include <random>
+#include <thread>
+#include <vector>
 
+#include "journal/segment_pool.hpp"
 #include "runlog/runlog.hpp"
 #include "support/catch.hpp"
 #include "support/contents.hpp"
@@ -45,6 +50,29 @@ runlog::Run start(const TemporaryDirectory& base, runlog::Options options) {
   auto run = runlog::start_logging(std::move(options));
   REQUIRE(run);
   return *run;
+}
+
+std::uint64_t blob_bytes(const std::filesystem::path& journal) {
+  std::uint64_t bytes = 0;
+  for (const char* part : {"shipped", "blobs"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(journal / part)) {
+      if (entry.path().filename().native().size() == 64) bytes += entry.file_size();
+    }
+  }
+  return bytes;
+}
+
+// `work(i)` of `count` threads that begin at once.
+template <typename Work>
+void at_once(std::size_t count, Work work) {
+  std::latch begun(static_cast<std::ptrdiff_t>(count));
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < count; ++i) {
+    threads.emplace_back([&, i] {
+      begun.arrive_and_wait();
+      work(i);
+    });
+  }
 }
 
 void log_some(runlog::Run& run, std::int64_t& next, int count) {
@@ -189,4 +217,90 @@ TEST_CASE("an artifact beyond its budget is refused before it is copied; kept on
   CHECK(kept > 0);
   run.complete();
   CHECK(test::read(base / "store").of(runlog::Kind::file).size() == 6);
+}
+
+TEST_CASE("artifacts staged at once get no room that another one has, and all there is") {
+  const TemporaryDirectory base;
+  constexpr std::size_t kThreads = 8;
+  for (unsigned i = 0; i < kThreads; ++i) {
+    write_artifact(base / ("checkpoint-" + std::to_string(i)), kMiB, i);
+  }
+  for (int round = 0; round < 5; ++round) {
+    INFO(round);
+    auto run = start(base, {.root = base / ("runs-" + std::to_string(round)),
+                            .ship_interval = 1h,
+                            .artifact_budget = 3 * kMiB + kMiB / 2});
+    std::atomic<int> staged = 0;
+    std::atomic<int> refused = 0;
+    at_once(kThreads, [&](std::size_t i) {
+      const std::string name = "checkpoint-" + std::to_string(i);
+      const auto uploaded = run.upload_file(name, base / name);
+      if (uploaded) ++staged;
+      if (!uploaded && uploaded.error().code == Errc::no_space) ++refused;
+    });
+    CHECK(staged == 3);
+    CHECK(refused == static_cast<int>(kThreads) - 3);
+    CHECK(blob_bytes(run.journal_path()) == 3 * kMiB);
+    CHECK(run.stats().dropped == 0);  // the caller was told
+    run.cancel();
+  }
+}
+
+TEST_CASE("room for an artifact that could not be staged is there for the next one") {
+  const TemporaryDirectory base;
+  auto run = start(base, {.ship_interval = 1h, .artifact_budget = kMiB});
+  write_artifact(base / "one", kMiB, 1);
+  // Its journal cannot take it: there is a file in the place of blobs/.
+  const auto blobs = run.journal_path() / "blobs";
+  std::filesystem::remove(blobs);
+  std::ofstream(blobs) << "x";
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(run.upload_file("one", base / "one"));
+  std::filesystem::remove(blobs);
+  CHECK(run.upload_file("one", base / "one"));
+  run.cancel();
+}
+
+TEST_CASE("large values and images in memory are held to the artifact budget") {
+  const TemporaryDirectory base;
+  auto run = start(
+      base,
+      {.ship_interval = 1h, .artifact_budget = 5 * kMiB, .on_error = [](const runlog::Error&) {}});
+  const auto document = [](char c) { return '"' + std::string(2 * kMiB - 4096, c) + '"'; };
+  for (const char c : {'a', 'b', 'c', 'd'}) run.log_json("large", document(c));
+  CHECK(run.stats().spilled == 2);
+  CHECK(run.stats().dropped == 2);
+  const std::vector<std::byte> image(2 * kMiB, std::byte{7});
+  const auto refused = run.log_image("sample", image);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::no_space);
+  CHECK(refused.error().message.find("RUNLOG_ARTIFACT_BUDGET") != std::string::npos);
+  CHECK(run.stats().dropped == 2);
+  const std::vector<std::byte> small(kMiB / 2, std::byte{7});
+  CHECK(run.log_image("sample", small));
+  CHECK(blob_bytes(run.journal_path()) <= 5 * kMiB);
+  run.log_json("large", document('a'));  // is there already
+  CHECK(run.stats().dropped == 2);
+  run.complete();
+  const auto contents = test::read(base / "store");
+  CHECK(contents.dropped() == 2);
+  CHECK(contents.of(runlog::Kind::spill).size() == 3);
+  CHECK(contents.of(runlog::Kind::image).size() == 1);
+}
+
+TEST_CASE("a segment that the disk budget has no room for takes none from another, meanwhile") {
+  const TemporaryDirectory base;
+  const runlog::JournalDir directory(base / "journal");
+  REQUIRE(directory.create());
+  runlog::SegmentPool pool(directory,
+                           {.segment_bytes = kMiB, .disk_budget = kMiB - 1, .guard_sigbus = false});
+  std::atomic<bool> is_over = false;
+  std::atomic<int> refused = 0;
+  std::jthread large([&] {
+    while (!is_over) refused += pool.prepare() ? 0 : 1;
+  });
+  while (refused == 0) std::this_thread::yield();
+  int made = 0;
+  for (int i = 0; i < 300; ++i) made += pool.set_aside_for_end() ? 1 : 0;  // 64 KiB
+  is_over = true;
+  CHECK(made == 300);
 }

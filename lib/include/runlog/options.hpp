@@ -116,8 +116,9 @@ struct Options {
   /// owns.
   std::optional<std::uint64_t> disk_budget = {};
   /// RUNLOG_ARTIFACT_BUDGET; default 64 GiB. Artifacts of this journal that wait for the store, and
-  /// kept ones that it has, which go first. An artifact that does not fit is refused before it is
-  /// copied (Errc::no_space).
+  /// kept ones that it has, which go first; values over 1 MiB are among them. An artifact or image
+  /// that does not fit is refused before it is copied (Errc::no_space), such a value is dropped and
+  /// counted. Also where several threads stage at once.
   std::optional<std::uint64_t> artifact_budget = {};
   std::optional<Overflow> overflow = {};  ///< RUNLOG_OVERFLOW: drop_newest_counted, block, …
   std::optional<std::chrono::milliseconds> overflow_block = {};   ///< RUNLOG_OVERFLOW_BLOCK; 100 ms

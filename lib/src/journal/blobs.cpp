@@ -194,11 +194,12 @@ Result<Copied> digest_of(int fd, const std::filesystem::path& path) {
 }
 
 Result<void> publish(const JournalDir& directory, Temporary& temporary, int fd,
-                     const std::string& sha256) {
+                     const std::string& sha256, ArtifactRoom& reserved) {
   if (auto synced = sync_data(fd, temporary.path()); !synced) return synced;
   const std::filesystem::path final_path = directory.blobs() / sha256;
   crash_point("before_blob_rename");
-  if (auto renamed = rename_file(temporary.path(), final_path, true); !renamed) return renamed;
+  auto renamed = reserved.publish([&] { return rename_file(temporary.path(), final_path, true); });
+  if (!renamed) return renamed;
   crash_point("after_blob_rename");
   temporary.keep();
   return sync_directory(directory.blobs());
@@ -287,11 +288,12 @@ Result<Blob> stage_with_room(DiskRoom& room, std::uint64_t bytes, Stage&& stage)
 
 Result<Blob> stage_once(const JournalDir& directory, DiskRoom& room, const OpenFile& input,
                         const FileStat& before, const std::filesystem::path& source) {
+  const std::uint64_t needed = std::min(before.disk_bytes, align_up(before.bytes, 4096));
+  auto reserved = room.reserve_artifact(needed, source.native());
+  if (!reserved) return std::move(reserved).error();
   Temporary temporary(temporary_name(directory));
   auto output = create_temporary(directory, temporary.path());
   if (!output) return std::move(output).error();
-  const std::uint64_t needed = std::min(before.disk_bytes, align_up(before.bytes, 4096));
-  if (auto checked = room.check_artifact(needed, source); !checked) return checked.error();
   const bool is_clone = ::ioctl(output->fd(), FICLONE, input.fd()) == 0;
   if (!is_clone) {
     if (auto free = check_room(directory, room, needed, source); !free) return free.error();
@@ -302,7 +304,8 @@ Result<Blob> stage_once(const JournalDir& directory, DiskRoom& room, const OpenF
   auto known = is_there(directory, blob->sha256);
   if (!known) return std::move(known).error();
   if (*known) return blob;
-  if (auto published = publish(directory, temporary, output->fd(), blob->sha256); !published) {
+  auto published = publish(directory, temporary, output->fd(), blob->sha256, *reserved);
+  if (!published) {
     return std::move(published).error();
   }
   return blob;
@@ -326,20 +329,24 @@ Result<Blob> stage_file(const JournalDir& directory, DiskRoom& room,
 
 namespace {
 
-Result<Blob> stage_bytes_once(const JournalDir& directory, std::span<const std::byte> bytes) {
+Result<Blob> stage_bytes_once(const JournalDir& directory, DiskRoom& room,
+                              std::span<const std::byte> bytes) {
   Sha256 digest;
   digest.update(bytes);
   Blob blob{.sha256 = digest.finish_hex(), .bytes = bytes.size()};
   auto known = is_there(directory, blob.sha256);
   if (!known) return std::move(known).error();
   if (*known) return blob;
+  auto reserved = room.reserve_artifact(align_up(bytes.size(), 4096), "a value or image");
+  if (!reserved) return std::move(reserved).error();
   Temporary temporary(temporary_name(directory));
   auto output = create_temporary(directory, temporary.path());
   if (!output) return std::move(output).error();
   if (auto written = write_all(output->fd(), bytes, temporary.path()); !written) {
     return std::move(written).error();
   }
-  if (auto published = publish(directory, temporary, output->fd(), blob.sha256); !published) {
+  auto published = publish(directory, temporary, output->fd(), blob.sha256, *reserved);
+  if (!published) {
     return std::move(published).error();
   }
   return blob;
@@ -349,7 +356,8 @@ Result<Blob> stage_bytes_once(const JournalDir& directory, std::span<const std::
 
 Result<Blob> stage_bytes(const JournalDir& directory, DiskRoom& room,
                          std::span<const std::byte> bytes) {
-  return stage_with_room(room, bytes.size(), [&] { return stage_bytes_once(directory, bytes); });
+  return stage_with_room(room, bytes.size(),
+                         [&] { return stage_bytes_once(directory, room, bytes); });
 }
 
 Result<std::string> sha256_of_file(const std::filesystem::path& path) {

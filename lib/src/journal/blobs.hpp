@@ -37,6 +37,7 @@ enum class Links : std::uint8_t { follow, refuse };
 Result<Blob> stage_file(const JournalDir& directory, DiskRoom& room,
                         const std::filesystem::path& source, Links links = Links::follow);
 
+/// The same of bytes in memory. Errors: no_space, io.
 Result<Blob> stage_bytes(const JournalDir& directory, DiskRoom& room,
                          std::span<const std::byte> bytes);
 

@@ -1,6 +1,7 @@
 #include "journal/disk_room.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <new>
 #include <string>
 #include <vector>
@@ -19,11 +20,29 @@ namespace {
 constexpr std::int64_t kTick_ns_max = 50'000'000;
 constexpr std::chrono::seconds kLook_at_others{30};
 
-bool is_blob(const std::string& name) {
-  return is_sha256_hex(name) || name.starts_with("tmp-");
+bool is_temporary(const std::string& name) {
+  return name.starts_with("tmp-");
 }
 
 }  // namespace
+
+ArtifactRoom::~ArtifactRoom() {
+  if (room_ == nullptr) return;
+  const InCall in_call;
+  const std::lock_guard lock(room_->mutex_);
+  room_->reserved_bytes_ -= bytes_;
+}
+
+Result<void> ArtifactRoom::publish(const std::function<Result<void>()>& rename) {
+  assert(room_ != nullptr);
+  const std::lock_guard lock(room_->mutex_);
+  auto renamed = rename();
+  if (!renamed) return renamed;
+  room_->extra_artifact_bytes_.fetch_add(bytes_, std::memory_order_relaxed);
+  room_->reserved_bytes_ -= bytes_;
+  room_ = nullptr;
+  return renamed;
+}
 
 DiskRoom::DiskRoom(JournalDir directory, std::uint64_t artifact_budget)
     : directory_(std::move(directory)), artifact_budget_(artifact_budget) {}
@@ -34,9 +53,15 @@ std::uint64_t DiskRoom::pack_bytes() const noexcept {
   return bytes;
 }
 
-std::uint64_t DiskRoom::artifact_bytes() const noexcept {
-  std::uint64_t bytes = 0;
+std::uint64_t DiskRoom::named_artifact_bytes() const noexcept {
+  std::uint64_t bytes = extra_artifact_bytes_.load(std::memory_order_relaxed);
   for (const Part& part : parts_) bytes += part.artifact_bytes.load(std::memory_order_relaxed);
+  return bytes;
+}
+
+std::uint64_t DiskRoom::artifact_bytes() const noexcept {
+  std::uint64_t bytes = named_artifact_bytes();
+  for (const Part& part : parts_) bytes += part.temporary_bytes.load(std::memory_order_relaxed);
   return bytes;
 }
 
@@ -51,11 +76,13 @@ void DiskRoom::look() noexcept {
 }
 
 void DiskRoom::look_at_all() {
-  const std::array paths = {directory_.packs(), directory_.shipped(), directory_.blobs(),
+  // shipped/ behind the two that things come from: what moves meanwhile is seen once at least.
+  const std::array paths = {directory_.packs(), directory_.blobs(), directory_.shipped(),
                             directory_.torn()};
   const std::uint64_t extra = extra_pack_bytes_.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < parts_.size(); ++i) look_at(parts_[i], paths[i]);
   extra_pack_bytes_.fetch_sub(extra, std::memory_order_relaxed);
+  extra_artifact_bytes_.store(0, std::memory_order_relaxed);
 }
 
 void DiskRoom::look_at(Part& part, const std::filesystem::path& path) {
@@ -65,13 +92,21 @@ void DiskRoom::look_at(Part& part, const std::filesystem::path& path) {
   part.mtime_ns = may_change_unseen ? -1 : info->mtime_ns;
   std::uint64_t packs = 0;
   std::uint64_t artifacts = 0;
+  std::uint64_t temporaries = 0;
   for (const std::string& name : names_in_directory(path)) {
     const auto file = stat_file(path / name);
     if (!file) continue;
-    (is_blob(name) ? artifacts : packs) += is_blob(name) ? file->disk_bytes : file->bytes;
+    if (is_sha256_hex(name)) {
+      artifacts += file->disk_bytes;
+    } else if (is_temporary(name)) {
+      temporaries += file->disk_bytes;
+    } else {
+      packs += file->bytes;
+    }
   }
   part.pack_bytes.store(packs, std::memory_order_relaxed);
   part.artifact_bytes.store(artifacts, std::memory_order_relaxed);
+  part.temporary_bytes.store(temporaries, std::memory_order_relaxed);
 }
 
 std::uint64_t DiskRoom::drop_copies(std::uint64_t wanted, Copies which) noexcept {
@@ -149,26 +184,32 @@ std::uint64_t DiskRoom::drop_some(std::uint64_t wanted, Copies which) {
   return freed;
 }
 
-Result<void> DiskRoom::check_artifact(std::uint64_t bytes, const std::filesystem::path& source) {
+// What was named since the last look only adds to it, and others only remove: while it fits without
+// a look, it fits.
+Result<ArtifactRoom> DiskRoom::reserve_artifact(std::uint64_t bytes, std::string_view what) {
   if (is_for_packs()) {
     return Error{Errc::no_space, 0,
                  "the disk is full, and what becomes free is needed to pack what is there: " +
-                     source.native() + " was not taken"};
+                     std::string(what) + " was not taken"};
   }
   const std::lock_guard lock(mutex_);
-  look_at_all();
+  const auto taken = [&] { return named_artifact_bytes() + reserved_bytes_; };
   const auto over = [&] {
-    const std::uint64_t all = artifact_bytes() + bytes;
+    const std::uint64_t all = taken() + bytes;
     return all > artifact_budget_ ? all - artifact_budget_ : 0;
   };
+  if (over() > 0) look_at_all();
   if (over() > 0 && bytes <= artifact_budget_) (void)drop_some(over(), Copies::artifacts);
-  if (over() == 0) return {};
-  return Error{Errc::no_space, 0,
-               "cannot stage " + source.native() + ": it takes " + std::to_string(bytes) +
-                   " bytes, and of the artifact budget of " + std::to_string(artifact_budget_) +
-                   " bytes " + std::to_string(artifact_bytes()) + " are waiting for the store in " +
-                   directory_.blobs().native() +
-                   "; make the store reachable, or raise RUNLOG_ARTIFACT_BUDGET"};
+  if (over() > 0) {
+    return Error{Errc::no_space, 0,
+                 "cannot stage " + std::string(what) + ": it takes " + std::to_string(bytes) +
+                     " bytes, and of the artifact budget of " + std::to_string(artifact_budget_) +
+                     " bytes " + std::to_string(taken()) + " are waiting for the store in " +
+                     directory_.blobs().native() +
+                     "; make the store reachable, or raise RUNLOG_ARTIFACT_BUDGET"};
+  }
+  reserved_bytes_ += bytes;
+  return ArtifactRoom(*this, bytes);
 }
 
 }  // namespace runlog

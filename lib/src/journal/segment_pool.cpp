@@ -127,6 +127,16 @@ Result<MappedFile> SegmentPool::create_file(const std::filesystem::path& path,
   return file;
 }
 
+// Several writers may prepare at once: no two of them get the same room, and none is refused for
+// what another one asked for and did not get.
+bool SegmentPool::reserve(std::uint64_t bytes) noexcept {
+  std::uint64_t taken = segment_bytes();
+  do {
+    if (bytes_over_budget(bytes) > 0) return false;
+  } while (!segment_bytes_.compare_exchange_weak(taken, taken + bytes, std::memory_order_relaxed));
+  return true;
+}
+
 Result<OpenSegment*> SegmentPool::prepare(std::uint64_t bytes) noexcept {
   std::uint64_t reserved = 0;
   std::filesystem::path path;
@@ -139,16 +149,13 @@ Result<OpenSegment*> SegmentPool::prepare(std::uint64_t bytes) noexcept {
                    "the disk is full, and what becomes free is needed to pack what is there: " +
                        directory_.path().native()};
     }
-    // Reserve first: several writers may prepare at once.
-    segment_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-    reserved = bytes;
-    if (bytes_over_budget(0) > 0) {
-      segment_bytes_.fetch_sub(std::exchange(reserved, 0), std::memory_order_relaxed);
+    if (!reserve(bytes)) {
       return Error{Errc::no_space, 0,
                    "the disk budget of " + std::to_string(limits_.disk_budget) +
                        " bytes is used up at " + directory_.path().native() +
                        "; make the store reachable, or raise RUNLOG_DISK_BUDGET"};
     }
+    reserved = bytes;
     // What needs memory comes before the file.
     auto fresh = std::make_unique<OpenSegment>();
     const std::uint32_t number = give_number();

@@ -159,6 +159,7 @@ class SegmentPool {
   [[nodiscard]] Error run_has_ended() const;
   [[nodiscard]] std::uint32_t give_number() noexcept;
   Result<OpenSegment*> prepare(std::uint64_t bytes) noexcept;
+  [[nodiscard]] bool reserve(std::uint64_t bytes) noexcept;
   [[nodiscard]] Result<MappedFile> create_file(const std::filesystem::path& path,
                                                std::uint64_t bytes);
   JournalDir directory_;
