@@ -3,11 +3,17 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <vector>
 
+#include "faces/journal_list.hpp"
+#include "faces/journal_source.hpp"
 #include "format/segment_walker.hpp"
+#include "journal/untold.hpp"
+#include "platform/crash_layout.hpp"
 #include "platform/mapped_file.hpp"
+#include "runlog/runlog.hpp"
 #include "support/acknowledged.hpp"
 #include "support/catch.hpp"
 #include "support/contents.hpp"
@@ -73,4 +79,53 @@ TEST_CASE("a segment truncated before its first record: the count is that of its
     CHECK_FALSE(contents.damage.empty());
     for (const auto& damage : contents.damage) CHECK(damage.exact);
   }
+}
+
+// A link to itself cannot be listed by anybody, root included.
+TEST_CASE("a folder that cannot be listed any more is told while a journal is read, not skipped") {
+  for (const char* const folder : {"lanes", "packs", "shipped"}) {
+    INFO(folder);
+    const TemporaryDirectory root;
+    auto run = runlog::start_logging({.root = root.path()});
+    REQUIRE(run);
+    run->log("loss", 0.5, 1);
+    const std::filesystem::path journal = run->journal_path();
+    run->complete();
+    auto files = runlog::find_journal_files(journal);
+    REQUIRE(files);
+    REQUIRE(files->size() == 1);
+    REQUIRE(files->front().unread.empty());
+    std::filesystem::rename(journal / folder, root / "aside");
+    std::filesystem::create_symlink(folder, journal / folder);
+    auto source = runlog::JournalSource::open(files->front(), {});
+    REQUIRE(source);
+    while ((*source)->peek() != nullptr) (*source)->pop();
+    REQUIRE((*source)->failures().size() == 1);
+    CHECK((*source)->failures()[0].message.find(journal / folder) != std::string::npos);
+    CHECK((*source)->damage().empty());
+  }
+}
+
+// Else a pack that was about to be evicted would be taken for evicted.
+TEST_CASE("what a killed job dropped is not guessed where its packs cannot be listed") {
+  namespace crash = runlog::crash;
+  const TemporaryDirectory root;
+  const runlog::JournalDir journal(root / "journal");
+  REQUIRE(journal.create());
+  crash::Tally tally = {};
+  tally.magic = crash::kTally_magic_masked ^ crash::kMagic_mask;
+  tally.evicting_pack = 1;
+  tally.evicting_total = 1000;
+  std::ofstream file(journal.crash(), std::ios::binary);
+  file.seekp(crash::kTally_at);
+  file.write(reinterpret_cast<const char*>(&tally), sizeof(tally));
+  file.close();
+  const auto evicted = runlog::read_untold(journal, {});
+  REQUIRE(evicted);
+  CHECK(*evicted);  // there is no such pack
+  std::filesystem::remove(journal.packs());
+  std::filesystem::create_symlink("packs", journal.packs());
+  const auto unknown = runlog::read_untold(journal, {});
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().message.find(journal.packs()) != std::string::npos);
 }

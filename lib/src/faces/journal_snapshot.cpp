@@ -26,34 +26,11 @@ namespace {
 
 constexpr int kSnapshot_tries = 20;
 
-using Numbered = std::map<std::uint32_t, std::filesystem::path>;
-
 // The offset behind the last word that is not zero.
 std::uint64_t used_end(std::span<const std::byte> bytes) {
   std::uint64_t end = bytes.size() & ~std::uint64_t{7};
   while (end > 0 && load<std::uint64_t>(bytes.data() + end - 8) == 0) end -= 8;
   return end;
-}
-
-Numbered list_segments(const JournalDir& directory) {
-  Numbered found;
-  for (const std::string& file : names_in_directory(directory.lanes())) {
-    const auto number = parse_numbered_name(file, kSegment_suffix);
-    if (number) found.emplace(*number, directory.lanes() / file);
-  }
-  return found;
-}
-
-// In this order a pack on its way from one place to the other is seen at least once.
-Numbered list_packs(const JournalDir& directory) {
-  Numbered found;
-  for (const auto& place : {directory.packs(), directory.shipped()}) {
-    for (const std::string& file : names_in_directory(place)) {
-      const auto number = parse_numbered_name(file, kPack_suffix);
-      if (number) found.emplace(*number, place / file);
-    }
-  }
-  return found;
 }
 
 bool is_shared_lane(const format::SegmentHeader& header) {
@@ -86,6 +63,34 @@ Result<std::optional<format::SegmentHeader>> look_at_header(const OpenFile& file
 }
 
 }  // namespace
+
+// The files that are numbered, in folders of the journal: of a number that is in two of them, the
+// one in the first. One that is not there is empty; one that does not let us look is a failure.
+JournalSource::Numbered JournalSource::list_numbered(
+    std::initializer_list<std::filesystem::path> folders, std::string_view suffix) {
+  Numbered found;
+  for (const auto& folder : folders) {
+    auto names = list_if_there(folder);
+    if (!names) {
+      note_failure(std::move(names).error());
+      continue;
+    }
+    for (const std::string& name : *names) {
+      const auto number = parse_numbered_name(name, suffix);
+      if (number) found.emplace(*number, folder / name);
+    }
+  }
+  return found;
+}
+
+JournalSource::Numbered JournalSource::list_segments(const JournalDir& directory) {
+  return list_numbered({directory.lanes()}, kSegment_suffix);
+}
+
+// In this order a pack on its way from one place to the other is seen at least once.
+JournalSource::Numbered JournalSource::list_packs(const JournalDir& directory) {
+  return list_numbered({directory.packs(), directory.shipped()}, kPack_suffix);
+}
 
 Result<void> JournalSource::snapshot(const JournalFiles& files) {
   const JournalDir directory(files.directory);
@@ -152,7 +157,7 @@ Result<void> JournalSource::add_copies(const JournalDir& directory,
 
 // Whether a pack that came after we looked has records of the shared lane. Other new packs are left
 // out: their segments were copied, or began after the call.
-bool JournalSource::is_shared_lane_packed_since(const JournalDir& directory) const {
+bool JournalSource::is_shared_lane_packed_since(const JournalDir& directory) {
   const Numbered packs = list_packs(directory);
   return std::any_of(packs.begin(), packs.end(), [&](const auto& numbered) {
     if (snapshot_packs_.contains(numbered.first)) return false;
@@ -180,11 +185,10 @@ void JournalSource::add_local_pack(const JournalDir& directory, const std::files
 
 // Packs that recovery could not read, and so did not ship, unless their segments were packed again.
 void JournalSource::add_torn_packs(const JournalDir& directory) {
-  for (const std::string& file : names_in_directory(directory.torn())) {
-    const auto number = parse_numbered_name(file, kPack_suffix);
-    if (!number || snapshot_packs_.contains(*number)) continue;
-    unreadable_.push_back({(directory.torn() / file).native(), 0, 0, 1, false,
-                           "recovery could not read this pack, and kept it here"});
+  for (const auto& [number, path] : list_numbered({directory.torn()}, kPack_suffix)) {
+    if (snapshot_packs_.contains(number)) continue;
+    unreadable_.push_back(
+        {path.native(), 0, 0, 1, false, "recovery could not read this pack, and kept it here"});
   }
 }
 
@@ -205,9 +209,10 @@ void JournalSource::add_dead_segments(const JournalDir& directory,
 // As recovery will pack it.
 void JournalSource::add_untold(const JournalDir& directory,
                                const std::optional<JournalName>& name) {
-  const auto untold = read_untold(directory, inputs_);
-  if (!untold || !name) return;
-  told_ = told_segment(*untold, name->session);
+  auto untold = read_untold(directory, inputs_);
+  if (!untold) return note_failure(std::move(untold).error());
+  if (!*untold || !name) return;
+  told_ = told_segment(**untold, name->session);
   inputs_.push_back(
       {.bytes = told_->bytes, .header = told_->header, .path = directory.crash().native()});
 }

@@ -7,10 +7,12 @@
 
 #include <array>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "faces/pack_cursor.hpp"
@@ -98,9 +100,14 @@ class JournalSource {
  private:
   JournalSource() = default;
   Result<void> snapshot(const JournalFiles& files);
+  using Numbered = std::map<std::uint32_t, std::filesystem::path>;
+  Numbered list_numbered(std::initializer_list<std::filesystem::path> folders,
+                         std::string_view suffix);
+  Numbered list_segments(const JournalDir& directory);
+  Numbered list_packs(const JournalDir& directory);
   Result<void> add_copies(const JournalDir& directory, const std::optional<JournalName>& name,
                           bool is_of_shared_lane);
-  [[nodiscard]] bool is_shared_lane_packed_since(const JournalDir& directory) const;
+  [[nodiscard]] bool is_shared_lane_packed_since(const JournalDir& directory);
   Result<void> add_segment(const std::filesystem::path& path,
                            const std::optional<JournalName>& name, bool is_last = false);
   Result<void> add_copy(const std::filesystem::path& path, const std::optional<JournalName>& name,

@@ -40,10 +40,12 @@ struct LocalPacks {
   std::vector<format::PackSegment> segments;
 };
 
-LocalPacks local_packs(const JournalDir& directory) {
+Result<LocalPacks> local_packs(const JournalDir& directory) {
   LocalPacks packs;
   for (const auto& place : {directory.packs(), directory.shipped()}) {
-    for (const std::string& name : names_in_directory(place)) {
+    const auto names = list_if_there(place);
+    if (!names) return names.error();
+    for (const std::string& name : *names) {
       const auto number = parse_numbered_name(name, kPack_suffix);
       if (!number) continue;
       packs.numbers.push_back(*number);
@@ -124,18 +126,21 @@ std::uint32_t next_segment(const crash::Tally& tally, const LocalPacks& packs,
 
 }  // namespace
 
-std::optional<UntoldDrops> read_untold(const JournalDir& directory,
-                                       const std::vector<SegmentInput>& segments) {
+Result<std::optional<UntoldDrops>> read_untold(const JournalDir& directory,
+                                               const std::vector<SegmentInput>& segments) {
+  using Found = std::optional<UntoldDrops>;
   auto tally = read_tally(directory.crash());
-  if (!tally || is_told(*tally)) return {};
+  if (!tally || is_told(*tally)) return Found{};
   if (tally->is_continued != 0) {
     tally->evicting_pack = 0;
     std::fill_n(tally->slot, crash::kChildren_slot, crash::TallySlot{});
   }
-  if (!has_untold(*tally)) return {};
-  const LocalPacks packs = local_packs(directory);
+  if (!has_untold(*tally)) return Found{};
+  const auto listed = local_packs(directory);
+  if (!listed) return listed.error();
+  const LocalPacks& packs = *listed;
   for (const format::PackSegment& one : packs.segments) {
-    if (one.lane == kTold_lane) return {};  // whoever made it died before forget_untold()
+    if (one.lane == kTold_lane) return Found{};  // whoever made it died before forget_untold()
   }
   settle(*tally, packs, segments);
   UntoldDrops untold{.calls = sum(*tally, &crash::TallySlot::dropped),
@@ -144,13 +149,13 @@ std::optional<UntoldDrops> read_untold(const JournalDir& directory,
   bool is_any = false;
   for (std::size_t i = 0; i < kDrop_reasons; ++i) {
     untold.calls[i] -= std::min(untold.calls[i], told[i]);
-    if (untold.calls[i] > kCalls_max) return {};
+    if (untold.calls[i] > kCalls_max) return Found{};
     is_any = is_any || untold.calls[i] != 0;
   }
   for (const crash::TallySlot& slot : tally->slot) {
     untold.time_ns = std::max(untold.time_ns, slot.time_ns);
   }
-  return is_any ? std::optional(untold) : std::nullopt;
+  return is_any ? Found(untold) : Found{};
 }
 
 std::optional<std::uint32_t> last_segment(const JournalDir& directory) {
@@ -179,18 +184,22 @@ ToldSegment told_segment(const UntoldDrops& untold, const Session& session) {
   return told;
 }
 
-std::optional<std::uint64_t> evicted_records(const JournalDir& directory) {
+Result<std::optional<std::uint64_t>> evicted_records(const JournalDir& directory) {
   auto tally = read_tally(directory.crash());
-  if (!tally) return {};
-  settle_eviction(*tally, local_packs(directory).numbers);
-  return tally->evicted_records;
+  if (!tally) return std::optional<std::uint64_t>();
+  const auto packs = local_packs(directory);
+  if (!packs) return packs.error();
+  settle_eviction(*tally, packs->numbers);
+  return std::optional(tally->evicted_records);
 }
 
 Result<void> forget_untold(const JournalDir& directory) {
   const std::filesystem::path path = directory.crash();
   auto tally = read_tally(path);
   if (!tally || is_told(*tally)) return {};
-  settle_eviction(*tally, local_packs(directory).numbers);  // before that pack is shipped
+  const auto packs = local_packs(directory);
+  if (!packs) return packs.error();
+  settle_eviction(*tally, packs->numbers);  // before that pack is shipped
   tally->magic = crash::kTold_magic_masked ^ crash::kMagic_mask;
   const auto file = OpenFile::open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
   if (!file) return file.error();

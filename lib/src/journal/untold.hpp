@@ -19,17 +19,17 @@ struct UntoldDrops {
 };
 
 /// Nothing where all is told, or there is no tally. `segments`: those of the dead process that are
-/// still in lanes/.
-[[nodiscard]] std::optional<UntoldDrops> read_untold(const JournalDir& directory,
-                                                     const std::vector<SegmentInput>& segments);
+/// still in lanes/. Errors: the packs cannot be listed, and what they tell is not known.
+[[nodiscard]] Result<std::optional<UntoldDrops>> read_untold(
+    const JournalDir& directory, const std::vector<SegmentInput>& segments);
 
 /// The highest number of a segment that a lane has come to: those above it hold nothing. Nothing
 /// where there is no tally, or no such segment.
 [[nodiscard]] std::optional<std::uint32_t> last_segment(const JournalDir& directory);
 
 /// How many records its lanes miss because packs were removed unshipped (drop_oldest_packed).
-/// Nothing where there is no tally that could say so.
-[[nodiscard]] std::optional<std::uint64_t> evicted_records(const JournalDir& directory);
+/// Nothing where there is no tally that could say so. Errors: the packs cannot be listed.
+[[nodiscard]] Result<std::optional<std::uint64_t>> evicted_records(const JournalDir& directory);
 
 /// A segment with a gap record for each reason.
 struct ToldSegment {

@@ -169,8 +169,13 @@ class Adoption {
       give_up(std::move(dead).error(), RecoverOutcome::Verdict::failed);
       return;
     }
-    if (const auto untold = read_untold(directory_, dead->inputs)) {
-      for (const std::uint64_t calls : untold->calls) outcome_.records_dropped += calls;
+    auto untold = read_untold(directory_, dead->inputs);
+    if (!untold) {
+      give_up(std::move(untold).error(), RecoverOutcome::Verdict::waiting);
+      return;
+    }
+    if (*untold) {
+      for (const std::uint64_t calls : (*untold)->calls) outcome_.records_dropped += calls;
     }
     SegmentMerge merge(dead->inputs, names_in(dead->inputs));
     Record record;
@@ -208,6 +213,7 @@ class Adoption {
     }
     const FindName find_name = names_in(dead->inputs);
     const auto told = add_told_segment(*dead);
+    if (!told) return told.error();
     std::vector<std::vector<std::size_t>> groups = group(dead->inputs);
     std::reverse(groups.begin(), groups.end());
     while (!groups.empty()) {
@@ -272,11 +278,13 @@ class Adoption {
 
   // What the process dropped and could not tell any more. Once it is in a pack, or was in one that
   // a recovery made before it was killed, the tally is void, before that pack is shipped.
-  std::optional<ToldSegment> add_told_segment(DeadSegments& dead) const {
-    const auto untold = read_untold(directory_, dead.inputs);
+  Result<std::optional<ToldSegment>> add_told_segment(DeadSegments& dead) const {
+    auto untold = read_untold(directory_, dead.inputs);
+    if (!untold) return std::move(untold).error();
     const auto name = parse_journal_name(directory_.path().filename().native());
-    if (!untold || !name) return {};
-    std::optional<ToldSegment> told = told_segment(*untold, name->session);
+    std::optional<ToldSegment> told;
+    if (!*untold || !name) return told;
+    told = told_segment(**untold, name->session);
     dead.inputs.push_back(
         {.bytes = told->bytes, .header = told->header, .path = directory_.crash().native()});
     return told;
@@ -301,7 +309,8 @@ class Adoption {
     return {};
   }
 
-  // The end may be in a pack made earlier, by the keeper or by a recovery that was killed.
+  // The end may be in a pack made earlier, by the keeper or by a recovery that was killed. Whether
+  // packs/ can be listed has been asked by now.
   void find_status_in_packs() {
     for (const auto& place : {directory_.packs(), directory_.shipped()}) {
       const std::vector<std::string> names = names_in_directory(place);
