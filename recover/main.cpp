@@ -28,26 +28,21 @@ void work_through(const Command& command, bool is_first, StoreMemory& memory, Re
     options.memory = &memory;
     options.again = options.again && is_first;
     options.on_wait = [&](const std::string& message) {
-      report.show_progress(0, 0, "");
+      report.wipe_progress();
       if (!command.quiet) {
         tools::say("runlog-recover", message + "; trying again until it answers or --timeout ends");
       }
     };
     options.on_unread = [&](const Error& error) { report.add_failure(error.message, error); };
-    std::vector<Error> unread;  // recover() tells of it
-    const auto journals = list_journals(root, &unread);
-    const std::size_t total = journals ? journals->size() : 0;
-    std::size_t done = 0;
-    report.show_progress(done, total, root);
+    options.on_progress = [&](const RecoverProgress& progress) { report.show_progress(progress); };
     const auto outcomes = recover(
         root, options,
         [&](const RecoverOutcome& outcome) {
-          report.show_progress(0, 0, "");
+          report.wipe_progress();
           report.add(outcome);
-          report.show_progress(++done, total, outcome.journal.run_id);
         },
         interrupt.token());
-    report.show_progress(0, 0, "");
+    report.wipe_progress();
     if (!outcomes) report.add_failure(root, outcomes.error());
   }
 }

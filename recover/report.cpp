@@ -21,6 +21,7 @@ using Verdict = RecoverOutcome::Verdict;
 constexpr const char* kProgram = "runlog-recover";
 constexpr std::size_t kDamage_max = 5;  // places named without --verbose
 constexpr std::size_t kBar_columns = 24;
+constexpr const char* kWipe = "\r\x1b[K";  // back to the start of the line, wipe it
 
 Color verdict_color(Verdict verdict) {
   switch (verdict) {
@@ -182,19 +183,34 @@ void Report::show() const {
   }
 }
 
-void Report::show_progress(std::size_t done, std::size_t total, const std::string& what) {
-  if (!has_progress_ || (total == 0 && !progress_is_shown_)) return;
-  std::string line = "\r\x1b[K";  // back to the start, wipe
-  if (total > 0) {
-    const std::size_t filled = std::min(done, total) * kBar_columns / total;
-    line += "[" + std::string(filled, '#') + std::string(kBar_columns - filled, '.') + "] " +
-            std::to_string(done) + "/" + std::to_string(total) + " journals";
-    const int columns = tools::terminal_columns(STDERR_FILENO, 80);
-    const auto left = static_cast<std::size_t>(std::max(columns - 60, 0));
-    if (left > 0 && !what.empty()) line += "  " + tools::shortened(tools::visible(what), left);
+void Report::wipe_progress() {
+  if (progress_is_shown_) std::fputs(kWipe, stderr);
+  progress_is_shown_ = false;
+}
+
+void Report::show_progress(const RecoverProgress& progress) {
+  if (!has_progress_ || progress.journals == 0) return;
+  const std::uint64_t bytes = progress.bytes_shipped + progress.bytes_waiting;
+  const double part =
+      bytes > 0
+          ? static_cast<double>(progress.bytes_shipped) / static_cast<double>(bytes)
+          : static_cast<double>(progress.journals_done) / static_cast<double>(progress.journals);
+  const auto filled = std::min(static_cast<std::size_t>(part * kBar_columns), kBar_columns);
+  std::string line =
+      "[" + std::string(filled, '#') + std::string(kBar_columns - filled, '.') + "] ";
+  if (bytes > 0) {
+    line += tools::short_bytes(progress.bytes_shipped) + " of " + tools::short_bytes(bytes) + ", ";
   }
-  progress_is_shown_ = total > 0;
-  std::fputs(line.c_str(), stderr);
+  line += std::to_string(progress.journals_done) + "/" + std::to_string(progress.journals) +
+          " journals";
+  const auto columns = static_cast<std::size_t>(tools::terminal_columns(STDERR_FILENO, 80));
+  // One column stays free: some terminals break the line in the last one.
+  if (line.size() + 1 > columns) line.resize(columns > 1 ? columns - 1 : 0);
+  if (line.size() + 3 < columns && !progress.run_id.empty()) {
+    line += "  " + tools::shortened(tools::visible(progress.run_id), columns - line.size() - 3);
+  }
+  progress_is_shown_ = true;
+  std::fputs((kWipe + line).c_str(), stderr);
 }
 
 int Report::exit_code() const {

@@ -32,8 +32,9 @@ class Report {
   /// The table of all there is, and what is to be done about it. Not for --watch.
   void show() const;
 
-  /// How many journals have been worked on in this round, on a terminal. `total` 0 wipes it.
-  void show_progress(std::size_t done, std::size_t total, const std::string& what);
+  /// How far this round has come, on a terminal: by bytes where there are any.
+  void show_progress(const RecoverProgress& progress);
+  void wipe_progress();
 
   [[nodiscard]] int exit_code() const;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -35,6 +36,17 @@ class RUNLOG_EXPORT StoreMemory {
   std::unique_ptr<State> state_;
 };
 
+/// How far a recover() has come.
+struct RecoverProgress {
+  std::size_t journals_done = 0;    ///< told to on_outcome
+  std::size_t journals = 0;         ///< all that are to be worked on
+  std::uint64_t bytes_shipped = 0;  ///< packs and artifacts that have arrived
+  /// Packs and artifacts that still wait, and what is written of segments that are not packed yet,
+  /// which becomes less. Kept copies that are shipped once more count from when their turn comes.
+  std::uint64_t bytes_waiting = 0;
+  std::string run_id = {};  ///< of the journal that is worked on, or was last
+};
+
 struct RecoverOptions {
   std::string store = {};              ///< overrides the URL in meta.json; empty: use that one
   std::vector<std::string> runs = {};  ///< globs over run ids; empty: all
@@ -60,6 +72,9 @@ struct RecoverOptions {
   std::function<void(const std::string& message)> on_wait = {};
   /// Told of each run directory that cannot be looked into. Without it such a one is left out.
   std::function<void(const Error& error)> on_unread = {};
+  /// Told when the work begins, before each journal, after each object that has arrived, and after
+  /// on_outcome.
+  std::function<void(const RecoverProgress&)> on_progress = {};
   std::string torchelastic_error_file = {};  ///< read for the reason of a crash, if set
   /// Kept from call to call by who calls again soon; null: each call begins anew.
   StoreMemory* memory = nullptr;

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "base/out_of_memory.hpp"
 #include "faces/journal_list.hpp"
@@ -69,6 +71,60 @@ class Limit {
   const std::stop_token stop_;
 };
 
+// What of all journals has been shipped and what waits, for who listens. A journal's own numbers
+// are those of its listing until a pass over it has begun.
+class Progress {
+ public:
+  explicit Progress(const std::function<void(const RecoverProgress&)>& listener)
+      : listener_(listener) {}
+
+  void expect(const std::vector<JournalInfo>& journals) {
+    if (!listener_) return;
+    told_.journals = journals.size();
+    for (const JournalInfo& journal : journals) {
+      // What is alive ships its own.
+      const bool is_dead = journal.state != JournalState::live;
+      if (is_dead) told_.bytes_waiting += waiting_[journal.path] = journal.bytes_waiting;
+    }
+    listener_(told_);
+  }
+  void begin(const JournalInfo& journal) {
+    if (!listener_) return;
+    path_ = journal.path;
+    told_.run_id = journal.run_id;
+    shipped_in_pass_ = 0;
+    listener_(told_);
+  }
+  /// In the pass over the journal that was begun last.
+  void move(std::uint64_t shipped, std::uint64_t waiting) {
+    if (shipped < shipped_in_pass_) shipped_in_pass_ = 0;  // another pass over it
+    told_.bytes_shipped += shipped - std::exchange(shipped_in_pass_, shipped);
+    set_waiting(path_, waiting);
+    listener_(told_);
+  }
+  void end(const RecoverOutcome& outcome) {
+    if (!listener_) return;
+    ++told_.journals_done;
+    told_.run_id = outcome.journal.run_id;
+    using Verdict = RecoverOutcome::Verdict;
+    if (outcome.verdict == Verdict::shipped || outcome.verdict == Verdict::live) {
+      set_waiting(outcome.journal.path, 0);
+    }
+    listener_(told_);
+  }
+
+ private:
+  void set_waiting(const std::filesystem::path& path, std::uint64_t waiting) {
+    told_.bytes_waiting += waiting - std::exchange(waiting_[path], waiting);
+  }
+
+  const std::function<void(const RecoverProgress&)>& listener_;
+  RecoverProgress told_;
+  std::map<std::filesystem::path, std::uint64_t> waiting_;
+  std::filesystem::path path_;
+  std::uint64_t shipped_in_pass_ = 0;
+};
+
 class Recovery {
  public:
   Recovery(const RecoverOptions& options,
@@ -77,6 +133,7 @@ class Recovery {
         on_outcome_(on_outcome),
         stop_(std::move(stop)),
         deadline_(Clock::now() + options.timeout),
+        progress_(options.on_progress),
         memory_((options.memory != nullptr ? *options.memory : own_memory_).begin_look()),
         limit_(*memory_.stores, deadline_, stop_) {
     adopt_.store_override = options.store;
@@ -87,7 +144,15 @@ class Recovery {
     adopt_.trusts_network_locks = options.trusts_network_locks;
     adopt_.torchelastic_error_file = options.torchelastic_error_file;
     adopt_.upload.stop = stop_;
+    if (options.on_progress) {
+      adopt_.upload.on_progress = [this](std::uint64_t shipped, std::uint64_t waiting) {
+        progress_.move(shipped, waiting);
+      };
+    }
   }
+
+  /// All that add() will be given.
+  void expect(const std::vector<JournalInfo>& journals) { progress_.expect(journals); }
 
   void add(JournalInfo info) {
     Job job;
@@ -157,6 +222,7 @@ class Recovery {
     adopt_.again = options_.again && !job.was_packed;  // not at each try
     adopt_.upload.refusals = &store.refusals;
     job.asked = ++asked_;
+    progress_.begin(job.outcome.journal);
     UploadOutcome upload;
     RecoverOutcome now = adopt_journal(job.outcome.journal.path, adopt_, &upload);
     const std::uint64_t packs = job.outcome.packs_shipped + now.packs_shipped;
@@ -250,6 +316,7 @@ class Recovery {
       take_counts(outcome.journal);
     }
     if (on_outcome_) on_outcome_(outcome);
+    progress_.end(outcome);
     outcomes.push_back(std::move(outcome));
   }
 
@@ -257,6 +324,7 @@ class Recovery {
   const std::function<void(const RecoverOutcome&)>& on_outcome_;
   const std::stop_token stop_;
   const Clock::time_point deadline_;
+  Progress progress_;
   AdoptOptions adopt_;
   StoreMemory own_memory_;  // where the caller keeps none
   StoreMemory::State& memory_;
@@ -280,10 +348,13 @@ Result<std::vector<RecoverOutcome>> recover(
       if (options.on_unread) options.on_unread(one);
     }
     Recovery recovery(options, on_outcome, stop);
+    std::erase_if(*found, [&](const JournalInfo& info) {
+      return !parse_journal_name(info.path.filename().native()) ||  // seen in a store only
+             !is_selected(options.runs, info.run_id);
+    });
+    recovery.expect(*found);
     for (JournalInfo& info : *found) {
       if (stop.stop_requested()) break;
-      if (!parse_journal_name(info.path.filename().native())) continue;  // seen in a store only
-      if (!is_selected(options.runs, info.run_id)) continue;
       recovery.add(std::move(info));
     }
     recovery.retry();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <new>
 #include <string>
 #include <vector>
@@ -232,6 +233,36 @@ void upload_one(const Upload& upload, const UploadOptions& options, Pass& pass) 
   pass.outcome.records += rows;
 }
 
+// Tells of what has arrived and what waits, where somebody listens.
+class Progress {
+ public:
+  Progress(const UploadOptions& options, const UploadOutcome& outcome,
+           const std::vector<Upload>& uploads)
+      : options_(options), outcome_(outcome) {
+    if (!options_.on_progress) return;
+    for (const Upload& upload : uploads) {
+      if (upload.kind != Upload::Kind::meta) bytes_[upload.file] = size_of(upload.file);
+    }
+    for (const auto& [file, bytes] : bytes_) waiting_ += bytes;
+    tell();
+  }
+  /// It was tried: where it is not waiting any more, it has arrived, or it is in torn/.
+  void moved_on(const Upload& upload) {
+    const auto known = bytes_.find(upload.file);
+    if (known == bytes_.end() || stat_file(upload.file)) return;
+    waiting_ -= known->second;
+    tell();
+  }
+
+ private:
+  void tell() const { options_.on_progress(outcome_.bytes, waiting_); }
+
+  const UploadOptions& options_;
+  const UploadOutcome& outcome_;
+  std::map<std::filesystem::path, std::uint64_t> bytes_;
+  std::uint64_t waiting_ = 0;
+};
+
 // For `ls`, which asks no store. Nothing depends on it, so a failure to write it is no trouble.
 void note_refused(const JournalDir& directory, const UploadOutcome& outcome) {
   const auto noted = read_file(directory.refused(), kRefused_bytes_max);
@@ -263,6 +294,7 @@ void upload_all(const JournalDir& directory, const Meta& meta, ObjectStore& stor
     return;
   }
   std::vector<Upload> uploads = std::move(*listed);
+  Progress progress(options, pass.outcome, uploads);
   const std::size_t fresh = pass.sort(uploads);
   bool has_failed = false;
   for (std::size_t i = 0; i < uploads.size(); ++i) {
@@ -270,6 +302,7 @@ void upload_all(const JournalDir& directory, const Meta& meta, ObjectStore& stor
     if (i + 1 < uploads.size()) store.expect(uploads[i + 1].file);
     const std::uint64_t waiting = pass.outcome.waiting;
     upload_one(uploads[i], options, pass);
+    progress.moved_on(uploads[i]);
     if (!has_failed && pass.outcome.waiting > waiting && i + 1 < fresh) {
       has_failed = true;
       // Whether it is the store is told best by an object that has little in common with this one.

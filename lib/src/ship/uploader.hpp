@@ -49,6 +49,9 @@ struct UploadOptions {
   /// Asked before each blob and pack is put: false where it is no longer what it was, and has been
   /// moved away.
   std::function<Result<bool>(const std::filesystem::path&)> check = {};
+  /// Told when a pass knows what waits, and after each object: the bytes of packs and blobs that
+  /// have arrived in it, and of those that still wait.
+  std::function<void(std::uint64_t shipped, std::uint64_t waiting)> on_progress = {};
   /// What the store has refused so far; null: nothing is known, nor remembered.
   Refusals* refusals = nullptr;
   bool asks_refused = false;  ///< also for what is not due: somebody may just have mended it
