@@ -44,3 +44,25 @@ for folder in lanes packs shipped blobs; do
   has "$err" "$journal/$folder"
   rm -r aside
 done
+
+# Links in the place of files lead nowhere, or anywhere: they are told, not followed, and the rest goes on.
+"$writer" links sample
+"$writer" links odd
+journal=$(echo links/sample/r0-*)
+ln -s /nowhere/pack "$journal/packs/00009999.parquet"
+run 3 "$runlog" verify links
+has "$out" LOSS "$journal/packs/00009999.parquet" 'symbolic link'
+run 3 "$recover" --store store links
+has "$err" torn/00009999.parquet
+equal "$(find store -name '*.end.json' | wc -l)" 2
+"$writer" locked sample
+"$writer" locked odd
+lock=$(echo locked/sample/r0-*)/LOCK
+rm "$lock"
+ln -s /nowhere/lock "$lock"
+run 1 "$runlog" verify locked
+has "$out" "$lock"
+run 1 "$recover" --store other locked
+has "$err" "$lock" 'symbolic link'
+equal "$(find other -name '*.end.json' | wc -l)" 1
+[[ -L $lock && ! -e /nowhere ]] || fail 'the link was followed or removed'

@@ -312,3 +312,79 @@ TEST_CASE("a FIFO in the place of a file of a journal holds nobody up") {
     (void)read(waiting.journal);
   }
 }
+
+// Whoever can write to a journal can plant one, and it may lead anywhere, or nowhere.
+TEST_CASE("a link in the place of a file is not followed; it is told, and the rest is shipped") {
+  const std::string no_blob(64, 'a');
+  const std::vector<std::string> kinds = {"packs/00009999.parquet", "blobs/" + no_blob,
+                                          "lanes/00009999.seg", "pack", "blob"};
+  for (const bool is_dangling : {true, false}) {
+    for (const std::string& what : kinds) {
+      INFO(what << (is_dangling ? " to nowhere" : ""));
+      const Waiting waiting;
+      fs::path place = waiting.journal / what;
+      if (what == "pack") place = waiting.packs[1];
+      if (what == "blob") place = waiting.blob;
+      const fs::path target = waiting.directory / "elsewhere";
+      if (fs::exists(place)) {
+        fs::rename(place, target);
+      } else {
+        std::ofstream(target) << "of somebody else";
+      }
+      if (is_dangling) fs::remove(target);
+      fs::create_symlink(target, place);
+      const bool is_told_before = read(waiting.journal).damage.size() == 1;
+      CHECK(is_told_before == !what.starts_with("blob"));
+      const auto outcome = waiting.recover();
+      INFO(outcome.message);
+      CHECK(outcome.verdict == runlog::RecoverOutcome::Verdict::shipped);
+      CHECK(is_named(outcome, place));
+      CHECK(fs::is_symlink(waiting.journal / "torn" / place.filename()));
+      CHECK(fs::exists(target) == !is_dangling);
+      const auto stored = read(waiting.store());
+      if (what == "pack") {
+        CHECK(stored.rows.size() < waiting.rows);
+        CHECK(stored.rows.size() + stored.lost() == waiting.rows);
+      } else {
+        CHECK(stored.rows.size() == waiting.rows);
+      }
+      for (const auto& entry : fs::recursive_directory_iterator(waiting.store())) {
+        CHECK(entry.path().filename() != no_blob);
+        CHECK((what != "blob" || entry.path().filename() != waiting.blob.filename()));
+      }
+      CHECK(waiting.recover().damage.empty());
+    }
+  }
+}
+
+TEST_CASE("a link in the place of LOCK is told, and its journal left alone; others are shipped") {
+  for (const bool is_dangling : {true, false}) {
+    INFO(is_dangling);
+    const Waiting waiting;
+    auto other = runlog::start_logging({.root = waiting.directory / "runs", .run_id = "other"});
+    REQUIRE(other);
+    other->complete();
+    const fs::path target = waiting.directory / "elsewhere";
+    if (!is_dangling) std::ofstream(target) << "x";
+    fs::remove(waiting.journal / "LOCK");
+    fs::create_symlink(target, waiting.journal / "LOCK");
+    std::vector<std::string> unread;
+    runlog::RecoverOptions options;
+    options.store = waiting.store().native();
+    options.on_unread = [&](const runlog::Error& error) { unread.push_back(error.message); };
+    const auto outcomes = runlog::recover(waiting.directory / "runs", options);
+    REQUIRE(outcomes);
+    REQUIRE(outcomes->size() == 2);
+    for (const auto& outcome : *outcomes) {
+      const bool is_other = outcome.journal.run_id == "other";
+      CHECK((outcome.verdict == runlog::RecoverOutcome::Verdict::shipped) == is_other);
+    }
+    REQUIRE(unread.size() == 1);
+    CHECK(unread[0].find(waiting.journal / "LOCK") != std::string::npos);
+    CHECK(fs::exists(target) == !is_dangling);
+    CHECK(fs::is_symlink(waiting.journal / "LOCK"));
+    fs::remove(waiting.journal / "LOCK");
+    CHECK(runlog::recover(waiting.directory / "runs", {.store = waiting.store().native()}));
+    CHECK(read(waiting.store() / "project=default" / "run_id=job").rows.size() == waiting.rows);
+  }
+}

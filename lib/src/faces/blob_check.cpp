@@ -31,6 +31,10 @@ void check_journal(const JournalFiles& files, std::vector<BlobCheck>& checks) {
       check.run_id = files.info.run_id;
       check.sha256 = name;
       if (const auto size = stat_file(place / name)) check.bytes = size->bytes;
+      if (const char* const what = wrong_kind_of_file(place / name)) {
+        check.fault = what;
+        continue;
+      }
       auto digest = sha256_of_file(place / name);
       if (!digest && digest.error().code == Errc::not_found) {
         checks.pop_back();  // shipped or cleaned meanwhile

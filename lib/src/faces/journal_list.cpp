@@ -121,6 +121,10 @@ JournalFiles journal_files(const std::filesystem::path& path) {
   files.evicts_unshipped = meta.evicts_unshipped;
   JournalInfo& info = files.info;
   const FileLock::State lock = FileLock::state(directory.lock());
+  if (auto kind = check_kind_of_file(directory.lock()); !kind) {
+    files.unread.push_back(std::move(kind).error());
+    files.unread.back().message += "; when the journal's writer is gone, remove it";
+  }
   if (lock == FileLock::State::held) {
     info.state = JournalState::live;
   } else if (take_end(files, directory.end()) ||

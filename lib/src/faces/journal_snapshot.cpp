@@ -170,6 +170,10 @@ bool JournalSource::is_shared_lane_packed_since(const JournalDir& directory) {
 }
 
 void JournalSource::add_local_pack(const JournalDir& directory, const std::filesystem::path& path) {
+  if (const char* const what = wrong_kind_of_file(path)) {
+    unreadable_.push_back({path.native(), 0, 0, 1, false, what});
+    return;
+  }
   auto added = add_pack({.path = path});
   if (!added && added.error().code == Errc::not_found) {
     added = add_pack({.path = directory.shipped() / path.filename()});
@@ -254,6 +258,11 @@ Result<void> JournalSource::add_copy(
 Result<void> JournalSource::add_segment(const std::filesystem::path& path,
                                         const std::optional<JournalName>& name, bool is_last) {
   const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
+  const char* const what = number ? wrong_kind_of_file(path) : nullptr;
+  if (what != nullptr) {
+    unreadable_.push_back({path.native(), 0, 0, 1, false, what});
+    return {};
+  }
   auto file = MappedFile::open_read_only(path);
   if (!file) return std::move(file).error();
   maps_.push_back(std::move(*file));

@@ -129,6 +129,24 @@ Result<FileStat> stat_file(int fd, const std::filesystem::path& path) {
   return to_file_stat(raw);
 }
 
+bool is_absent(const std::filesystem::path& path) {
+  struct stat raw {};
+  return ::lstat(path.c_str(), &raw) != 0 && errno == ENOENT;
+}
+
+const char* wrong_kind_of_file(const std::filesystem::path& path) {
+  struct stat raw {};
+  if (::lstat(path.c_str(), &raw) != 0 || S_ISREG(raw.st_mode)) return nullptr;
+  return S_ISLNK(raw.st_mode) ? "it is a symbolic link, which is not followed"
+                              : "it is no regular file";
+}
+
+Result<void> check_kind_of_file(const std::filesystem::path& path) {
+  const char* const what = wrong_kind_of_file(path);
+  if (what == nullptr) return {};
+  return Error{Errc::corrupt, 0, path.native() + ": " + what};
+}
+
 Result<void> write_all(int fd, std::span<const std::byte> bytes,
                        const std::filesystem::path& path) {
   const FileSizeSignalGuard guard;

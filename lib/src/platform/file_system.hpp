@@ -55,6 +55,13 @@ struct FileStat {
 };
 Result<FileStat> stat_file(const std::filesystem::path& path);
 Result<FileStat> stat_file(int fd, const std::filesystem::path& path);
+/// Whether there is nothing of this name, not even a link to nowhere.
+bool is_absent(const std::filesystem::path& path);
+/// A file of a journal is a regular one: another kind is not its writer's, and a link is not
+/// followed. Says what it is else ("it is a symbolic link, …"); nullptr: it is one, or absent.
+const char* wrong_kind_of_file(const std::filesystem::path& path);
+/// The same as an error: corrupt.
+Result<void> check_kind_of_file(const std::filesystem::path& path);
 
 /// Writes all of `bytes` at the file's position. `path` is for the message.
 Result<void> write_all(int fd, std::span<const std::byte> bytes, const std::filesystem::path& path);

@@ -81,6 +81,11 @@ class Adoption {
       outcome_.verdict = RecoverOutcome::Verdict::shipped;
       return;
     }
+    if (auto kind = check_kind_of_file(directory_.lock()); !kind) {
+      outcome_.verdict = RecoverOutcome::Verdict::live;
+      outcome_.message = "taken for live: " + kind.error().message;
+      return;
+    }
     if (writer == FileLock::State::unreadable) {
       outcome_.verdict = RecoverOutcome::Verdict::live;
       outcome_.message =

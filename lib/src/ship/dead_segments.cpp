@@ -21,6 +21,7 @@ Result<std::set<std::uint32_t>> packed_numbers(const JournalDir& directory) {
   if (!names) return names.error();
   for (const std::string& name : *names) {
     if (!parse_numbered_name(name, kPack_suffix)) continue;
+    if (!check_kind_of_file(directory.packs() / name)) continue;
     auto file = MappedFile::open_read_only(directory.packs() / name);
     if (!file) return std::move(file).error();
     auto reader = format::PackReader::open(file->bytes());
@@ -54,6 +55,14 @@ Result<DeadSegments> load_dead_segments(const JournalDir& directory) {
     const auto number = parse_numbered_name(name, kSegment_suffix);
     if (!number) continue;
     const std::filesystem::path path = directory.lanes() / name;
+    if (const char* const what = wrong_kind_of_file(path)) {
+      dead.unreadable.push_back(path);
+      if (packed->contains(*number)) continue;
+      dead.unreadable_numbers.push_back(*number);
+      dead.unreadable_damage.push_back(
+          {path.native(), 0, 0, 1, false, std::string(what) + "; it is kept in torn/"});
+      continue;
+    }
     auto file = MappedFile::open_read_only(path);
     if (!file) return std::move(file).error();
     if (packed->contains(*number)) {

@@ -187,17 +187,22 @@ Result<bool> Losses::check(const std::filesystem::path& path, ObjectStore& store
 
 Result<bool> Losses::check_blob(const std::filesystem::path& path, ObjectStore& store) {
   const std::string name = path.filename().native();
-  const auto digest = sha256_of_file(path);
-  if (!digest) return digest.error();
-  if (*digest == name) return true;
+  std::string why;
+  if (const char* const what = wrong_kind_of_file(path)) {
+    why = what;
+  } else {
+    const auto digest = sha256_of_file(path);
+    if (!digest) return digest.error();
+    if (*digest == name) return true;
+    why = "the artifact's bytes have the SHA-256 " + *digest;
+  }
   // It may have arrived before it was damaged here.
   const auto theirs = store.sha256(format::blob_object(owner(), name));
   if (!theirs && theirs.error().code == Errc::unavailable) return theirs.error();
   if (auto moved = move_to_torn(directory_, path); !moved) return moved.error();
   told_blobs_.insert(name);
   if (theirs && *theirs == name) return false;
-  news_.push_back({path.native(), 0, 0, 0, true,
-                   "the artifact's bytes have the SHA-256 " + *digest + "; it is kept in torn/"});
+  news_.push_back({path.native(), 0, 0, 0, true, why + "; it is kept in torn/"});
   return false;
 }
 

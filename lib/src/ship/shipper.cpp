@@ -9,6 +9,7 @@
 #include "base/out_of_memory.hpp"
 #include "journal/blobs.hpp"
 #include "platform/file_lock.hpp"
+#include "platform/file_system.hpp"
 #include "platform/process.hpp"
 #include "platform/process_exit.hpp"
 #include "ship/adopt.hpp"
@@ -195,6 +196,7 @@ Result<bool> Shipper::check_waiting(const std::filesystem::path& file) const {
     auto checked = check_pages(file, settings_.meta, *number);
     return checked ? Result<bool>(true) : std::move(checked).error();
   }
+  if (auto kind = check_kind_of_file(file); !kind) return std::move(kind).error();
   const auto digest = sha256_of_file(file);
   if (!digest) return digest.error();
   if (*digest == name) return true;

@@ -157,7 +157,7 @@ class Pass {
   }
   void fail(const std::filesystem::path& file, PutAnswer answer) {
     // The keeper may have made room meanwhile.
-    if (!stat_file(file) && stat_file(file).error().code == Errc::not_found) return;
+    if (is_absent(file)) return;
     ++outcome.waiting;
     // What fails when time is over may be our own interruption.
     const Refusals::Object* const known = refusals_.find(file);
@@ -249,7 +249,7 @@ class Progress {
   /// It was tried: where it is not waiting any more, it has arrived, or it is in torn/.
   void moved_on(const Upload& upload) {
     const auto known = bytes_.find(upload.file);
-    if (known == bytes_.end() || stat_file(upload.file)) return;
+    if (known == bytes_.end() || !is_absent(upload.file)) return;
     waiting_ -= known->second;
     tell();
   }

@@ -115,6 +115,7 @@ Result<format::PackReader> open_pack(std::span<const std::byte> bytes,
 
 Result<format::PackInfo> check_footer(const std::filesystem::path& path, const Meta& meta,
                                       std::uint32_t number) {
+  if (auto checked = check_kind_of_file(path); !checked) return std::move(checked).error();
   auto file = MappedFile::open_read_only(path);
   if (!file) return std::move(file).error();
   auto reader = open_pack(file->bytes(), path, meta, number);
@@ -150,6 +151,7 @@ Result<std::vector<std::pair<std::uint32_t, std::filesystem::path>>> packs_here(
 
 Result<PackCheck> check_pack(const std::filesystem::path& path, const Meta& meta,
                              std::uint32_t number) {
+  if (auto checked = check_kind_of_file(path); !checked) return std::move(checked).error();
   auto file = MappedFile::open_read_only(path);
   if (!file) return std::move(file).error();
   return check_pack(file->bytes(), path, meta, number);
