@@ -1,6 +1,7 @@
 // Promise: an object that the store always refuses keeps only itself waiting, and the end of its
 // journal: not the later packs, not the other journals of a root, not the dead ones a job adopts.
 #include <algorithm>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -260,5 +261,77 @@ TEST_CASE("a dead journal with a refused pack keeps no other one from being adop
     run.complete();
     CHECK(run.stats().journals_adopted == 1);
     CHECK(bucket.count(".end.json") == 2);  // of y and the job
+  }
+}
+
+namespace {
+
+bool is_artifact(const std::string& target) {
+  return holds(target, "/blobs/");
+}
+
+std::filesystem::path only_blob(const std::filesystem::path& journal) {
+  const std::filesystem::directory_iterator first(journal / "blobs");
+  REQUIRE(first != std::filesystem::directory_iterator());
+  return first->path();
+}
+
+bool tells_of(const runlog::RecoverOutcome& outcome, const std::filesystem::path& blob) {
+  return std::any_of(outcome.damage.begin(), outcome.damage.end(),
+                     [&](const auto& one) { return one.path == blob.native(); });
+}
+
+}  // namespace
+
+TEST_CASE(
+    "an artifact that was refused and is gone is told before the end says that all is there") {
+  const test::TemporaryDirectory directory;
+  std::ofstream(directory / "file") << "twelve bytes";
+  auto run = start(options(directory, "x", ""));
+  run.log("loss", 1.0, 1);
+  REQUIRE(run.upload_file("output", directory / "file"));
+  run.complete();
+  Bucket bucket(is_artifact, {http_answer(403)});
+  const auto recover = [&] {
+    auto outcomes = runlog::recover(directory / "runs", {.store = bucket.url(), .retries = false});
+    REQUIRE(outcomes);
+    REQUIRE(outcomes->size() == 1);
+    return outcomes->front();
+  };
+  CHECK(recover().verdict == Verdict::waiting);
+  CHECK(bucket.count(".parquet") == 1);
+  CHECK(bucket.count(".end.json") == 0);
+  const auto blob = only_blob(run.journal_path());
+  std::filesystem::remove(blob);
+  const auto outcome = recover();
+  INFO(outcome.message);
+  CHECK(outcome.verdict == Verdict::shipped);
+  CHECK(tells_of(outcome, blob));
+  CHECK(bucket.count(".end.json") == 1);
+}
+
+TEST_CASE("nor does a live job say so of such an artifact, and recovery tells of it") {
+  for (const bool keeps : {true, false}) {
+    INFO(keeps);
+    const test::TemporaryDirectory directory;
+    std::ofstream(directory / "file") << "twelve bytes";
+    Bucket bucket(is_artifact, {http_answer(403)});
+    auto given = options(directory, "x", bucket.url());
+    given.keep_shipped = keeps;
+    auto run = start(given);
+    run.log("loss", 1.0, 1);
+    REQUIRE(run.upload_file("output", directory / "file"));
+    CHECK(run.wait_until(runlog::Shipped, 30s) == runlog::Wait::Failed);
+    CHECK(run.stats().packs_shipped >= 1);
+    const auto blob = only_blob(run.journal_path());
+    std::filesystem::remove(blob);
+    run.complete();
+    CHECK(bucket.count(".end.json") == 0);
+    const auto outcomes = runlog::recover(directory / "runs", {.store = bucket.url()});
+    REQUIRE(outcomes);
+    INFO(outcomes->front().message);
+    CHECK(outcomes->front().verdict == Verdict::shipped);
+    CHECK(tells_of(outcomes->front(), blob));
+    CHECK(bucket.count(".end.json") == 1);
   }
 }

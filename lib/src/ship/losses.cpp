@@ -7,10 +7,15 @@
 #include "journal/blobs.hpp"
 #include "journal/untold.hpp"
 #include "platform/file_system.hpp"
-
 #include "ship/waiting_check.hpp"
 
 namespace runlog {
+namespace {
+
+/// Beyond that one listing is asked for, and not each artifact.
+constexpr std::size_t kBlobs_asked_for_max = 16;
+
+}  // namespace
 
 format::ObjectOwner Losses::owner() const {
   return {.project = meta_.project,
@@ -102,6 +107,7 @@ Result<void> Losses::settle(ObjectStore* store) {
       return number && store->head(format::pack_object(owner(), *number));
     });
   }
+  if (auto told = check_blobs_of_packs(store); !told) return told;
   const std::size_t known = files_.size();
   std::vector<LaneHole> holes = lane_holes(ranges_);
   // A journal that was moved under its writer goes on in a new directory. Only one with the first
@@ -211,7 +217,8 @@ Result<bool> Losses::check_pack_file(const std::filesystem::path& path, std::uin
   auto pack = check_pack(path, meta_, number);
   if (!pack && pack.error().code != Errc::corrupt) return std::move(pack).error();
   if (pack) {
-    if (auto told = tell_missing_blobs(pack->blobs, store); !told) return told.error();
+    if (auto told = tell_missing_blobs(pack->blobs, &store); !told) return told.error();
+    checked_packs_.insert(number);
     if (pack->damage.empty()) return true;
   }
   // It may have arrived before it was damaged here; what took its place would be other bytes.
@@ -232,18 +239,47 @@ Result<bool> Losses::check_pack_file(const std::filesystem::path& path, std::uin
   return true;
 }
 
-Result<void> Losses::tell_missing_blobs(const std::set<std::string>& blobs, ObjectStore& store) {
+// Also of packs that have been shipped before: the store may have refused an artifact that they
+// name, and it may have been lost here since.
+Result<void> Losses::check_blobs_of_packs(ObjectStore* store) {
+  const auto packs = packs_here(directory_);
+  if (!packs) return packs.error();
+  std::set<std::string> blobs;
+  for (const auto& [number, path] : *packs) {
+    if (!checked_packs_.contains(number)) blobs.merge(blobs_named_in(path));
+  }
+  if (auto told = tell_missing_blobs(blobs, store); !told) return told;
+  for (const auto& [number, path] : *packs) checked_packs_.insert(number);
+  return {};
+}
+
+Result<void> Losses::tell_missing_blobs(const std::set<std::string>& blobs, ObjectStore* store) {
+  std::vector<std::string> absent;
   for (const std::string& name : blobs) {
     const bool is_here =
         stat_file(directory_.blobs() / name) || stat_file(directory_.shipped() / name);
-    if (is_here || told_blobs_.contains(name)) continue;
-    const auto theirs = store.head(format::blob_object(owner(), name));
-    if (theirs) continue;
-    if (theirs.error().code == Errc::unavailable) return theirs.error();
-    if (theirs.error().code != Errc::not_found) continue;  // not for us to see
+    if (!is_here && !told_blobs_.contains(name)) absent.push_back(name);
+  }
+  std::set<std::string> stored;
+  if (store != nullptr && absent.size() > kBlobs_asked_for_max) {
+    const std::string place = format::blob_object(owner(), "");
+    const auto listed = store->list(place, false, [&](const ObjectInfo& object) {
+      if (object.name.starts_with(place)) stored.insert(object.name.substr(place.size()));
+    });
+    if (!listed && listed.error().code == Errc::unavailable) return listed.error();
+  }
+  for (const std::string& name : absent) {
+    if (stored.contains(name)) continue;
+    if (store != nullptr) {
+      const auto theirs = store->head(format::blob_object(owner(), name));
+      if (theirs) continue;
+      if (theirs.error().code == Errc::unavailable) return theirs.error();
+      if (theirs.error().code != Errc::not_found) continue;  // not for us to see
+    }
     told_blobs_.insert(name);
-    news_.push_back({(directory_.blobs() / name).native(), 0, 0, 0, true,
-                     "the artifact is gone, here and in the store"});
+    const std::string where = store != nullptr ? ", here and in the store" : "";
+    news_.push_back(
+        {(directory_.blobs() / name).native(), 0, 0, 0, true, "the artifact is gone" + where});
   }
   return {};
 }

@@ -62,7 +62,8 @@ class Losses {
   Result<bool> check_blob(const std::filesystem::path& path, ObjectStore& store);
   Result<bool> check_pack_file(const std::filesystem::path& path, std::uint32_t number,
                                ObjectStore& store);
-  Result<void> tell_missing_blobs(const std::set<std::string>& blobs, ObjectStore& store);
+  Result<void> tell_missing_blobs(const std::set<std::string>& blobs, ObjectStore* store);
+  Result<void> check_blobs_of_packs(ObjectStore* store);
 
   const JournalDir& directory_;
   const Meta& meta_;
@@ -74,7 +75,8 @@ class Losses {
   std::set<std::string> found_;  // those of them that this call came across, by path
   std::set<std::string> told_blobs_;
   std::vector<Damage> news_;
-  bool has_unread_pack_ = false;  // holes prove nothing
+  bool has_unread_pack_ = false;           // holes prove nothing
+  std::set<std::uint32_t> checked_packs_;  // whose artifacts have been looked for
   bool is_settled_ = false;
 };
 

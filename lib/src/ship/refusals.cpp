@@ -25,6 +25,13 @@ const Refusals::Object* Refusals::find(const std::filesystem::path& file) const 
   return known == objects_.end() ? nullptr : &known->second;
 }
 
+std::vector<std::filesystem::path> Refusals::files() const {
+  std::vector<std::filesystem::path> files;
+  files.reserve(objects_.size());
+  for (const auto& [file, object] : objects_) files.push_back(file);
+  return files;
+}
+
 std::pair<int, std::uint64_t> Refusals::turn(const std::filesystem::path& file) const {
   const Object* const known = find(file);
   if (known == nullptr) return {0, 0};

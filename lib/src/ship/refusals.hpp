@@ -31,6 +31,9 @@ class Refusals {
   /// Of `file`; null when it has not failed.
   [[nodiscard]] const Object* find(const std::filesystem::path& file) const;
 
+  /// All that have failed and have not been stored since.
+  [[nodiscard]] std::vector<std::filesystem::path> files() const;
+
   /// In which order objects are asked for: those that never failed first, then those that failed
   /// longest ago, so that no number of refused ones keeps others from being tried; then those that
   /// are set aside.

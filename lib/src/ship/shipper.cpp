@@ -164,6 +164,7 @@ void Shipper::ship_once(bool asks_refused) {
                         .check = [this](const auto& file) { return check_waiting(file); },
                         .refusals = &refusals_[settings_.store_url],
                         .asks_refused = asks_refused,
+                        .before_end = [this] { return check_refused(); },
                         .stop = stop_.get_token()});
     has_meta_ = outcome.has_meta;
   }
@@ -203,6 +204,21 @@ Result<bool> Shipper::check_waiting(const std::filesystem::path& file) const {
   return Error{Errc::corrupt, 0,
                file.native() + " has the SHA-256 " + *digest +
                    ": it was damaged and is not sent; runlog-recover will tell of it"};
+}
+
+// An end says that all has arrived. Of an artifact that the store refused and that is gone since,
+// it does not: recovery tells of it.
+Result<void> Shipper::check_refused() {
+  for (const auto& file : refusals_[settings_.store_url].files()) {
+    const bool is_ours = file.parent_path() == settings_.directory.blobs();
+    if (!is_ours || !is_absent(file)) continue;
+    if (!is_absent(settings_.directory.shipped() / file.filename())) continue;
+    return Error{Errc::corrupt, 0,
+                 file.native() +
+                     ": the store had refused this artifact, and now it is gone; runlog-recover "
+                     "will tell of it"};
+  }
+  return {};
 }
 
 void Shipper::plan_retry(const UploadOutcome& outcome) {

@@ -83,6 +83,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   void ship_once(bool asks_refused);
   void plan_retry(const UploadOutcome& outcome);
   [[nodiscard]] Result<bool> check_waiting(const std::filesystem::path& file) const;
+  [[nodiscard]] Result<void> check_refused();
   void tell(const Error& error, bool needs_owner);
   void tell_no_memory() noexcept;
   void adopt_dead(bool whole_root);

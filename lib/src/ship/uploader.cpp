@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 #include <new>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "platform/file_system.hpp"
 #include "platform/mapped_file.hpp"
 #include "ship/backoff.hpp"
+#include "ship/waiting_check.hpp"
 
 namespace runlog {
 namespace {
@@ -65,16 +67,22 @@ class Pass {
       fail_object(file, std::move(moved).error());
       return false;
     }
-    if (options_.keep_shipped || is_end) {
+    if (options_.keep_shipped || is_end || names_waiting_blob(file)) {
       moved = rename_file(file, directory_.shipped() / file.filename(), true);
     } else {
       moved = remove_file(file);
     }
     crash_point("after_ship");
-    if (moved) return true;
+    if (moved) {
+      if (is_sha256_hex(file.filename().native())) --blobs_left_;
+      return true;
+    }
     fail_object(file, std::move(moved).error());
     return false;
   }
+
+  /// How many artifacts wait, before any is put.
+  void expect_blobs(std::uint64_t count) noexcept { blobs_left_ = count; }
 
   /// Whether it is to be sent.
   bool passes(const std::filesystem::path& file) {
@@ -146,6 +154,14 @@ class Pass {
   UploadOutcome outcome;
 
  private:
+  // Such a pack stays: it alone tells here that the artifact was, should that be lost meanwhile.
+  [[nodiscard]] bool names_waiting_blob(const std::filesystem::path& file) const {
+    if (blobs_left_ == 0 || is_sha256_hex(file.filename().native())) return false;
+    const std::set<std::string> blobs = blobs_named_in(file);
+    return std::any_of(blobs.begin(), blobs.end(), [&](const std::string& blob) {
+      return !is_absent(directory_.blobs() / blob);
+    });
+  }
   [[nodiscard]] bool is_out_of_time() const {
     return options_.stop.stop_requested() || std::chrono::steady_clock::now() >= options_.deadline;
   }
@@ -169,6 +185,7 @@ class Pass {
   ObjectStore& store_;
   const UploadOptions& options_;
   Refusals& refusals_;
+  std::uint64_t blobs_left_ = 0;
   const bool is_started_;
 };
 
@@ -295,6 +312,9 @@ void upload_all(const JournalDir& directory, const Meta& meta, ObjectStore& stor
   }
   std::vector<Upload> uploads = std::move(*listed);
   Progress progress(options, pass.outcome, uploads);
+  pass.expect_blobs(static_cast<std::uint64_t>(
+      std::count_if(uploads.begin(), uploads.end(),
+                    [](const Upload& upload) { return upload.kind == Upload::Kind::blob; })));
   const std::size_t fresh = pass.sort(uploads);
   bool has_failed = false;
   for (std::size_t i = 0; i < uploads.size(); ++i) {

@@ -134,6 +134,25 @@ Result<void> check_pages(const std::filesystem::path& path, const Meta& meta,
   return {};
 }
 
+std::set<std::string> blobs_named_in(const std::filesystem::path& path) {
+  std::set<std::string> blobs;
+  if (!check_kind_of_file(path)) return blobs;
+  const auto file = MappedFile::open_read_only(path);
+  if (!file) return blobs;
+  auto reader = format::PackReader::open(file->bytes());
+  if (!reader) return blobs;
+  for (std::size_t i = 0; i < reader->row_groups().size(); ++i) {
+    const auto& group = reader->row_groups()[i];
+    const bool may_name =
+        group.may_hold(Kind::file) || group.may_hold(Kind::image) || group.may_hold(Kind::spill);
+    if (!may_name) continue;
+    (void)reader->read(i, [&](const Record& record) {
+      if (std::string blob = blob_of(record); !blob.empty()) blobs.insert(std::move(blob));
+    });
+  }
+  return blobs;
+}
+
 Result<std::vector<std::pair<std::uint32_t, std::filesystem::path>>> packs_here(
     const JournalDir& directory) {
   std::vector<std::pair<std::uint32_t, std::filesystem::path>> packs;

@@ -49,6 +49,10 @@ Result<format::PackInfo> check_footer(const std::filesystem::path& path, const M
 /// above.
 Result<void> check_pages(const std::filesystem::path& path, const Meta& meta, std::uint32_t number);
 
+/// The artifacts that the records of a pack name, by digest. Only those row groups are read that
+/// may have such records; what cannot be read names none.
+[[nodiscard]] std::set<std::string> blobs_named_in(const std::filesystem::path& path);
+
 /// Reads the whole pack. Errors as above.
 Result<PackCheck> check_pack(const std::filesystem::path& path, const Meta& meta,
                              std::uint32_t number);
