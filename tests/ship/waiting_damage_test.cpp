@@ -388,3 +388,37 @@ TEST_CASE("a link in the place of LOCK is told, and its journal left alone; othe
     CHECK(read(waiting.store() / "project=default" / "run_id=job").rows.size() == waiting.rows);
   }
 }
+
+TEST_CASE("a kept copy that cannot be read hides no records that are lost elsewhere") {
+  for (const auto& [how, damage] : kDamages) {
+    if (how == "removed" || how == "flipped") continue;  // its footer can be read
+    INFO(how);
+    const Waiting waiting;
+    REQUIRE(waiting.packs.size() > 4);
+    REQUIRE(waiting.recover().damage.empty());
+    // The last packs and the end are to go once more; pack 3 is lost wherever it was.
+    const auto shipped = waiting.journal / "shipped";
+    fs::path end;
+    fs::path lost;
+    for (const auto& entry : fs::recursive_directory_iterator(waiting.store())) {
+      const std::string name = entry.path().filename();
+      if (name.ends_with(".end.json")) end = entry.path();
+      if (name.ends_with("-" + waiting.packs[3].filename().native())) lost = entry.path();
+    }
+    fs::remove(end);
+    fs::rename(shipped / "end.json", waiting.journal / "end.json");
+    damage(shipped / waiting.packs[1].filename());
+    CHECK(waiting.recover().damage.empty());  // the store has it
+    fs::remove(end);
+    fs::rename(shipped / "end.json", waiting.journal / "end.json");
+    const std::size_t records = read(lost).rows.size();
+    REQUIRE(records > 0);
+    fs::remove(lost);
+    fs::remove(shipped / waiting.packs[3].filename());
+    const auto outcome = waiting.recover();
+    CHECK(outcome.verdict == runlog::RecoverOutcome::Verdict::shipped);
+    CHECK(outcome.records_damaged == records);
+    CHECK(waiting.lost_by_end() == records);
+    CHECK(read(waiting.store()).rows.size() + records == waiting.rows);
+  }
+}

@@ -7,6 +7,7 @@
 #include "journal/blobs.hpp"
 #include "journal/untold.hpp"
 #include "platform/file_system.hpp"
+#include "ship/object_window.hpp"
 #include "ship/waiting_check.hpp"
 
 namespace runlog {
@@ -60,6 +61,12 @@ Result<void> Losses::sort_out_packs() {
   return {};
 }
 
+void Losses::add_ranges(const format::PackInfo& info) {
+  for (const format::PackSegment& segment : info.segments) {
+    ranges_[segment.lane].emplace_back(segment.first_seq, segment.first_seq + segment.records);
+  }
+}
+
 void Losses::add_folder(Damage damage) {
   found_.insert(damage.path);
   files_.push_back(std::move(damage));
@@ -72,13 +79,11 @@ Result<void> Losses::survey() {
     packs_.insert(number);
     const auto info = check_footer(path, meta_, number);
     if (!info) {
-      has_unread_pack_ = true;  // it is in the store, or waits and says why
+      unread_packs_.insert(number);  // it is in the store, or waits and says why
       continue;
     }
     dropped_ += info->records_dropped;
-    for (const format::PackSegment& segment : info->segments) {
-      ranges_[segment.lane].emplace_back(segment.first_seq, segment.first_seq + segment.records);
-    }
+    add_ranges(*info);
     for (const Damage& one : info->damage) {
       if (is_whole_file(one)) {
         files_.push_back(one);
@@ -109,25 +114,23 @@ Result<void> Losses::settle(ObjectStore* store) {
   }
   if (auto told = check_blobs_of_packs(store); !told) return told;
   const std::size_t known = files_.size();
-  std::vector<LaneHole> holes = lane_holes(ranges_);
-  // A journal that was moved under its writer goes on in a new directory. Only one with the first
-  // record of all can miss the first ones of a lane.
-  const auto& first = ranges_[format::kShared_lane];
-  const bool has_first = std::any_of(first.begin(), first.end(), [](const auto& range) {
-    return range.first == 0 && range.second > 0;
-  });
-  if (!has_first) std::erase_if(holes, [](const LaneHole& hole) { return hole.begin == 0; });
+  std::vector<LaneHole> holes = holes_here();
+  if (!holes.empty() && !unread_packs_.empty() && store != nullptr) {
+    if (auto read = read_stored_footers(*store); !read) return read;
+    holes = holes_here();
+  }
   // Packs that made room were told, and no hole says which of them it was.
-  const auto evicted =
-      meta_.evicts_unshipped ? evicted_records(directory_) : std::optional<std::uint64_t>(0);
-  const bool asks = !holes.empty() && !has_unread_pack_ && evicted;
+  const auto evicted = meta_.evicts_unshipped ? evicted_records(directory_)
+                                              : Result(std::optional<std::uint64_t>(0));
+  if (!evicted) return evicted.error();
+  const bool asks = !holes.empty() && unread_packs_.empty() && *evicted;
   const auto has_all = asks ? has_all_packs(store) : Result<bool>(false);
   if (!has_all) return has_all.error();
   is_settled_ = true;
-  if (*has_all && *evicted == 0) {
+  if (*has_all && **evicted == 0) {
     count_holes(holes, 0, directory_.path().native(), files_);
   } else if (*has_all) {
-    add_records_beyond(*evicted, holes);
+    add_records_beyond(**evicted, holes);
   }
   for (std::size_t i = 0; i < files_.size(); ++i) {
     records_ += files_[i].records_lost;
@@ -144,6 +147,43 @@ void Losses::add_records_beyond(std::uint64_t told, const std::vector<LaneHole>&
   if (missing <= told) return;
   files_.push_back({directory_.path().native(), 0, 0, missing - told, false,
                     "files are gone that were not removed to make room"});
+}
+
+std::vector<LaneHole> Losses::holes_here() const {
+  std::vector<LaneHole> holes = lane_holes(ranges_);
+  // A journal that was moved under its writer goes on in a new directory. Only one with the first
+  // record of all can miss the first ones of a lane.
+  const auto first = ranges_.find(format::kShared_lane);
+  const bool has_first =
+      first != ranges_.end() &&
+      std::any_of(first->second.begin(), first->second.end(),
+                  [](const auto& range) { return range.first == 0 && range.second > 0; });
+  if (!has_first) std::erase_if(holes, [](const LaneHole& hole) { return hole.begin == 0; });
+  return holes;
+}
+
+// What a kept copy held that cannot be read any more, the store knows. Its number would tell less:
+// the numbers of a lane's segments are not in the lane's order.
+Result<void> Losses::read_stored_footers(ObjectStore& store) {
+  for (auto number = unread_packs_.begin(); number != unread_packs_.end();) {
+    const std::string name = format::pack_object(owner(), *number);
+    const auto info = [&]() -> Result<format::PackInfo> {
+      const auto theirs = store.head(name);
+      if (!theirs) return theirs.error();
+      auto window = ObjectWindow::open(store, name, theirs->bytes);
+      if (!window) return std::move(window).error();
+      if (auto got = window->fetch({0, theirs->bytes}); !got) return got.error();
+      return check_footer(window->bytes(), name, meta_, *number);
+    }();
+    if (!info && info.error().code == Errc::unavailable) return info.error();
+    if (!info) {  // not for us to see, or not there yet
+      ++number;
+      continue;
+    }
+    add_ranges(*info);
+    number = unread_packs_.erase(number);
+  }
+  return {};
 }
 
 std::set<std::uint32_t> Losses::lost_files() const {

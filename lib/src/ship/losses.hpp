@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "format/object_name.hpp"
+#include "format/pack.hpp"
 #include "journal/journal_dir.hpp"
 #include "journal/lane_holes.hpp"
 #include "journal/meta.hpp"
@@ -57,6 +58,8 @@ class Losses {
 
  private:
   [[nodiscard]] format::ObjectOwner owner() const;
+  [[nodiscard]] std::vector<LaneHole> holes_here() const;
+  void add_ranges(const format::PackInfo& info);
   [[nodiscard]] Result<bool> has_all_packs(ObjectStore* store) const;
   void add_records_beyond(std::uint64_t told, const std::vector<LaneHole>& holes);
   Result<bool> check_blob(const std::filesystem::path& path, ObjectStore& store);
@@ -64,6 +67,7 @@ class Losses {
                                ObjectStore& store);
   Result<void> tell_missing_blobs(const std::set<std::string>& blobs, ObjectStore* store);
   Result<void> check_blobs_of_packs(ObjectStore* store);
+  Result<void> read_stored_footers(ObjectStore& store);
 
   const JournalDir& directory_;
   const Meta& meta_;
@@ -75,7 +79,7 @@ class Losses {
   std::set<std::string> found_;  // those of them that this call came across, by path
   std::set<std::string> told_blobs_;
   std::vector<Damage> news_;
-  bool has_unread_pack_ = false;           // holes prove nothing
+  std::set<std::uint32_t> unread_packs_;   // that are here: holes may be what they hold
   std::set<std::uint32_t> checked_packs_;  // whose artifacts have been looked for
   bool is_settled_ = false;
 };

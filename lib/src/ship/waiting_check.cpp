@@ -118,7 +118,13 @@ Result<format::PackInfo> check_footer(const std::filesystem::path& path, const M
   if (auto checked = check_kind_of_file(path); !checked) return std::move(checked).error();
   auto file = MappedFile::open_read_only(path);
   if (!file) return std::move(file).error();
-  auto reader = open_pack(file->bytes(), path, meta, number);
+  return check_footer(file->bytes(), path, meta, number);
+}
+
+Result<format::PackInfo> check_footer(std::span<const std::byte> bytes,
+                                      const std::filesystem::path& path, const Meta& meta,
+                                      std::uint32_t number) {
+  auto reader = open_pack(bytes, path, meta, number);
   if (!reader) return std::move(reader).error();
   return reader->info();
 }

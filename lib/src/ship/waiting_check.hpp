@@ -45,6 +45,11 @@ Result<std::vector<std::pair<std::uint32_t, std::filesystem::path>>> packs_here(
 Result<format::PackInfo> check_footer(const std::filesystem::path& path, const Meta& meta,
                                       std::uint32_t number);
 
+/// The same of the bytes of a pack; `path` is for messages.
+Result<format::PackInfo> check_footer(std::span<const std::byte> bytes,
+                                      const std::filesystem::path& path, const Meta& meta,
+                                      std::uint32_t number);
+
 /// Whether the pack's footer and pages are as their checksums say. Decodes nothing. Errors as
 /// above.
 Result<void> check_pages(const std::filesystem::path& path, const Meta& meta, std::uint32_t number);
