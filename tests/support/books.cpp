@@ -170,4 +170,14 @@ Verified verify(const std::filesystem::path& place) {
   return verified;
 }
 
+std::string problem_with_verify(const Contents& contents, const std::filesystem::path& place) {
+  const Verified verified = verify(place);
+  if (verified.problem.empty() && verified.dropped == contents.dropped() &&
+      verified.damaged == contents.lost()) {
+    return {};
+  }
+  return "`runlog verify` says otherwise: dropped " + std::to_string(verified.dropped) +
+         ", damaged " + std::to_string(verified.damaged) + " " + verified.problem;
+}
+
 }  // namespace test

@@ -59,9 +59,12 @@ struct Verified {
   std::uint64_t dropped = 0;
   std::uint64_t damaged = 0;
   std::string problem = {};  ///< it cannot be read, or its exit status is not that of its words
-  [[nodiscard]] bool operator==(const Verified&) const = default;
 };
 [[nodiscard]] Verified verify(const std::filesystem::path& place);
+
+/// Empty, or where `runlog verify` says otherwise than `contents`, which were read there.
+[[nodiscard]] std::string problem_with_verify(const Contents& contents,
+                                              const std::filesystem::path& place);
 
 /// Reads a root, a journal or a store, and wants its books to close, for our reader and for
 /// `runlog verify`; the latter reads everything once more and so is asked only where that is no

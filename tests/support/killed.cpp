@@ -44,10 +44,7 @@ std::string problem_with(const Contents& contents, const Acknowledged& acknowled
   books.is_killed = true;
   books.dropped = 0;
   if (auto problem = problem_with_books(contents, books); !problem.empty()) return problem;
-  if (const Verified verified = verify(place); !(verified == Verified{})) {
-    return "by `runlog verify` dropped " + std::to_string(verified.dropped) + ", damaged " +
-           std::to_string(verified.damaged) + " " + verified.problem;
-  }
+  if (auto problem = problem_with_verify(contents, place); !problem.empty()) return problem;
   return problem_with_files(contents, acknowledged.files.load(), place);
 }
 
