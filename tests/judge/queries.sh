@@ -1,9 +1,6 @@
 # The questions of docs/queries.md, as they stand there, to a store of several runs and ranks, some
 # of them crashed; the answers are those that the page shows.
-set -euo pipefail
-[[ -n ${RUNLOG_JUDGE:-} ]] || { echo "RUNLOG_JUDGE is not set: no DuckDB here"; exit 77; }
-cd "$TMPDIR"
-unset RUNLOG_ROOT RUNLOG_STORE RUNLOG_RUN_ID RUNLOG_RANK
+source "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 
 # member RUN RANK WORLD ARGUMENTS…: one process.
 member() {
@@ -19,26 +16,15 @@ member aborted 0 1 abort 25
 member 4711 0 1 complete 100
 "$RUNLOG_BIN/runlog-recover" runs --store store -q
 
-# Splits the page: the SQL of the n-th block into n.sql, the table behind it, without its head, into
-# n.table.
-awk '
-  /^## Which engines/ { exit }
-  /^```sql$/ { ++n; in_sql = 1; next }
-  /^```$/ { in_sql = 0; next }
-  in_sql { print > (n ".sql"); next }
-  /^\|[-:| ]+\|$/ { in_table = 1; next }
-  in_table && /^\|/ { print > (n ".table"); next }
-  { in_table = 0 }
-' "$RUNLOG_SOURCE/docs/queries.md"
-
+split_page
 asked=0
 for table in *.table; do
   # A row of JSON as a row of the table.
-  node "$RUNLOG_SOURCE/tests/judge/judge.mjs" store "$(cat 1.sql "${table%.table}.sql")" |
+  ask store "$(cat 1.sql "${table%.table}.sql")" |
     node -e 'require("readline").createInterface({input: process.stdin}).on("line", (line) =>
       console.log("| " + JSON.parse(line).map((cell) => cell ?? "").join(" | ") + " |"))' |
     sed 's/|  |/| |/g' >answer
-  diff -u "$table" answer || { echo "docs/queries.md, block ${table%.table}: the page (-) and DuckDB (+) differ"; exit 1; }
+  diff -u "$table" answer || fail "docs/queries.md, block ${table%.table}: the page (-) and DuckDB (+) differ"
   asked=$((asked + 1))
 done
-((asked == 5)) || { echo "$asked questions with an answer instead of 5"; exit 1; }
+((asked == 6)) || fail "$asked questions with an answer instead of 6"
