@@ -1,0 +1,113 @@
+// Promise: a pack that is on its way to the store is not evicted to make room: it may be there
+// already, and would be in the store and told as dropped as well.
+#include <algorithm>
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "runlog/runlog.hpp"
+#include "support/books.hpp"
+#include "support/catch.hpp"
+#include "support/process.hpp"
+#include "support/s3_bucket.hpp"
+
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::string kPack_suffix = ".parquet";
+constexpr std::size_t kPack_name_length = 16;  // 00000000.parquet
+
+// A bucket that has the first pack and does not say so before it is told to.
+class SlowBucket {
+ public:
+  ~SlowBucket() { answer(); }
+
+  [[nodiscard]] test::S3Bucket& bucket() { return bucket_; }
+  /// The name of the pack that is on its way, in packs/.
+  std::string wait_for_pack() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !sent_.empty(); });
+    return sent_;
+  }
+  void answer() {
+    const std::lock_guard lock(mutex_);
+    may_answer_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::optional<test::ScriptedServer::Answer> hold(const test::ScriptedServer::Request& request) {
+    if (request.method != "PUT" || !request.target.ends_with(kPack_suffix)) return {};
+    std::unique_lock lock(mutex_);
+    if (sent_.empty()) sent_ = request.target.substr(request.target.size() - kPack_name_length);
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return may_answer_; });
+    return {};
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string sent_;         // guarded by mutex_
+  bool may_answer_ = false;  // guarded by mutex_
+  test::S3Bucket bucket_{[this](const auto& request) { return hold(request); }};
+};
+
+std::set<std::string> names_in(const std::filesystem::path& directory) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.path().extension() == kPack_suffix) names.insert(entry.path().filename());
+  }
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("a pack that is being sent is not evicted, and others are") {
+  SlowBucket slow;
+  const test::TemporaryDirectory root;
+  const test::TemporaryDirectory store;
+  auto run = runlog::start_logging({.root = root.path(),
+                                    .store = slow.bucket().url(),
+                                    .sync_interval = 10ms,
+                                    .ship_interval = 100ms,
+                                    .pack_bytes = 64u << 10,
+                                    .segment_bytes = 64u << 10,
+                                    .disk_budget = 512u << 10,
+                                    .overflow = runlog::Overflow::drop_oldest_packed,
+                                    .on_error = [](const runlog::Error&) {}});
+  REQUIRE(run);
+  auto metric = run->metric("loss");
+  std::int64_t step = 0;
+  const auto log_some = [&] {
+    for (int i = 0; i < 1000; ++i, ++step) metric.log(step, step);
+  };
+  log_some();
+  run->flush();
+  const std::string sent = slow.wait_for_pack();
+
+  // Nothing is shipped meanwhile: a pack that goes was evicted.
+  std::set<std::string> seen;
+  std::set<std::string> gone;
+  while (gone.empty()) {
+    const auto there = names_in(run->journal_path() / "packs");
+    std::set_difference(seen.begin(), seen.end(), there.begin(), there.end(),
+                        std::inserter(gone, gone.end()));
+    seen.insert(there.begin(), there.end());
+    log_some();
+  }
+  CHECK(seen.contains(sent));
+  CHECK_FALSE(gone.contains(sent));
+
+  slow.answer();
+  CHECK(run->wait_until(runlog::Stage::Shipped, 60s) == runlog::Wait::Done);
+  run->complete();
+  CHECK(slow.bucket().count(sent) == 1);
+  CHECK(run->stats().dropped > 0);
+  slow.bucket().save_to(store.path());
+  (void)test::check_books(store.path(), {.accounts = {{"loss", static_cast<std::uint64_t>(step)}},
+                                         .tells_in_its_lane = false,
+                                         .dropped = run->stats().dropped});
+}
