@@ -8,6 +8,7 @@ cd "$TMPDIR"
 packed_template 1500
 from_template
 run 0 "$recover" runs --store plain
+has_exactly plain dead "$steps" --killed
 
 # azure_store PREFIX: an account of one's own has a server of one's own.
 azure_store() { echo "azblob://$azure_account/$azure_container/$1?endpoint=$(<"$azure/url")"; }
@@ -30,6 +31,7 @@ refused() {
 AZURE_STORAGE_KEY=$azure_key ships "$here/key/a b+c"
 AZURE_STORAGE_KEY=$azure_key ships "$here/key/a b+c"
 AZURE_STORAGE_SAS_TOKEN=$(azure_sas rcw) ships "$here/sas"
+AZURE_STORAGE_KEY=$azure_key books "$(run_in "$(azure_store "$here/sas")" dead)" --killed "train/loss=$steps"
 AZURE_STORAGE_KEY=$azure_key reads_as "$(azure_store "$here/sas")" got
 AZURE_STORAGE_SAS_TOKEN=$(azure_sas rl) reads_as "$(azure_store "$here/sas")" got
 AZURE_STORAGE_SAS_TOKEN=?$(azure_sas c) ships "$here/create-only"
@@ -67,6 +69,7 @@ azure_request "$azure" PUT "$azure_container/$here/taken/$pack" other.txt || fai
 from_template
 AZURE_STORAGE_KEY=$azure_key run 4 "$recover" runs --store "$(azure_store "$here/taken")"
 has "$err" 'exists with other bytes'
+books runs/dead --killed "train/loss=$steps"
 azure_download "$azure" "$here/taken" got
 equal "$(<"got/$pack")" "somebody else's"
 
@@ -74,6 +77,7 @@ equal "$(<"got/$pack")" "somebody else's"
 AZURE_STORAGE_KEY=$azure_key RUNLOG_RUN_ID=job RUNLOG_STORE=$(azure_store "$here/job") RUNLOG_SHIP_INTERVAL=100ms run 0 "$trainer" runs 1000 1
 azure_download "$azure" "$here/job" got
 has_exactly got job 1000
+AZURE_STORAGE_KEY=$azure_key books "$(run_in "$(azure_store "$here/job")" job)" train/loss=1000
 
 # doctor, with all rights, with those to write and read but not to list, and with a key that is another's.
 AZURE_STORAGE_KEY=$azure_key run 0 "$runlog" doctor "$(azure_store "$here/doctor")"

@@ -34,7 +34,7 @@ token 4000000000 >answer.txt
 fault 1 any -1 answer answer.txt
 AZURE_POD_IDENTITY_AUTHORITY_HOST=$url run 0 "$recover" runs --store "$store"
 azure_download "$azure" "$here/run" got
-has_exactly got dead "$steps"
+has_exactly got dead "$steps" --killed
 grep -q '^GET /metadata/identity/oauth2/token?.*resource=https%3A%2F%2Fstorage.azure.com%2F' "$dir/requests" || fail "asked otherwise"
 
 echo federated >federated.txt
@@ -44,4 +44,4 @@ AZURE_TENANT_ID=tenant AZURE_CLIENT_ID=client AZURE_FEDERATED_TOKEN_FILE=$PWD/fe
   run 0 "$recover" runs --store "$store"
 grep -q '^POST /tenant/oauth2/v2.0/token' "$dir/requests" || fail "asked otherwise"
 azure_download "$azure" "$here/run" got
-has_exactly got again "$steps"
+has_exactly got again "$steps" --killed

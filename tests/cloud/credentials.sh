@@ -16,7 +16,7 @@ ships() {
   dead_journal "$1" 300
   run 0 "$recover" runs --run "$1" --store "$store"
   s3_download "$sts" "$here" got
-  has_exactly got "$1" "$steps"
+  has_exactly got "$1" "$steps" --killed
   ! grep -rqF -e "$secret" -e "$token" runs got "$out" "$err" || fail "$1: a secret is written down"
 }
 

@@ -10,6 +10,7 @@ cd "$TMPDIR"
 packed_template 1500
 from_template
 run 0 "$recover" runs --store plain
+has_exactly plain dead "$steps" --killed
 
 # ships URL_FILE PATH: what nginx then has is what `plain` has.
 ships() {
@@ -25,6 +26,7 @@ ships dav "once/$here/http"
 ships dav "once/$here/http"
 ships dav_tls "$here/https"
 reads_as "$(<"$nginx/dav_tls")/$here/https" plain
+books "$(run_in "$(<"$nginx/dav_tls")/$here/https" dead)" --killed "train/loss=$steps"
 unset RUNLOG_HTTP_USER RUNLOG_HTTP_PASSWORD
 printf 'machine 127.0.0.1 login %s password %s\n' $dav_user $dav_password >"$HOME/.netrc"
 chmod 600 "$HOME/.netrc"
@@ -53,6 +55,7 @@ echo "somebody else's" >"$nginx/data/$here/taken/$pack"
 from_template
 run 4 "$recover" runs --store "$(<"$nginx/dav")/$here/taken"
 has "$err" 'exists with other bytes'
+books runs/dead --killed "train/loss=$steps"
 equal "$(<"$nginx/data/$here/taken/$pack")" "somebody else's"
 [[ -n $(find runs -path '*/packs/*.parquet') ]] || fail "the pack is gone"
 

@@ -36,10 +36,11 @@ fault 1 any -1 hang
 for store in "$(s3_store "$url" "$here")" "$(s3_store https://no-such-host.invalid "$here")"; do
   RUNLOG_STORE=$store RUNLOG_SHIP_INTERVAL=100ms RUNLOG_FINISH_DEADLINE=1s run 0 timeout 30 "$trainer" jobs 1000 1
 done
+for job in jobs/*; do books "$job" train/loss=1000; done
 equal "$(find jobs -path '*/packs/*.parquet' | wc -l)" "$(find jobs -name '*.parquet' | wc -l)"
 
 # 10 kB a second, and answers cut off while they are read: slow, and all there.
 fault "$port" any -1 rate 10000
 run 0 "$recover" runs --store "$(s3_store "$url" "$here")"
 s3_download "$s3" "$here" got
-has_exactly got dead "$steps"
+has_exactly got dead "$steps" --killed

@@ -20,7 +20,8 @@ small() { (ulimit -d $((96 << 10)) && exec "$@"); }
 run 0 small "$recover" runs --store "$store"
 equal "$(grep -c "^PUT .*blobs/$digest" "$dir/requests")" 1 'PUTs of the artifact'
 run 0 small "$runlog" verify "$store"
+books "$(run_in "$store" dead)" --killed "train/loss=$steps"
 run 0 small "$runlog" pull "$store" copy
 equal "$(sha256sum <"copy/project=default/run_id=dead/_runlog/blobs/$digest")" "$digest  -"
-has_exactly copy dead "$steps"
+has_exactly copy dead "$steps" --killed
 rm -r runs copy

@@ -30,7 +30,8 @@ once() {
   equal "$(grep '^PUT .* 200$' "$dir/requests" | sort | uniq -d)" "" "created twice"
   s3_download "$s3" "$here/$1" got
   equal "$(grep -c '^PUT .* 200$' "$dir/requests")" "$(find got -type f | wc -l)" "objects created"
-  has_exactly got dead "$steps"
+  has_exactly got dead "$steps" --killed
+  books "$(run_in "$(s3_store "$(<"$s3/url")" "$here/$1")" dead)" --killed "train/loss=$steps"
 }
 
 run 4 "$recover" runs --store "$(s3_store http://127.0.0.1:1 nowhere)" --timeout 0  # salvaged and packed

@@ -20,7 +20,7 @@ kill_server "$s3" radosgw || fail "radosgw was gone already"
 "$servers/start-s3" --again "$s3"
 wait $recovery || fail "recovery gave up"
 s3_download "$s3" dead got
-has_exactly got dead "$steps"
+has_exactly got dead "$steps" --killed
 
 # The journal must not have gone with the upload: twice the server dies while a job logs.
 store=$(s3_store "$(<"$s3/url")" job)
@@ -37,4 +37,5 @@ wait $job || fail "the job failed"
 run 0 "$recover" runs --run job
 s3_download "$s3" job got
 has_exactly got job 6000
+books "$(run_in "$store" job)" train/loss=6000
 equal "$(s3_names "$s3" job | wc -l)" "$(find got -type f | wc -l)"

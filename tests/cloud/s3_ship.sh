@@ -17,8 +17,8 @@ s3_download "$dir" "$prefix" got
 equal "$(find got -name '*.parquet' | wc -l)" 1
 equal "$(find got -path '*/_runlog/*.json' | wc -l)" 2 "meta and end"
 run 0 "$runlog" verify got
-run 0 "$runlog" cat got --csv
-equal "$(grep -c train/loss "$out")" 100
+has_exactly got live 100
+books "$(run_in "$store" live)" train/loss=100
 
 # A journal of several packs, and an artifact of more than one piece of the body's buffer.
 dead_journal dead 2000 3
@@ -26,7 +26,7 @@ store=$(s3_store "$(<"$dir/url")" "$here/dead")
 run 0 "$recover" runs --run dead --store "$store"
 s3_download "$dir" "$here/dead" got
 (($(find got -name '*.parquet' | wc -l) > 1)) || fail "one pack only"
-has_exactly got dead "$steps"
+has_exactly got dead "$steps" --killed
 
 # All of it again, as after a recovery that died before it could note what it had shipped.
 journal=$(echo runs/dead/r0-*)
@@ -34,5 +34,6 @@ cp -r "$journal"/shipped/* "$journal"/packs/ 2>/dev/null || fail "no shipped pac
 names=$(s3_names "$dir" "$here/dead")
 run 0 "$recover" runs --run dead --store "$store"
 equal "$(s3_names "$dir" "$here/dead")" "$names"
+books "$(run_in "$store" dead)" --killed "train/loss=$steps"
 s3_download "$dir" "$here/dead" got
-has_exactly got dead "$steps"
+has_exactly got dead "$steps" --killed

@@ -34,6 +34,7 @@ for number in {1..50}; do
   # The last call may have returned, and the process died before it could say so.
   ((count == steps || count == steps + 1)) || fail "kill-$number: $count records of $steps"
   [[ $count == "$distinct" && $count == "$end" ]] || fail "kill-$number: $count records, $distinct steps up to $end"
+  books "$(run_in got "kill-$number")" --killed "train/loss=$steps"
 done
 (($(find runs -path '*/packs/*.parquet' | wc -l) == 0)) || fail "packs wait"
 echo "$by_jobs packs were shipped by jobs, $(($(find got -name '*.parquet' | wc -l) - by_jobs)) by the recovery"

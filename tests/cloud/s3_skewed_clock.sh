@@ -12,5 +12,5 @@ for off in +20m -180m; do
   FAKETIME_DONT_FAKE_MONOTONIC=1 run 22 faketime -f "$off" curl -sf --aws-sigv4 aws:amz:us-east-1:s3 --user "$s3_key:$s3_secret" \
     -H 'x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' "$(<"$dir/url")/$s3_bucket"
   s3_download "$dir" "$here/${off#+}" got
-  has_exactly got "dead${off#+}" "$steps"
+  has_exactly got "dead${off#+}" "$steps" --killed
 done

@@ -20,10 +20,11 @@ has "$err" certificate
 
 RUNLOG_CA_BUNDLE=$ca/ca.pem run 0 "$recover" runs --store "$store"
 s3_download "$s3" "$here" got
-has_exactly got dead "$steps"
+has_exactly got dead "$steps" --killed
 rm -rf runs
 dead_journal again 500
 AWS_CA_BUNDLE=$ca/ca.pem run 0 "$recover" runs --store "$store"
+RUNLOG_CA_BUNDLE=$ca/ca.pem books "$(run_in "$store" again)" --killed "train/loss=$steps"
 
 # TLS 1.1 is refused, by us: curl, when told so, speaks with this server.
 need_program curl curl
@@ -43,3 +44,4 @@ dead_journal old 500
 RUNLOG_CA_BUNDLE=$ca/ca.pem run 4 "$recover" runs --timeout 1 --store "s3://b/p?region=us-east-1&endpoint=https://127.0.0.1:$port"
 has "$err" 'protocol version'
 [[ -n $(find runs -path '*/packs/*.parquet') ]] || fail "the packs are gone"
+books runs/old --killed "train/loss=$steps"

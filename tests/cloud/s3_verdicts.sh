@@ -11,6 +11,7 @@ cd "$TMPDIR"
 packed_template 1000
 from_template
 run 0 "$recover" runs --store plain
+has_exactly plain dead "$steps" --killed
 (cd plain && find . -type f | sort) >names
 
 # ships STORE PREFIX: recovery of a copy of the journal ends with what `plain` has.

@@ -25,9 +25,12 @@ for look in 1 2 3; do
   dies c "$PWD/store" "look$look"
   wait_for words "look$look" $watch_pid
   [[ -n $(find "store/project=default/run_id=look$look" -name '*.end.json') ]] || fail "look$look is not in the store"
+  books "$(run_in "$PWD/store" "look$look")" train/loss=100
 done
 kill -TERM $watch_pid
 wait $watch_pid || true
+books a/busy train/loss=100
+books b/closed train/loss=100
 equal "$(wc -l <"$busy_dir/requests")" 1 "requests to the store that was busy"
 # In one look, for a few of its objects: one that is refused says nothing of the others.
 asked=$(grep -c "^PUT" "$closed_dir/requests")
