@@ -1,6 +1,6 @@
-// check_books PLACE [OPTION…] NAME=COUNT…: the books of a place, for tests in the shell. Of each thread
-// NAME the numbers 0 to COUNT-1 are acknowledged. Exits 1 with what is wrong when they do not close,
-// for our reader or for `runlog verify`.
+// check_books PLACE [OPTION…] NAME=COUNT…: the books of a place, for tests in the shell. Of each
+// thread NAME the numbers 0 to COUNT-1 are acknowledged. Exits 1 with what is wrong when they do
+// not close, for our reader or for `runlog verify`.
 //
 //   PLACE          a root, a journal or a store; a directory or a URL
 //   --killed       of each thread there may be one call that had not returned
