@@ -20,13 +20,13 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/page_cache.hpp"
-#include "format/segment_walker.hpp"
-#include "journal/segment_merge.hpp"
+#include "keep/packer.hpp"
 #include "platform/mapped_file.hpp"
 #include "runlog/reader.hpp"
 #include "runlog/recover.hpp"
 #include "runlog/run.hpp"
-#include "ship/packer.hpp"
+#include "segment/segment_merge.hpp"
+#include "segment/segment_walker.hpp"
 
 namespace {
 

@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "format/pack.hpp"
-#include "format/segment_walker.hpp"
-#include "format/segment_writer.hpp"
 #include "journal/lane.hpp"
-#include "journal/segment_merge.hpp"
+#include "pack/pack.hpp"
+#include "segment/segment_merge.hpp"
+#include "segment/segment_walker.hpp"
+#include "segment/segment_writer.hpp"
 
 namespace {
 

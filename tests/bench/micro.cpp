@@ -7,11 +7,11 @@
 
 #include "base/crc32.hpp"
 #include "base/crc32c.hpp"
-#include "format/pack.hpp"
-#include "format/segment_walker.hpp"
-#include "format/segment_writer.hpp"
-#include "journal/segment_merge.hpp"
+#include "pack/pack.hpp"
 #include "platform/clock.hpp"
+#include "segment/segment_merge.hpp"
+#include "segment/segment_walker.hpp"
+#include "segment/segment_writer.hpp"
 
 namespace {
 

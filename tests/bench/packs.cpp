@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "format/object_name.hpp"
-#include "format/pack.hpp"
+#include "pack/pack.hpp"
+#include "store/object_name.hpp"
 
 namespace {
 

@@ -5,9 +5,9 @@
 #include <fstream>
 #include <map>
 
-#include "format/segment_walker.hpp"
 #include "platform/mapped_file.hpp"
 #include "runlog/recover.hpp"
+#include "segment/segment_walker.hpp"
 #include "support/books.hpp"
 #include "support/catch.hpp"
 #include "support/contents.hpp"

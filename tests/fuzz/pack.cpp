@@ -1,9 +1,9 @@
 // Any bytes as a pack.
 #include <vector>
 
-#include "format/pack.hpp"
-#include "format/pack_summary.hpp"
 #include "fuzz/fuzz.hpp"
+#include "pack/pack.hpp"
+#include "pack/pack_summary.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace runlog;

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <vector>
 
-#include "format/segment_walker.hpp"
 #include "fuzz/fuzz.hpp"
+#include "segment/segment_walker.hpp"
 
 namespace {
 

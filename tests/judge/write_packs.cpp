@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "format/pack.hpp"
+#include "pack/pack.hpp"
 
 namespace {
 

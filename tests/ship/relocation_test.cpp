@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "journal/meta.hpp"
+#include "recover/relocation.hpp"
 #include "runlog/recover.hpp"
 #include "runlog/runlog.hpp"
-#include "ship/relocation.hpp"
 #include "support/catch.hpp"
 #include "support/contents.hpp"
 #include "support/process.hpp"

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "ship/object_store.hpp"
+#include "store/object_store.hpp"
 
 namespace test {
 

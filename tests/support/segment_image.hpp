@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "format/segment_walker.hpp"
-#include "format/segment_writer.hpp"
+#include "segment/segment_walker.hpp"
+#include "segment/segment_writer.hpp"
 
 namespace test {
 

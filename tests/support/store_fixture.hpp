@@ -12,8 +12,8 @@
 #include <tuple>
 #include <vector>
 
-#include "faces/journal_list.hpp"
-#include "format/pack.hpp"
+#include "pack/pack.hpp"
+#include "read/journal_list.hpp"
 #include "runlog/runlog.hpp"
 #include "support/catch.hpp"
 #include "support/observed_store.hpp"

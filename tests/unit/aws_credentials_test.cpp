@@ -1,6 +1,6 @@
-#include "ship/cloud/credentials.hpp"
+#include "store/credentials/credentials.hpp"
 
-#include "ship/cloud/http_client.hpp"
+#include "store/http/http_client.hpp"
 #include "support/catch.hpp"
 #include "support/clean_environment.hpp"
 

@@ -1,4 +1,4 @@
-#include "ship/cloud/credential_endpoint.hpp"
+#include "store/credentials/credential_endpoint.hpp"
 #include "support/catch.hpp"
 #include "support/clean_environment.hpp"
 #include "support/credential_peer.hpp"

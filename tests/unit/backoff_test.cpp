@@ -1,6 +1,6 @@
 // How long a store is left alone: never for nothing, never for more than a minute, and ranks that
 // lost it together, or started together, do not come back together.
-#include "ship/backoff.hpp"
+#include "store/backoff.hpp"
 
 #include <algorithm>
 #include <set>

@@ -4,7 +4,7 @@
 #include <set>
 #include <thread>
 
-#include "faces/seen_records.hpp"
+#include "read/seen_records.hpp"
 #include "runlog/runlog.hpp"
 #include "support/catch.hpp"
 #include "support/contents.hpp"

@@ -2,8 +2,8 @@
 // object, said once, and from then on nothing is written without a look.
 #include <fstream>
 
-#include "ship/cloud/cloud_store.hpp"
-#include "ship/store_doctor.hpp"
+#include "store/cloud/cloud_store.hpp"
+#include "store/store_doctor.hpp"
 #include "support/catch.hpp"
 #include "support/process.hpp"
 #include "support/s3_bucket.hpp"

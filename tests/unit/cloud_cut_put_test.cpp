@@ -4,7 +4,7 @@
 #include <optional>
 #include <set>
 
-#include "ship/cloud/cloud_store.hpp"
+#include "store/cloud/cloud_store.hpp"
 #include "support/catch.hpp"
 #include "support/process.hpp"
 #include "support/scoped_environment.hpp"

@@ -2,8 +2,8 @@
 // store; tests/ship has the real ones. Here the store is known to heed conditions.
 #include <fstream>
 
-#include "ship/cloud/cloud_store.hpp"
-#include "ship/cloud/encoding.hpp"
+#include "store/cloud/cloud_store.hpp"
+#include "store/http/encoding.hpp"
 #include "support/catch.hpp"
 #include "support/process.hpp"
 #include "support/s3_bucket.hpp"

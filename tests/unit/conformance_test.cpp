@@ -18,10 +18,10 @@
 #include <sstream>
 
 #include "base/json_text.hpp"
-#include "format/pack.hpp"
-#include "format/pack_info.hpp"
-#include "format/pack_summary.hpp"
-#include "journal/segment_merge.hpp"
+#include "pack/pack.hpp"
+#include "pack/pack_info.hpp"
+#include "pack/pack_summary.hpp"
+#include "segment/segment_merge.hpp"
 #include "support/catch.hpp"
 #include "support/segment_image.hpp"
 

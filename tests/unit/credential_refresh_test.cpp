@@ -1,4 +1,4 @@
-#include "ship/cloud/credential_chain.hpp"
+#include "store/credentials/credential_chain.hpp"
 #include "support/catch.hpp"
 
 using namespace runlog;

@@ -1,11 +1,11 @@
-#include "ship/cloud/credential_text.hpp"
+#include "store/credentials/credential_text.hpp"
 
 #include <random>
 
 #include "platform/child_output.hpp"
-#include "ship/cloud/azure_connection.hpp"
-#include "ship/cloud/ini_file.hpp"
-#include "ship/cloud/netrc.hpp"
+#include "store/credentials/azure_connection.hpp"
+#include "store/credentials/ini_file.hpp"
+#include "store/credentials/netrc.hpp"
 #include "support/catch.hpp"
 #include "support/clean_environment.hpp"
 

@@ -1,7 +1,7 @@
 // What `ls` knows it knows from footers: no record body is read, in a directory or in a store.
 #include <fstream>
 
-#include "format/pack_summary.hpp"
+#include "pack/pack_summary.hpp"
 #include "support/contents.hpp"
 #include "support/store_fixture.hpp"
 

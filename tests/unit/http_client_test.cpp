@@ -1,6 +1,6 @@
 // The HTTP client against peers that misbehave: every wait ends, every answer is bounded, and what
 // a failure allows to conclude is said.
-#include "ship/cloud/http_client.hpp"
+#include "store/http/http_client.hpp"
 
 #include <dlfcn.h>
 #include <netdb.h>
@@ -15,8 +15,8 @@
 
 #include "base/bytes.hpp"
 #include "runlog/runlog.hpp"
-#include "ship/cloud/http_proxy.hpp"
-#include "ship/cloud/http_text.hpp"
+#include "store/http/http_proxy.hpp"
+#include "store/http/http_text.hpp"
 #include "support/catch.hpp"
 #include "support/process.hpp"
 #include "support/scoped_environment.hpp"

@@ -1,5 +1,5 @@
-#include "ship/cloud/credentials.hpp"
-#include "ship/cloud/netrc.hpp"
+#include "store/credentials/credentials.hpp"
+#include "store/credentials/netrc.hpp"
 #include "support/catch.hpp"
 #include "support/clean_environment.hpp"
 

@@ -7,13 +7,13 @@
 #include <map>
 #include <vector>
 
-#include "faces/journal_list.hpp"
-#include "faces/journal_source.hpp"
-#include "format/segment_walker.hpp"
-#include "journal/untold.hpp"
 #include "platform/crash_layout.hpp"
 #include "platform/mapped_file.hpp"
+#include "read/journal_list.hpp"
+#include "read/journal_source.hpp"
+#include "read/untold.hpp"
 #include "runlog/runlog.hpp"
+#include "segment/segment_walker.hpp"
 #include "support/acknowledged.hpp"
 #include "support/catch.hpp"
 #include "support/contents.hpp"

@@ -3,12 +3,12 @@
 #include <chrono>
 #include <thread>
 
-#include "faces/run_core.hpp"
 #include "platform/file_system.hpp"
 #include "platform/process.hpp"
+#include "recover/adopt.hpp"
+#include "run/run_core.hpp"
 #include "runlog/runlog.hpp"
-#include "ship/adopt.hpp"
-#include "ship/store_set.hpp"
+#include "store/store_set.hpp"
 #include "support/catch.hpp"
 #include "support/contents.hpp"
 #include "support/process.hpp"

@@ -3,9 +3,9 @@
 #include <functional>
 #include <random>
 
-#include "format/pack.hpp"
-#include "format/segment_writer.hpp"
-#include "journal/segment_merge.hpp"
+#include "pack/pack.hpp"
+#include "segment/segment_merge.hpp"
+#include "segment/segment_writer.hpp"
 #include "support/catch.hpp"
 #include "support/segment_image.hpp"
 

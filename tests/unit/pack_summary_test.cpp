@@ -1,5 +1,5 @@
 // The summary in a pack's footer is what its rows come to, and any bytes in its place do no harm.
-#include "format/pack_summary.hpp"
+#include "pack/pack_summary.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "base/bytes.hpp"
-#include "format/pack.hpp"
-#include "format/pack_info.hpp"
-#include "format/parquet_footer.hpp"
+#include "pack/pack.hpp"
+#include "pack/pack_info.hpp"
+#include "pack/parquet/parquet_footer.hpp"
 #include "support/catch.hpp"
 #include "support/pack_patch.hpp"
 

@@ -1,4 +1,4 @@
-#include "format/pack.hpp"
+#include "pack/pack.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -11,13 +11,13 @@
 
 #include "base/bytes.hpp"
 #include "base/crc32.hpp"
-#include "format/chunk_reader.hpp"
-#include "format/lz4_codec.hpp"
-#include "format/pack_info.hpp"
-#include "format/parquet_encodings.hpp"
-#include "format/parquet_footer.hpp"
-#include "format/parquet_page_header.hpp"
-#include "format/thrift.hpp"
+#include "pack/pack_info.hpp"
+#include "pack/parquet/chunk_reader.hpp"
+#include "pack/parquet/lz4_codec.hpp"
+#include "pack/parquet/parquet_encodings.hpp"
+#include "pack/parquet/parquet_footer.hpp"
+#include "pack/parquet/parquet_page_header.hpp"
+#include "pack/parquet/thrift.hpp"
 #include "support/catch.hpp"
 
 namespace {

@@ -1,5 +1,5 @@
 // Segments into a pack: given up half-way, it leaves nothing, and the next attempt makes the same.
-#include "ship/packer.hpp"
+#include "keep/packer.hpp"
 
 #include <filesystem>
 #include <fstream>

@@ -1,4 +1,4 @@
-#include "format/parquet_encodings.hpp"
+#include "pack/parquet/parquet_encodings.hpp"
 
 #include <random>
 #include <vector>

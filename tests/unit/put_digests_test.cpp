@@ -3,7 +3,7 @@
 #include <fstream>
 #include <string>
 
-#include "ship/cloud/put_content.hpp"
+#include "store/cloud/put_content.hpp"
 #include "support/catch.hpp"
 #include "support/process.hpp"
 

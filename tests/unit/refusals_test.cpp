@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "ship/backoff.hpp"
 #include "ship/uploader.hpp"
+#include "store/backoff.hpp"
 #include "support/catch.hpp"
 #include "support/process.hpp"
 

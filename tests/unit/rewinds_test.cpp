@@ -1,7 +1,7 @@
 // Which attempt came first, and what a rewind makes void, where clocks do not agree.
-#include "faces/rewinds.hpp"
+#include "read/rewinds.hpp"
 
-#include "faces/attempts.hpp"
+#include "read/attempts.hpp"
 #include "support/catch.hpp"
 
 using runlog::Attempt;

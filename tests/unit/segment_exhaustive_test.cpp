@@ -6,7 +6,7 @@
 // reader must not call it exact.
 #include <cstring>
 
-#include "journal/segment_merge.hpp"
+#include "segment/segment_merge.hpp"
 #include "support/catch.hpp"
 #include "support/segment_image.hpp"
 

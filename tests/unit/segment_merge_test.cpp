@@ -1,5 +1,5 @@
 // Segments of one journal, merged by time.
-#include "journal/segment_merge.hpp"
+#include "segment/segment_merge.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,7 +1,7 @@
 // Signatures against the examples their inventors publish.
-#include "ship/cloud/sigv4.hpp"
+#include "store/cloud/sigv4.hpp"
 
-#include "ship/cloud/azure_signature.hpp"
+#include "store/cloud/azure_signature.hpp"
 #include "support/catch.hpp"
 
 using namespace runlog;

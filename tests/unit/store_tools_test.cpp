@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <fstream>
 
-#include "faces/pull.hpp"
+#include "read/pull.hpp"
 #include "runlog/runlog.hpp"
-#include "ship/store_doctor.hpp"
+#include "store/store_doctor.hpp"
 #include "support/catch.hpp"
 #include "support/contents.hpp"
 #include "support/observed_store.hpp"

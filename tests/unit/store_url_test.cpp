@@ -1,9 +1,9 @@
 // Store URLs: what is understood, what is refused, and that no refusal shows a secret.
-#include "ship/cloud/store_url.hpp"
+#include "store/cloud/store_url.hpp"
 
 #include "journal/meta.hpp"
-#include "ship/cloud/http_client.hpp"
-#include "ship/object_store.hpp"
+#include "store/http/http_client.hpp"
+#include "store/object_store.hpp"
 #include "support/catch.hpp"
 
 using namespace runlog;

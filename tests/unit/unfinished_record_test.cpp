@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "runlog/runlog.hpp"
-#include "ship/object_store.hpp"
+#include "store/object_store.hpp"
 #include "support/catch.hpp"
 #include "support/contents.hpp"
 #include "support/process.hpp"

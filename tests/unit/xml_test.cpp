@@ -1,5 +1,5 @@
 // XML from servers: what is needed comes out, and hostile text comes to an end.
-#include "ship/cloud/xml.hpp"
+#include "store/http/xml.hpp"
 
 #include <random>
 

@@ -1,6 +1,7 @@
 // JsonText: reads values out of a small JSON document by path. The text is untrusted: size and
 // nesting are bounded before the parser sees it, and nonsense is an error, never a crash. Not for
-// secrets: the parser leaves pieces of what it reads in freed memory (see ship/cloud/json_members).
+// secrets: the parser leaves pieces of what it reads in freed memory (see
+// store/credentials/json_members).
 #pragma once
 
 #include <cstddef>

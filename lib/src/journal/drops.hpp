@@ -1,6 +1,6 @@
 // Drops: how many calls were dropped, why, and of how many of them a gap record tells. Counted in
 // memory and, at the same time, in the journal's crash file: a process that is killed while it
-// drops has nowhere else to say so. journal/untold reads that.
+// drops has nowhere else to say so. read/untold reads that.
 #pragma once
 
 #include <array>
@@ -9,9 +9,9 @@
 #include <cstdint>
 #include <string_view>
 
-#include "format/segment_writer.hpp"
 #include "platform/crash_layout.hpp"
 #include "runlog/result.hpp"
+#include "segment/segment_writer.hpp"
 
 namespace runlog {
 
@@ -33,7 +33,7 @@ inline constexpr std::size_t kDrop_reasons = 11;
 static_assert(kDrop_reasons <= crash::kReasons_max);
 
 /// Lanes behind those of the threads: the keeper's, the one for a run's last words, and that of the
-/// segment in which recovery tells what the process could not (journal/untold). The last is in no
+/// segment in which recovery tells what the process could not (read/untold). The last is in no
 /// tally.
 inline constexpr std::int32_t kKeeper_lane = 33;
 inline constexpr std::int32_t kEnd_lane = 34;

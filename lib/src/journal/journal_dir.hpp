@@ -52,7 +52,7 @@ class JournalDir {
   [[nodiscard]] std::filesystem::path torn() const { return path_ / "torn"; }
   [[nodiscard]] std::filesystem::path segment(std::uint32_t number) const;
   [[nodiscard]] std::filesystem::path pack(std::uint32_t number) const;
-  /// An empty file that the next pack is written to: see reserve_pack() in ship/packer.hpp.
+  /// An empty file that the next pack is written to: see reserve_pack() in keep/packer.hpp.
   [[nodiscard]] std::filesystem::path pack_reserve() const { return packs() / "reserve.tmp"; }
 
  private:

@@ -11,11 +11,11 @@
 #include <string_view>
 
 #include "base/ids.hpp"
-#include "format/segment_writer.hpp"
 #include "journal/drops.hpp"
 #include "journal/segment_pool.hpp"
 #include "journal/series_table.hpp"
 #include "runlog/options.hpp"
+#include "segment/segment_writer.hpp"
 
 namespace runlog {
 

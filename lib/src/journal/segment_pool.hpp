@@ -9,13 +9,13 @@
 #include <functional>
 #include <string>
 
-#include "format/segment_writer.hpp"
 #include "journal/disk_room.hpp"
 #include "journal/gate.hpp"
 #include "journal/journal_dir.hpp"
 #include "platform/fault_guard.hpp"
 #include "platform/mapped_file.hpp"
 #include "runlog/result.hpp"
+#include "segment/segment_writer.hpp"
 
 namespace runlog {
 
@@ -32,7 +32,7 @@ struct OpenSegment {
   std::int32_t lane = 0;
   format::SegmentHeader header;
   OpenSegment* next_opened = nullptr;
-  // The syncer's, down to the next blank line (ship/syncer.hpp).
+  // The syncer's, down to the next blank line (keep/syncer.hpp).
   OpenSegment* next_tracked = nullptr;
   std::uint64_t sync_round = 0;
   std::uint64_t synced_at = 0;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ship/backoff.hpp"
+#include "store/backoff.hpp"
 
 namespace runlog {
 namespace {

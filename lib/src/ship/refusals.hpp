@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "ship/object_store.hpp"
+#include "store/object_store.hpp"
 
 namespace runlog {
 

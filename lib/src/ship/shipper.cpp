@@ -12,9 +12,9 @@
 #include "platform/file_system.hpp"
 #include "platform/process.hpp"
 #include "platform/process_exit.hpp"
-#include "ship/adopt.hpp"
-#include "ship/backoff.hpp"
+#include "recover/adopt.hpp"
 #include "ship/waiting_check.hpp"
+#include "store/backoff.hpp"
 
 namespace runlog {
 namespace {

@@ -20,8 +20,8 @@
 #include "journal/meta.hpp"
 #include "platform/file_system_kind.hpp"
 #include "runlog/result.hpp"
-#include "ship/store_set.hpp"
 #include "ship/uploader.hpp"
+#include "store/store_set.hpp"
 
 namespace runlog {
 

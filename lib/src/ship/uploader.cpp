@@ -10,13 +10,13 @@
 
 #include "base/out_of_memory.hpp"
 #include "base/sha256.hpp"
-#include "format/object_name.hpp"
-#include "format/pack.hpp"
+#include "pack/pack.hpp"
 #include "platform/crash_point.hpp"
 #include "platform/file_system.hpp"
 #include "platform/mapped_file.hpp"
-#include "ship/backoff.hpp"
 #include "ship/waiting_check.hpp"
+#include "store/backoff.hpp"
+#include "store/object_name.hpp"
 
 namespace runlog {
 namespace {

@@ -11,8 +11,8 @@
 
 #include "journal/journal_dir.hpp"
 #include "journal/meta.hpp"
-#include "ship/object_store.hpp"
 #include "ship/refusals.hpp"
+#include "store/object_store.hpp"
 
 namespace runlog {
 

@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "format/pack.hpp"
 #include "journal/journal_dir.hpp"
 #include "journal/meta.hpp"
+#include "pack/pack.hpp"
 #include "runlog/record.hpp"
 #include "runlog/result.hpp"
 

@@ -1,0 +1,13 @@
+// Pull over any ObjectStore, so that tests bring one that fails.
+#pragma once
+
+#include "runlog/store.hpp"
+#include "store/store_runs.hpp"
+
+namespace runlog {
+
+Result<PullReport> pull_from(ObjectStore& store, const StorePlace& place,
+                             const std::filesystem::path& directory, const PullOptions& options,
+                             std::stop_token stop);
+
+}  // namespace runlog

@@ -1,0 +1,217 @@
+#include "read/untold.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "pack/pack.hpp"
+#include "platform/crash_point.hpp"
+#include "platform/crash_report.hpp"
+#include "platform/file_system.hpp"
+#include "platform/mapped_file.hpp"
+
+namespace runlog {
+namespace {
+
+/// A tally that claims more is damaged.
+constexpr std::uint64_t kCalls_max = std::uint64_t{1} << 53;
+
+bool is_told(const crash::Tally& tally) {
+  return tally.magic == (crash::kTold_magic_masked ^ crash::kMagic_mask);
+}
+
+std::optional<crash::Tally> read_tally(const std::filesystem::path& path) {
+  crash::Tally tally;
+  const auto bytes = std::as_writable_bytes(std::span(&tally, 1));
+  if (read_crash_bytes(path, crash::kTally_at, bytes) != bytes.size()) return {};
+  if (tally.magic != (crash::kTally_magic_masked ^ crash::kMagic_mask) && !is_told(tally))
+    return {};
+  std::uint64_t& childrens =
+      tally.slot[crash::kChildren_slot].dropped[static_cast<std::size_t>(DropReason::value)];
+  childrens &= ~crash::kEnded;
+  return tally;
+}
+
+// What the packs here hold, by number of the pack.
+struct LocalPacks {
+  std::vector<std::uint32_t> numbers;
+  std::vector<format::PackSegment> segments;
+};
+
+Result<LocalPacks> local_packs(const JournalDir& directory) {
+  LocalPacks packs;
+  for (const auto& place : {directory.packs(), directory.shipped()}) {
+    const auto names = list_if_there(place);
+    if (!names) return names.error();
+    for (const std::string& name : *names) {
+      const auto number = parse_numbered_name(name, kPack_suffix);
+      if (!number) continue;
+      packs.numbers.push_back(*number);
+      const auto file = MappedFile::open_read_only(place / name);
+      if (!file) continue;
+      const auto reader = format::PackReader::open(file->bytes());
+      if (!reader) continue;
+      const auto& segments = reader->info().segments;
+      packs.segments.insert(packs.segments.end(), segments.begin(), segments.end());
+    }
+  }
+  return packs;
+}
+
+bool holds(const LocalPacks& packs, const std::vector<SegmentInput>& segments, std::int32_t lane,
+           std::int64_t seq) {
+  for (const format::PackSegment& one : packs.segments) {
+    const auto records = static_cast<std::int64_t>(one.records);
+    if (one.lane == lane && seq >= one.first_seq && seq - one.first_seq < records) return true;
+  }
+  std::vector<SegmentInput> of_lane;
+  for (const SegmentInput& one : segments) {
+    if (one.header.lane == lane) of_lane.push_back(one);
+  }
+  SegmentMerge merge(std::move(of_lane));
+  while (const Record* const record = merge.next()) {
+    if (record->seq == seq) return true;
+  }
+  return false;
+}
+
+DropCounts sum(const crash::Tally& tally,
+               std::uint64_t (crash::TallySlot::*calls)[crash::kReasons_max]) {
+  DropCounts all = {};
+  for (const crash::TallySlot& slot : tally.slot) {
+    for (std::size_t i = 0; i < kDrop_reasons; ++i) all[i] += (slot.*calls)[i];
+  }
+  return all;
+}
+
+// Whether it may hold any: of most journals it says at once that it does not.
+bool has_untold(const crash::Tally& tally) {
+  const bool is_telling = std::any_of(std::begin(tally.slot), std::end(tally.slot),
+                                      [](const auto& slot) { return slot.telling_reason != 0; });
+  return is_telling || tally.evicting_pack != 0 ||
+         sum(tally, &crash::TallySlot::dropped) != sum(tally, &crash::TallySlot::told);
+}
+
+void settle_eviction(crash::Tally& tally, const std::vector<std::uint32_t>& packs) {
+  const std::uint32_t evicting = std::exchange(tally.evicting_pack, 0);
+  if (evicting == 0 || std::find(packs.begin(), packs.end(), evicting - 1) != packs.end()) return;
+  auto& evicted = tally.slot[kKeeper_lane].dropped[static_cast<std::size_t>(DropReason::evicted)];
+  evicted = std::max(evicted, tally.evicting_total);
+  tally.evicted_records = std::max(tally.evicted_records, tally.evicting_records);
+}
+
+// What the process was about to do when it died, it has done or not.
+void settle(crash::Tally& tally, const LocalPacks& packs,
+            const std::vector<SegmentInput>& segments) {
+  for (std::size_t lane = 0; lane < crash::kTally_slots; ++lane) {
+    crash::TallySlot& slot = tally.slot[lane];
+    const std::size_t reason = slot.telling_reason;
+    if (reason < 1 || reason > kDrop_reasons) continue;
+    if (holds(packs, segments, static_cast<std::int32_t>(lane), slot.telling_seq)) {
+      slot.told[reason - 1] = std::max(slot.told[reason - 1], slot.telling_told);
+    }
+  }
+  settle_eviction(tally, packs.numbers);
+}
+
+std::uint32_t next_segment(const crash::Tally& tally, const LocalPacks& packs,
+                           const std::vector<SegmentInput>& segments) {
+  std::uint32_t next = tally.next_segment;
+  for (const format::PackSegment& one : packs.segments) next = std::max(next, one.number + 1);
+  for (const SegmentInput& one : segments) next = std::max(next, one.header.number + 1);
+  return next;
+}
+
+}  // namespace
+
+Result<std::optional<UntoldDrops>> read_untold(const JournalDir& directory,
+                                               const std::vector<SegmentInput>& segments) {
+  using Found = std::optional<UntoldDrops>;
+  auto tally = read_tally(directory.crash());
+  if (!tally || is_told(*tally)) return Found{};
+  if (tally->is_continued != 0) {
+    tally->evicting_pack = 0;
+    std::fill_n(tally->slot, crash::kChildren_slot, crash::TallySlot{});
+  }
+  if (!has_untold(*tally)) return Found{};
+  const auto listed = local_packs(directory);
+  if (!listed) return listed.error();
+  const LocalPacks& packs = *listed;
+  for (const format::PackSegment& one : packs.segments) {
+    if (one.lane == kTold_lane) return Found{};  // whoever made it died before forget_untold()
+  }
+  settle(*tally, packs, segments);
+  UntoldDrops untold{.calls = sum(*tally, &crash::TallySlot::dropped),
+                     .next_segment = next_segment(*tally, packs, segments)};
+  const DropCounts told = sum(*tally, &crash::TallySlot::told);
+  bool is_any = false;
+  for (std::size_t i = 0; i < kDrop_reasons; ++i) {
+    untold.calls[i] -= std::min(untold.calls[i], told[i]);
+    if (untold.calls[i] > kCalls_max) return Found{};
+    is_any = is_any || untold.calls[i] != 0;
+  }
+  for (const crash::TallySlot& slot : tally->slot) {
+    untold.time_ns = std::max(untold.time_ns, slot.time_ns);
+  }
+  return is_any ? Found(untold) : Found{};
+}
+
+std::optional<std::uint32_t> last_segment(const JournalDir& directory) {
+  const auto tally = read_tally(directory.crash());
+  if (!tally) return {};
+  std::uint32_t end = 0;
+  for (const crash::TallySlot& slot : tally->slot) end = std::max(end, slot.segment);
+  return end != 0 ? std::optional(end - 1) : std::nullopt;
+}
+
+ToldSegment told_segment(const UntoldDrops& untold, const Session& session) {
+  ToldSegment told{.bytes = std::vector<std::byte>(format::kSegment_bytes_min),
+                   .header = {.session = session,
+                              .number = untold.next_segment,
+                              .lane = kTold_lane,
+                              .created_ns = untold.time_ns,
+                              .segment_bytes = format::kSegment_bytes_min}};
+  format::SegmentWriter writer;
+  writer.begin(told.bytes, told.header, untold.time_ns);
+  for (std::size_t i = 0; i < kDrop_reasons; ++i) {
+    if (untold.calls[i] == 0) continue;
+    (void)writer.append_event(gap_event(static_cast<DropReason>(i), untold.calls[i],
+                                        untold.time_ns));  // there is room for one of each
+  }
+  writer.seal();
+  return told;
+}
+
+Result<std::optional<std::uint64_t>> evicted_records(const JournalDir& directory) {
+  auto tally = read_tally(directory.crash());
+  if (!tally) return std::optional<std::uint64_t>();
+  const auto packs = local_packs(directory);
+  if (!packs) return packs.error();
+  settle_eviction(*tally, packs->numbers);
+  return std::optional(tally->evicted_records);
+}
+
+Result<void> forget_untold(const JournalDir& directory) {
+  const std::filesystem::path path = directory.crash();
+  auto tally = read_tally(path);
+  if (!tally || is_told(*tally)) return {};
+  const auto packs = local_packs(directory);
+  if (!packs) return packs.error();
+  settle_eviction(*tally, packs->numbers);  // before that pack is shipped
+  tally->magic = crash::kTold_magic_masked ^ crash::kMagic_mask;
+  const auto file = OpenFile::open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
+  if (!file) return file.error();
+  crash_point("before_forget");
+  // In place: there may be no room for another file.
+  const auto head = std::as_bytes(std::span(&*tally, 1)).first(offsetof(crash::Tally, slot));
+  if (auto written = write_at(file->fd(), crash::kTally_at, head, path); !written) {
+    return written;
+  }
+  auto synced = sync_data(file->fd(), path);
+  crash_point("after_forget");
+  return synced;
+}
+
+}  // namespace runlog

@@ -1,0 +1,548 @@
+#include "recover/adopt.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "journal/disk_room.hpp"
+#include "keep/packer.hpp"
+#include "pack/pack.hpp"
+#include "platform/clock.hpp"
+#include "platform/crash_point.hpp"
+#include "platform/crash_report.hpp"
+#include "platform/file_birth.hpp"
+#include "platform/file_lock.hpp"
+#include "platform/file_system.hpp"
+#include "platform/process.hpp"
+#include "read/dead_segments.hpp"
+#include "read/untold.hpp"
+#include "recover/losses.hpp"
+#include "recover/relocation.hpp"
+#include "ship/waiting_check.hpp"
+
+namespace runlog {
+namespace {
+
+constexpr std::uint64_t kPack_segment_bytes = 16u << 20;
+
+// Groups segments so that a pack is of ordinary size. Order by number, which is the order in which
+// a lane opened them as far as recycling allows; SegmentMerge sorts within a lane.
+std::vector<std::vector<std::size_t>> group(const std::vector<SegmentInput>& inputs) {
+  std::vector<std::size_t> order(inputs.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::pair(inputs[a].header.created_ns, inputs[a].header.number) <
+           std::pair(inputs[b].header.created_ns, inputs[b].header.number);
+  });
+  std::vector<std::vector<std::size_t>> groups;
+  std::uint64_t bytes = kPack_segment_bytes;
+  for (const std::size_t index : order) {
+    if (bytes + inputs[index].bytes.size() > kPack_segment_bytes) {
+      groups.emplace_back();
+      bytes = 0;
+    }
+    groups.back().push_back(index);
+    bytes += inputs[index].bytes.size();
+  }
+  return groups;
+}
+
+void remove_leftovers(const JournalDir& directory) {
+  for (const std::string& name : names_in_directory(directory.packs())) {
+    if (name.ends_with(".tmp")) (void)remove_file(directory.packs() / name);
+  }
+  for (const std::string& name : names_in_directory(directory.blobs())) {
+    if (name.starts_with("tmp-")) (void)remove_file(directory.blobs() / name);
+  }
+}
+
+class Adoption {
+ public:
+  Adoption(const JournalDir& directory, const AdoptOptions& options, RecoverOutcome& outcome,
+           UploadOutcome& uploaded)
+      : directory_(directory),
+        options_(options),
+        outcome_(outcome),
+        uploaded_(uploaded),
+        meta_(read_meta(directory)) {}
+
+  void run() {
+    const FileLock::State writer = FileLock::state(directory_.lock());
+    if (writer == FileLock::State::held) {
+      outcome_.verdict = RecoverOutcome::Verdict::live;
+      outcome_.message = "its writer is alive";
+      return;
+    }
+    const std::string url = store_url_of(meta_, options_);
+    const bool moves = !url.empty() && (options_.again || !is_same_store(url, meta_.store_url));
+    if (!moves && is_done(directory_, !url.empty())) {
+      outcome_.verdict = RecoverOutcome::Verdict::shipped;
+      return;
+    }
+    if (auto kind = check_kind_of_file(directory_.lock()); !kind) {
+      outcome_.verdict = RecoverOutcome::Verdict::live;
+      outcome_.message = "taken for live: " + kind.error().message;
+      return;
+    }
+    if (writer == FileLock::State::unreadable) {
+      outcome_.verdict = RecoverOutcome::Verdict::live;
+      outcome_.message =
+          "taken for live: its LOCK cannot be read; run runlog-recover as its owner or as root";
+      return;
+    }
+    if (!options_.trusts_network_locks &&
+        may_lock_be_unseen(directory_, meta_, options_.find_file_system)) {
+      outcome_.verdict = RecoverOutcome::Verdict::waiting;
+      outcome_.message = "written on " + (meta_.host.empty() ? "an unknown host" : meta_.host) +
+                         ", whose lock may not be seen from here; run runlog-recover there, or, "
+                         "when its writer is gone, with RUNLOG_NETWORK_ROOT=1";
+      return;
+    }
+    if (meta_.version > kMeta_version) {
+      outcome_.verdict = RecoverOutcome::Verdict::waiting;
+      outcome_.message = "written by runlog " + meta_.runlog_version + ", in version " +
+                         std::to_string(meta_.version) +
+                         " of the journal's format, which this one does not know; run the "
+                         "runlog-recover of that release";
+      return;
+    }
+    if (options_.dry_run) {
+      look();
+      return;
+    }
+    auto lock = FileLock::adopt(directory_.lock());
+    if (!lock) {
+      const bool is_busy = lock.error().code == Errc::busy;
+      give_up(std::move(lock).error(),
+              is_busy ? RecoverOutcome::Verdict::live : RecoverOutcome::Verdict::failed);
+      return;
+    }
+    auto noted = read_moved(directory_);
+    if (!noted) {
+      give_up(std::move(noted).error(), RecoverOutcome::Verdict::waiting);
+      return;
+    }
+    moved_ = std::move(*noted);
+    if (moves) {
+      auto moved = take_back(directory_, url, meta_.store_url);
+      if (!moved) {
+        give_up(std::move(moved).error(), RecoverOutcome::Verdict::waiting);
+        return;
+      }
+      moved_ = std::move(*moved);
+      is_move_noted_ = false;
+    }
+    remove_leftovers(directory_);
+    if (auto sorted = losses_.sort_out_packs(); !sorted) {
+      give_up(std::move(sorted).error(), RecoverOutcome::Verdict::waiting);
+      return;
+    }
+    auto packed = pack_segments();
+    while (!packed && packed.error().code == Errc::no_space && ship_for_room(url)) {
+      packed = pack_segments();
+    }
+    if (!packed) {
+      give_up(std::move(packed).error(), RecoverOutcome::Verdict::waiting);
+      return;
+    }
+    if (auto surveyed = losses_.survey(); !surveyed) {
+      give_up(std::move(surveyed).error(), RecoverOutcome::Verdict::waiting);
+      return;
+    }
+    // Packs that the job made tell of drops as well.
+    outcome_.records_dropped = std::max(outcome_.records_dropped, losses_.dropped());
+    // Without a store there is nobody else to ask.
+    if (auto ended = url.empty() ? settle(nullptr) : write_end(); !ended) {
+      give_up(std::move(ended).error(), RecoverOutcome::Verdict::waiting);
+      return;
+    }
+    ship(url);
+  }
+
+ private:
+  void give_up(Error error, RecoverOutcome::Verdict verdict) {
+    outcome_.verdict = verdict;
+    outcome_.message = std::move(error.message);
+  }
+
+  // Dry run: what pack_segments would keep, by reading only.
+  void look() {
+    auto dead = load_dead_segments(directory_);
+    if (!dead) {
+      give_up(std::move(dead).error(), RecoverOutcome::Verdict::failed);
+      return;
+    }
+    auto untold = read_untold(directory_, dead->inputs);
+    if (!untold) {
+      give_up(std::move(untold).error(), RecoverOutcome::Verdict::waiting);
+      return;
+    }
+    if (*untold) {
+      for (const std::uint64_t calls : (*untold)->calls) outcome_.records_dropped += calls;
+    }
+    SegmentMerge merge(dead->inputs, names_in(dead->inputs));
+    Record record;
+    while (merge.next(record)) {
+      ++outcome_.records_kept;
+      if (record.kind == Kind::gap) {
+        outcome_.records_dropped += static_cast<std::uint64_t>(record.int_value.value_or(0));
+      }
+    }
+    add_damage(merge.damage());
+    (void)count_among_tails(dead->unreadable_damage, outcome_.damage);
+    add_damage(dead->damage);
+    add_damage(dead->unreadable_damage);
+    outcome_.verdict = RecoverOutcome::Verdict::waiting;
+    outcome_.message = "dry run: nothing was done";
+  }
+
+  void add_damage(const std::vector<Damage>& damage) {
+    for (const Damage& one : damage) {
+      outcome_.records_damaged += one.records_lost;
+      outcome_.damage.push_back(one);
+    }
+  }
+
+  Result<void> pack_segments() {
+    auto dead = load_dead_segments(directory_);
+    if (!dead) return std::move(dead).error();
+    // Whoever made those packs may have died, or failed, before their names were on the disk.
+    if (!dead->packed.empty()) {
+      if (auto synced = sync_directory(directory_.packs()); !synced) return synced;
+    }
+    // Room for packs, on a disk that may be full.
+    for (const auto& path : dead->unused) {
+      if (auto removed = remove_file(path); !removed) return removed;
+    }
+    const FindName find_name = names_in(dead->inputs);
+    const auto told = add_told_segment(*dead);
+    if (!told) return told.error();
+    std::vector<std::vector<std::size_t>> groups = group(dead->inputs);
+    std::reverse(groups.begin(), groups.end());
+    while (!groups.empty()) {
+      const std::vector<std::size_t> members = std::move(groups.back());
+      groups.pop_back();
+      std::vector<SegmentInput> inputs;
+      inputs.reserve(members.size());
+      for (const std::size_t index : members) inputs.push_back(dead->inputs[index]);
+      auto packed = make_pack(directory_, meta_, inputs, find_name);
+      if (!packed && packed.error().code == Errc::no_space && drop_copies() > 0) {
+        packed = make_pack(directory_, meta_, inputs, find_name);
+      }
+      if (!packed && packed.error().code == Errc::no_space && members.size() > 1) {
+        // A pack of one segment takes less, and frees that segment.
+        for (auto member = members.rbegin(); member != members.rend(); ++member) {
+          groups.push_back({*member});
+        }
+        continue;
+      }
+      if (!packed) return std::move(packed).error();
+      outcome_.records_kept += packed->records;
+      outcome_.records_dropped += packed->records_dropped;
+      add_damage(packed->damage);
+      if (!packed->name_synced) return packed->name_synced;  // the next attempt finds the pack
+      if (!packed->status.empty()) {
+        status_ = packed->status;
+        status_text_ = packed->status_text;
+      }
+      for (std::size_t i = 0; i < members.size(); ++i) {
+        if (members[i] >= dead->files.size()) {  // the one that was added
+          if (auto forgotten = forget_untold(directory_); !forgotten) return forgotten;
+          continue;
+        }
+        const std::filesystem::path path = dead->files[members[i]].path();
+        const bool keeps = options_.keep || (packed->is_made && packed->is_damaged[i]);
+        auto gone = keeps ? move_to_torn(directory_, path) : remove_file(path);
+        if (!gone) return gone;
+        crash_point("in_remove");
+      }
+    }
+    if (auto forgotten = forget_untold(directory_); !forgotten) return forgotten;
+    (void)count_among_tails(dead->unreadable_damage, outcome_.damage);
+    add_damage(dead->damage);
+    if (auto shown = tell_unreadable(*dead); !shown) return shown;
+    for (const auto& path : dead->packed) {
+      if (auto removed = remove_file(path); !removed) return removed;
+    }
+    crash_point("after_segments_removed");
+    // A pack leaves packs/ only after its segments have left lanes/ for good.
+    auto synced = sync_directory(directory_.lanes());
+    return !synced && synced.error().code == Errc::not_found ? Result<void>() : synced;
+  }
+
+  // What the store has, and a disk that is full has as well.
+  [[nodiscard]] std::uint64_t drop_copies() const {
+    constexpr auto kAll = std::numeric_limits<std::uint64_t>::max();
+    DiskRoom room(directory_, kAll);
+    // Where the store is another one, the others' copies may be all there is.
+    if (moved_) return room.drop_copies(kAll, DiskRoom::Copies::all);
+    return room.drop_copies_below_root(kAll);
+  }
+
+  // What the process dropped and could not tell any more. Once it is in a pack, or was in one that
+  // a recovery made before it was killed, the tally is void, before that pack is shipped.
+  Result<std::optional<ToldSegment>> add_told_segment(DeadSegments& dead) const {
+    auto untold = read_untold(directory_, dead.inputs);
+    if (!untold) return std::move(untold).error();
+    const auto name = parse_journal_name(directory_.path().filename().native());
+    std::optional<ToldSegment> told;
+    if (!*untold || !name) return told;
+    told = told_segment(**untold, name->session);
+    dead.inputs.push_back(
+        {.bytes = told->bytes, .header = told->header, .path = directory_.crash().native()});
+    return told;
+  }
+
+  // What no block of can be read is told by a pack of its own: moved away, it would leave no trace
+  // where no later segment of its lane shows a hole.
+  Result<void> tell_unreadable(const DeadSegments& dead) {
+    for (const Damage& one : dead.unreadable_damage) {
+      if (one.exact) add_damage({one});
+      if (!one.exact) losses_.add_file(one);
+    }
+    if (!dead.unreadable_numbers.empty()) {
+      auto made =
+          make_damage_pack(directory_, meta_, dead.unreadable_numbers, dead.unreadable_damage);
+      if (!made) return made;
+    }
+    for (const auto& path : dead.unreadable) {
+      if (auto moved = move_to_torn(directory_, path); !moved) return moved;
+    }
+    if (dead.is_without_lanes) losses_.add_folder(without_lanes(directory_));
+    return {};
+  }
+
+  // The end may be in a pack made earlier, by the keeper or by a recovery that was killed. Whether
+  // packs/ can be listed has been asked by now.
+  void find_status_in_packs() {
+    for (const auto& place : {directory_.packs(), directory_.shipped()}) {
+      const std::vector<std::string> names = names_in_directory(place);
+      for (auto name = names.rbegin(); name != names.rend() && status_.empty(); ++name) {
+        if (!parse_numbered_name(*name, kPack_suffix)) continue;
+        auto file = MappedFile::open_read_only(place / *name);
+        if (!file) continue;
+        auto reader = format::PackReader::open(file->bytes());
+        if (!reader || reader->row_groups().empty()) continue;
+        // Most have none, and of those most say so in their footer.
+        const std::size_t last = reader->row_groups().size() - 1;
+        if (!reader->row_groups()[last].may_hold(Kind::status)) continue;
+        if (const auto has_one = reader->holds(last, Kind::status); !has_one || !*has_one) continue;
+        (void)reader->read(last, [&](const Record& record) {
+          if (record.kind == Kind::status && record.name != "started") {
+            status_ = record.name;
+            status_text_ = record.text.value_or("");
+          }
+        });
+      }
+    }
+  }
+
+  // A store that may lack what other stores had: asked before its holes are taken for losses.
+  Result<void> check_moved(ObjectStore& store) {
+    if (!moved_ || !moved_->may_lack) return {};
+    const auto json = read_file(directory_.end(), kMeta_bytes_max);
+    const auto end = json ? parse_end(*json, directory_.end().native()) : json.error();
+    const std::uint64_t told = std::max(end ? end->records_lost : 0, losses_.records());
+    const auto missing = find_missing(directory_, meta_, store, told, losses_.lost_files());
+    if (!missing) return missing.error();
+    if (missing->is_none()) return {};
+    if (!options_.accepts_missing) return lacks(store, *moved_, *missing);
+    std::vector<Damage> accepted;
+    if (missing->records > 0) {
+      accepted.push_back({directory_.path().native(), 0, 0, missing->records, false,
+                          "records that " + store.url() + " and this journal lack"});
+    }
+    for (const std::string& blob : missing->blobs) {
+      accepted.push_back({(directory_.blobs() / blob).native(), 0, 0, 0, true,
+                          "the artifact is gone, here and in the store"});
+    }
+    losses_.settle_as(std::move(accepted));
+    return {};
+  }
+
+  Result<void> settle(ObjectStore* store) {
+    auto settled = losses_.settle(store);
+    add_damage(losses_.take_news());
+    return settled ? write_end() : settled;
+  }
+
+  // Written once, by whoever comes first; what is found to be lost later is added until it ships.
+  Result<void> write_end() {
+    if (stat_file(directory_.shipped() / "end.json")) return {};
+    const auto json = read_file(directory_.end(), kMeta_bytes_max);
+    if (!json && json.error().code == Errc::io) return json.error();
+    if (json || json.error().code != Errc::not_found) {
+      auto before = json ? parse_end(*json, directory_.end().native()) : json.error();
+      if (before && !before->state.empty()) {
+        if (before->records_lost >= losses_.records()) return {};
+        before->records_lost = losses_.records();
+        return write_file_durably(directory_.end(), to_json(*before, meta_));
+      }
+      if (auto moved = move_to_torn(directory_, directory_.end()); !moved) return moved;
+    }
+    if (status_.empty()) find_status_in_packs();
+    End end;
+    end.records_lost = losses_.records();
+    end.ended_unix_ns = realtime_ns();
+    end.state = status_.empty() ? "crashed" : status_;
+    end.reason = status_text_;
+    const auto crash = read_crash_file(directory_.crash());
+    if (!status_.empty() && died_after_exit(crash)) end.state = "failed";
+    if (crash && (status_.empty() || died_after_exit(crash))) {
+      end.signal = crash->signal;
+      end.reason = crash->reason;
+      if (crash->time_ns != 0) end.ended_unix_ns = crash->time_ns;
+    }
+    if (status_.empty()) {
+      if (!options_.torchelastic_error_file.empty()) {
+        const auto text = read_file(options_.torchelastic_error_file, kMeta_bytes_max);
+        const auto message = text ? parse_torchelastic_error(*text) : std::nullopt;
+        if (message) end.reason += (end.reason.empty() ? "" : "; ") + *message;
+      }
+    }
+    return write_file_durably(directory_.end(), to_json(end, meta_));
+  }
+
+  UploadOptions upload_options(ObjectStore& store) {
+    UploadOptions upload = options_.upload;
+    upload.check = [this, &store](const auto& path) { return losses_.check(path, store); };
+    upload.before_move = [this]() -> Result<void> {
+      if (is_move_noted_) return {};
+      auto noted = note_moved(directory_, *moved_);
+      is_move_noted_ = noted.has_value();
+      return noted;
+    };
+    return upload;
+  }
+
+  // On a full disk what was packed before goes first, and no copies of it stay. True: some went.
+  bool ship_for_room(const std::string& url) {
+    if (url.empty()) return false;
+    auto store = options_.stores->open(url);
+    if (!store) return false;
+    UploadOptions upload = upload_options(**store);
+    upload.before_end = [] { return Error{Errc::busy, 0, "there is more to pack"}; };
+    const UploadOutcome uploaded = upload_waiting(directory_, meta_, **store, upload);
+    add_damage(losses_.take_news());
+    outcome_.packs_shipped += uploaded.packs;
+    outcome_.bytes_shipped += uploaded.bytes;
+    return drop_copies() > 0;
+  }
+
+  void ship(const std::string& url) {
+    if (url.empty()) {
+      outcome_.verdict = RecoverOutcome::Verdict::shipped;
+      outcome_.message = "no store is named: packed in place";
+      return;
+    }
+    auto store = options_.stores->open(url);
+    if (!store) {
+      uploaded_.needs_owner = true;
+      give_up(std::move(store).error(), RecoverOutcome::Verdict::waiting);
+      return;
+    }
+    UploadOptions upload = upload_options(**store);
+    upload.before_end = [&] {
+      auto has_all = check_moved(**store);
+      return has_all ? settle(*store) : has_all;
+    };
+    uploaded_ = upload_waiting(directory_, meta_, **store, upload);
+    add_damage(losses_.take_news());
+    outcome_.packs_shipped += uploaded_.packs;
+    outcome_.bytes_shipped += uploaded_.bytes;
+    if (uploaded_.waiting == 0) {
+      outcome_.verdict = RecoverOutcome::Verdict::shipped;
+      outcome_.message = uploaded_.note.message;
+    } else {
+      outcome_.verdict = RecoverOutcome::Verdict::waiting;
+      outcome_.message = uploaded_.error.message.empty()
+                             ? "interrupted before everything was shipped"
+                             : uploaded_.error.message;
+      if (uploaded_.refused == uploaded_.waiting && !uploaded_.store_failed &&
+          !uploaded_.end_is_held) {
+        outcome_.message += "; " + std::to_string(uploaded_.refused) +
+                            (uploaded_.refused == 1 ? " object is" : " objects are") +
+                            " refused and on disk, the store has everything else: run this again";
+      }
+      // A store that does not answer does not tell what it has.
+      const bool may_ask = !uploaded_.store_failed && uploaded_.has_meta && !moved_;
+      if (may_ask) (void)settle(*store);  // else the next try does
+    }
+  }
+
+  const JournalDir& directory_;
+  const AdoptOptions& options_;
+  RecoverOutcome& outcome_;
+  UploadOutcome& uploaded_;
+  Meta meta_;
+  std::optional<Moved> moved_;
+  bool is_move_noted_ = true;
+  std::string status_;
+  std::string status_text_;
+  Losses losses_{directory_, meta_};
+};
+
+}  // namespace
+
+Meta read_meta(const JournalDir& directory) {
+  Meta meta;
+  const auto json = read_file(directory.meta(), kMeta_bytes_max);
+  if (json) {
+    auto parsed = parse_meta(*json, directory.meta().native());
+    if (parsed) meta = std::move(*parsed);
+  }
+  // The directory's name and place are as good a source, and they decide: a copied or damaged
+  // meta.json must not send records under another run's name.
+  if (const auto name = parse_journal_name(directory.path().filename().native())) {
+    meta.rank = name->rank;
+    meta.session = to_hex(name->session);
+  }
+  const std::string parent = directory.path().parent_path().filename().native();
+  if (is_valid_id(parent)) meta.run_id = parent;
+  if (!is_valid_id(meta.run_id))
+    meta.run_id = mend_id(meta.run_id.empty() ? "unknown" : meta.run_id);
+  if (!is_valid_id(meta.project))
+    meta.project = mend_id(meta.project.empty() ? "default" : meta.project);
+  if (const auto moved = read_moved(directory); moved && *moved) {
+    meta.store_url = (*moved)->store_url;
+  }
+  return meta;
+}
+
+bool may_lock_be_unseen(const JournalDir& directory, const Meta& meta,
+                        const FindFileSystem& find_file_system) {
+  if (find_file_system(directory.path()).place == FileSystemKind::Place::here) return false;
+  const ProcessIdentity here = this_process();
+  // The same boot is the same kernel, whatever the containers call themselves; the same host under
+  // another boot has been restarted since, and its processes are gone.
+  return meta.boot_id != here.boot_id && meta.host != here.host;
+}
+
+std::string store_url_of(const Meta& meta, const AdoptOptions& options) {
+  return options.store_override.empty() ? meta.store_url : options.store_override;
+}
+
+RecoverOutcome adopt_journal(const std::filesystem::path& path, const AdoptOptions& options,
+                             UploadOutcome* upload) {
+  RecoverOutcome outcome;
+  UploadOutcome own;
+  const JournalDir directory(path);
+  try {
+    Adoption(directory, options, outcome, upload != nullptr ? *upload : own).run();
+  } catch (const std::bad_alloc&) {
+    outcome.verdict = RecoverOutcome::Verdict::failed;
+    outcome.message = "out of memory";
+  }
+  return outcome;
+}
+
+bool is_done(const JournalDir& directory, bool has_store) {
+  if (has_segments(directory)) return false;
+  const bool end_is_shipped = stat_file(directory.shipped() / "end.json").has_value();
+  if (has_store) return end_is_shipped && !has_uploads(directory);
+  return end_is_shipped || stat_file(directory.end());
+}
+
+}  // namespace runlog

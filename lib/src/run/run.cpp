@@ -1,0 +1,463 @@
+#include "runlog/run.hpp"
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdio>
+#include <exception>
+#include <mutex>
+#include <new>
+
+#include "base/json_text.hpp"
+#include "base/out_of_memory.hpp"
+#include "base/utf8.hpp"
+#include "platform/crash_mark.hpp"
+#include "platform/fork.hpp"
+#include "platform/in_call.hpp"
+#include "platform/process.hpp"
+#include "platform/process_exit.hpp"
+#include "platform/standard_error.hpp"
+#include "run/run_core.hpp"
+
+namespace runlog {
+namespace {
+
+// The common case, all or nothing and without a call: so the public functions need no frame and end
+// in a jump to a function that does the rest.
+template <typename SeriesOf>
+[[gnu::always_inline]] inline bool try_append(RunCore* core, SeriesOf&& series_of, Number value,
+                                              bool has_step, const std::int64_t& step) noexcept {
+  if (core == nullptr) return false;
+  Journal* const journal = core->journal_at_hand();
+  std::int64_t time_ns = 0;
+  return journal != nullptr && journal->clock().try_now_ns(time_ns) &&
+         journal->try_metric(make_scalar(series_of(*journal), value), has_step, step, time_ns);
+}
+
+// Once a block; and where a thread has no lane yet, or the run has ended.
+[[gnu::noinline, gnu::hot]] void append_slowly(RunCore* core, std::uint32_t series, Number value,
+                                               bool has_step, std::int64_t step) noexcept {
+  if (core == nullptr) return;
+  Journal* const journal = core->journal();
+  if (journal == nullptr) return core->count_drop();
+  journal->metric(make_scalar(series, value), has_step, step, journal->now_ns());
+}
+
+// The same for a name, and where it has to be looked up.
+[[gnu::noinline, gnu::hot]] void append_named_slowly(RunCore* core, std::string_view name,
+                                                     Number value, std::int64_t step) noexcept {
+  if (core == nullptr) return;
+  if (Journal* const journal = core->journal()) {
+    append_slowly(core, core->series(*journal, name), value, true, step);
+  } else {
+    core->count_drop();
+  }
+}
+[[gnu::noinline]] void append_named_slowly(RunCore* core, std::string_view name,
+                                           Number value) noexcept {
+  if (core == nullptr) return;
+  if (Journal* const journal = core->journal()) {
+    append_slowly(core, core->series(*journal, name), value, false, 0);
+  } else {
+    core->count_drop();
+  }
+}
+
+}  // namespace
+
+void log_row_slowly(RunCore& core, Journal& journal, std::int64_t step, std::int64_t time_ns,
+                    std::span<const NamedNumber> row) noexcept {
+  std::array<Scalar, kScalars_max> scalars;
+  std::size_t count = 0;
+  for (const auto& [name, value] : row) {
+    scalars[count++] = make_scalar(core.series(journal, name), value);
+    if (count == scalars.size()) {
+      journal.metrics_slowly(scalars, true, step, time_ns);
+      count = 0;
+    }
+  }
+  if (count > 0) journal.metrics_slowly(std::span(scalars).first(count), true, step, time_ns);
+}
+
+// Owned by the user's handles; the last one's end is the run's, if it has not been ended.
+struct Run::Handle {
+  explicit Handle(std::shared_ptr<RunCore> core_of) : core(std::move(core_of)) {}
+  ~Handle() {
+    if (!ends_run || !core->takes_calls()) return;
+    if (is_exiting()) {
+      // A static object's destructor, perhaps: others may still log. The run's end is told, with
+      // the exit status, by end_all_at_exit(); the memory stays.
+      (void)new (std::nothrow) std::shared_ptr<RunCore>(core);
+      return;
+    }
+    if (std::uncaught_exceptions() > exceptions) {
+      core->end(RunStatus::failed, "exception", "an exception left the scope of the run");
+    } else {
+      core->end(RunStatus::complete, {}, {});
+    }
+  }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  const std::shared_ptr<RunCore> core;
+  const int exceptions = std::uncaught_exceptions();
+  bool ends_run = true;
+
+  // The runs of this process, latest last.
+  struct Started {
+    std::weak_ptr<Handle> handle;
+    std::weak_ptr<RunCore> core;  // outlives its handles while exit() runs
+  };
+  static void add_started(const std::shared_ptr<Handle>& handle);
+  /// A handle of the latest run for which `is_wanted` says so, or nullptr.
+  template <typename IsWanted>
+  static std::shared_ptr<Handle> latest(IsWanted is_wanted);
+  static std::shared_ptr<RunCore> started_core(std::size_t n, bool& is_end) noexcept;
+  template <typename Work>
+  static void for_each_started(Work work) noexcept;
+  static void end_all_at_exit(int exit_status) noexcept;
+  [[gnu::destructor(101)]] static void leave_all() noexcept;
+
+ private:
+  // A child finds the list as it was, whoever was at it: it is never changed, only replaced.
+  static constinit inline std::atomic<const std::vector<Started>*> started = nullptr;
+};
+
+namespace {
+
+// In a child they are free, whoever held them.
+struct Locks {
+  std::mutex started;    // of the list of runs: while it is replaced, and while it is read
+  std::mutex automatic;  // while Run::current() starts a run
+};
+constinit ForkWiped<Locks> locks;
+constinit std::atomic<const Run*> automatic_run = nullptr;  // never destroyed; inert if it failed
+constinit std::atomic<int> exit_status_told = 0;
+
+}  // namespace
+
+void Run::Handle::add_started(const std::shared_ptr<Handle>& handle) {
+  auto next = std::make_unique<std::vector<Started>>();
+  const std::lock_guard lock(locks.get().started);
+  const auto* const before = started.load(std::memory_order_acquire);
+  if (before != nullptr) {
+    next->reserve(before->size() + 1);
+    for (const Started& one : *before) {
+      if (!one.core.expired()) next->push_back(one);
+    }
+  }
+  next->push_back({handle, handle->core});
+  started.store(next.release(), std::memory_order_release);
+  delete before;
+}
+
+template <typename IsWanted>
+std::shared_ptr<Run::Handle> Run::Handle::latest(IsWanted is_wanted) {
+  const std::lock_guard lock(locks.get().started);
+  const auto* const all = started.load(std::memory_order_acquire);
+  if (all == nullptr) return nullptr;
+  for (auto one = all->rbegin(); one != all->rend(); ++one) {
+    const auto core = one->core.lock();
+    if (!core || !is_wanted(*core)) continue;
+    if (auto handle = one->handle.lock()) return handle;
+    if (!is_exiting()) continue;
+    auto handle = std::make_shared<Handle>(core);
+    handle->ends_run = false;
+    return handle;
+  }
+  return nullptr;
+}
+
+// The n-th of the list, or nullptr behind its end; also nullptr for one that is gone: `is_end`
+// tells.
+std::shared_ptr<RunCore> Run::Handle::started_core(std::size_t n, bool& is_end) noexcept {
+  const std::lock_guard lock(locks.get().started);
+  const auto* const all = started.load(std::memory_order_acquire);
+  is_end = all == nullptr || n >= all->size();
+  return is_end ? nullptr : (*all)[n].core.lock();
+}
+
+template <typename Work>
+void Run::Handle::for_each_started(Work work) noexcept {
+  // No memory is taken, for there may be none; a run that starts meanwhile comes last.
+  bool is_end = false;
+  for (std::size_t n = 0; !is_end; ++n) {
+    if (const auto core = started_core(n, is_end)) work(*core);
+  }
+}
+
+void Run::Handle::end_all_at_exit(int exit_status) noexcept {
+  exit_status_told.store(exit_status, std::memory_order_relaxed);
+  settle_child();
+  note_exit(exit_status);
+  const auto began = std::chrono::steady_clock::now();
+  for_each_started([&](RunCore& run) { run.end_at_exit(exit_status, began); });
+}
+
+// When this library is done with, after all handlers of exit() and all static objects of programs
+// and libraries that use it. Runs that were started meanwhile end here.
+void Run::Handle::leave_all() noexcept {
+  const auto began = std::chrono::steady_clock::now();
+  for_each_started([&](RunCore& run) {
+    run.end_at_exit(exit_status_told.load(std::memory_order_relaxed), began);
+    run.leave();
+  });
+}
+
+[[gnu::hot]] void Metric::log(Number value) noexcept {
+  const auto series = [this](Journal&) { return series_; };
+  if (!try_append(core_.get(), series, value, false, 0)) [[unlikely]]
+    append_slowly(core_.get(), series_, value, false, 0);
+}
+
+[[gnu::hot]] void Metric::log(Number value, std::int64_t step) noexcept {
+  const auto series = [this](Journal&) { return series_; };
+  if (!try_append(core_.get(), series, value, true, step)) [[unlikely]]
+    append_slowly(core_.get(), series_, value, true, step);
+}
+
+[[gnu::hot]] Step::Step(RunCore* core, std::int64_t step) noexcept
+    : core_(core),
+      journal_(core != nullptr ? core->journal() : nullptr),
+      lane_(journal_ != nullptr ? journal_->cached_own_lane() : nullptr),
+      step_(step),
+      time_ns_(journal_ != nullptr ? journal_->now_ns() : 0) {}
+
+[[gnu::hot]] void Step::log(const Metric& metric, Number value) noexcept {
+  // The journal is another one, or none, when the run has ended or the process has forked. Where
+  // there is a lane there is a core.
+  if (metric.core_.get() != core_) [[unlikely]]
+    return drop();
+  const Scalar scalar = make_scalar(metric.series_, value);
+  if (lane_ == nullptr || !core_->has_journal(journal_) ||
+      !lane_->try_append_metric(scalar.tag, scalar.series, scalar.bits, true, step_, time_ns_))
+      [[unlikely]] {
+    log_slowly(metric.series_, value);
+  }
+}
+
+[[gnu::hot]] void Step::log(std::string_view name, Number value) noexcept {
+  const bool is_quick = lane_ != nullptr && core_->has_journal(journal_);
+  const Scalar scalar =
+      make_scalar(is_quick ? lane_->names().guess(name) : SeriesTable::kNo_series, value);
+  if (!is_quick || !lane_->try_append_metric(scalar.tag, scalar.series, scalar.bits, true, step_,
+                                             time_ns_)) [[unlikely]] {
+    log_slowly(name, value);
+  }
+}
+
+void Step::drop() noexcept {
+  if (core_ != nullptr) core_->count_drop();
+}
+
+[[gnu::hot]] void Step::log_slowly(std::uint32_t series, Number value) noexcept {
+  if (core_ == nullptr) return;
+  Journal* const journal = core_->journal();
+  if (journal == nullptr) return core_->count_drop();
+  journal->metric(make_scalar(series, value), true, step_, time_ns_);
+}
+
+void Step::log_slowly(std::string_view name, Number value) noexcept {
+  if (core_ == nullptr) return;
+  Journal* const journal = core_->journal();
+  if (journal == nullptr) return core_->count_drop();
+  journal->metric(make_scalar(core_->series(*journal, name), value), true, step_, time_ns_);
+}
+
+Run::Run() noexcept = default;
+Run::Run(std::shared_ptr<Handle> handle) noexcept
+    : handle_(std::move(handle)), core_(handle_->core.get()) {}
+Run::~Run() = default;
+Run::Run(const Run&) noexcept = default;
+Run::Run(Run&& other) noexcept
+    : handle_(std::move(other.handle_)), core_(std::exchange(other.core_, nullptr)) {}
+Run& Run::operator=(const Run&) noexcept = default;
+Run& Run::operator=(Run&& other) noexcept {
+  handle_ = std::move(other.handle_);
+  core_ = std::exchange(other.core_, nullptr);
+  return *this;
+}
+
+Result<Run> start_logging(Options options) noexcept {
+  const InCall in_call;
+  try {
+    call_at_exit(&Run::Handle::end_all_at_exit);
+    settle_child();
+    auto core = RunCore::start(std::move(options));
+    if (!core) return std::move(core).error();
+    std::shared_ptr<Run::Handle> handle;
+    try {
+      handle = std::make_shared<Run::Handle>(*core);
+    } catch (const std::bad_alloc&) {
+      (*core)->end(RunStatus::failed, "start", "out of memory");  // its threads, too
+      return out_of_memory();
+    }
+    Run run(std::move(handle));
+    run.core_->event({.kind = Kind::status, .name = "started"});
+    for (const auto& [name, value] : run.core_->options().tags) run.tag(name, value);
+    for (const auto& [name, value] : run.core_->options().params) run.param(name, value);
+    Run::Handle::add_started(run.handle_);
+    return run;
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  } catch (const std::exception& error) {
+    return catch_no_memory([&]() -> Result<Run> {
+      return Error{Errc::io, 0, std::string("cannot start a run: ") + error.what()};
+    });
+  }
+}
+
+Run Run::current() noexcept {
+  const InCall in_call;
+  settle_child();
+  try {
+    const auto is_running = [](RunCore& core) { return core.status() == RunStatus::running; };
+    if (auto handle = Handle::latest(is_running)) return Run(std::move(handle));
+    // Ended by exit(), but a call is still taken.
+    if (is_exiting()) {
+      const auto takes_calls = [](RunCore& core) { return core.takes_calls(); };
+      if (auto handle = Handle::latest(takes_calls)) return Run(std::move(handle));
+    }
+    const bool is_wanted =
+        environment("RUNLOG_ROOT") || environment("RUNLOG_RUN_ID") || environment("RUNLOG_STORE");
+    if (!is_wanted) return {};
+    if (const Run* const there = automatic_run.load(std::memory_order_acquire)) return *there;
+    const std::lock_guard lock(locks.get().automatic);
+    if (const Run* const there = automatic_run.load(std::memory_order_acquire)) return *there;
+    auto run = start_logging();
+    if (!run) (void)write_to_standard_error(run.error().message);
+    // Kept for the rest of the process; ended when the program exits.
+    const auto* const kept = new Run(run ? std::move(*run) : Run());
+    automatic_run.store(kept, std::memory_order_release);
+    return *kept;
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+
+// The next three are empty where there is no memory for them.
+std::string Run::run_id() const noexcept {
+  try {
+    return core_ != nullptr ? core_->options().run_id : std::string{};
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+std::string Run::session() const noexcept {
+  try {
+    return core_ != nullptr ? core_->session() : std::string{};
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+std::filesystem::path Run::journal_path() const noexcept {
+  try {
+    return core_ != nullptr ? core_->journal_path() : std::filesystem::path{};
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+
+[[gnu::hot]] void Run::log(std::string_view name, Number value) noexcept {
+  const auto series = [&](Journal& journal) { return journal.guess_series(name); };
+  if (!try_append(core_, series, value, false, 0)) [[unlikely]]
+    append_named_slowly(core_, name, value);
+}
+
+[[gnu::hot]] void Run::log(std::string_view name, Number value, std::int64_t step) noexcept {
+  const auto series = [&](Journal& journal) { return journal.guess_series(name); };
+  if (!try_append(core_, series, value, true, step)) [[unlikely]]
+    append_named_slowly(core_, name, value, step);
+}
+
+[[gnu::hot]] void Run::log(std::int64_t step, std::initializer_list<NamedNumber> row) noexcept {
+  log(step, std::span(row.begin(), row.size()));
+}
+
+[[gnu::hot]] void Run::log(std::int64_t step, std::span<const NamedNumber> row) noexcept {
+  if (core_ == nullptr) return;
+  Journal* const journal = core_->journal();
+  if (journal == nullptr) return core_->count_drop(row.size());
+  const std::int64_t time_ns = journal->now_ns();
+  // Looked up and appended in one loop: an array in between cost three stores a metric, and stores
+  // are what limits a row.
+  if (Lane* const lane = journal->cached_own_lane()) [[likely]] {
+    const NameCache& names = lane->names();
+    const std::size_t done = lane->try_append_row(
+        row.size(),
+        [&](std::size_t i) { return make_scalar(names.guess(row[i].first), row[i].second); }, true,
+        step, time_ns);
+    if (done == row.size()) return;
+    row = row.subspan(done);
+  }
+  log_row_slowly(*core_, *journal, step, time_ns, row);
+}
+
+[[gnu::hot]] Step Run::step(std::int64_t step) noexcept {
+  return {core_, step};
+}
+
+Metric Run::metric(std::string_view name) noexcept {
+  if (core_ == nullptr) return {};
+  Journal* const journal = core_->journal();
+  return {core_->shared_from_this(),
+          journal != nullptr ? core_->series(*journal, name) : core_->series_without_journal(name)};
+}
+
+bool Run::property(std::string_view name, std::string_view value) noexcept {
+  return core_ != nullptr && core_->set_property(name, value);
+}
+
+void Run::rewind(std::int64_t step) noexcept {
+  if (core_ != nullptr) core_->event({.kind = Kind::rewind, .name = "rewind", .step = step});
+}
+
+void Run::flush() noexcept {
+  if (core_ != nullptr) core_->flush();
+}
+
+Wait Run::wait_until(Stage stage, std::chrono::milliseconds timeout) noexcept {
+  return core_ != nullptr ? core_->wait_until(stage, timeout) : Wait::Failed;
+}
+
+Result<Run> Run::child_run(std::string_view name) noexcept {
+  try {
+    if (core_ == nullptr) return no_run();
+    Options options = core_->options();
+    options.parent_run = options.run_id;
+    options.run_id = child_id(options.run_id, name);
+    options.name = name;
+    // Whether the child has been there before says nothing; the parent's answer is about the
+    // parent.
+    options.resume = Resume::allow;
+    options.tags.clear();
+    options.params.clear();
+    auto child = start_logging(std::move(options));
+    if (child) core_->event({.kind = Kind::child, .name = child->run_id()});
+    return child;
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  }
+}
+
+Stats Run::stats() const noexcept {
+  return core_ != nullptr ? core_->stats() : Stats{};
+}
+
+void Run::complete() noexcept {
+  if (core_ != nullptr) core_->end(RunStatus::complete, {}, {});
+}
+
+void Run::fail(std::string_view code, std::string_view message) noexcept {
+  if (core_ != nullptr) core_->end(RunStatus::failed, code, message);
+}
+
+void Run::cancel() noexcept {
+  if (core_ != nullptr) core_->end(RunStatus::cancelled, {}, {});
+}
+
+RunStatus Run::get_status() const noexcept {
+  return core_ != nullptr ? core_->status() : RunStatus::cancelled;
+}
+
+}  // namespace runlog

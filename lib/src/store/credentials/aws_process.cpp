@@ -1,0 +1,36 @@
+#include "platform/child_output.hpp"
+#include "store/credentials/aws_places.hpp"
+#include "store/http/encoding.hpp"
+
+namespace runlog {
+
+Result<AccessKey> run_credential_process(const std::string& command, const std::string& shown,
+                                         const EnvironmentCopy& environment, HttpClient& client) {
+  const auto failed = [&](Errc code, const std::string& why) {
+    return Error{code, 0, shown + ": " + why};
+  };
+  auto words = split_command_line(command);
+  if (!words || words->empty()) {
+    return failed(Errc::invalid_argument, "is not a command line (is a quote open?)");
+  }
+  ChildCommand child{.arguments = std::move(*words),
+                     .search_path = environment.get("PATH").value_or("/usr/bin:/bin"),
+                     .is_cancelled = [&client] { return client.is_interrupted(); }};
+  for (const Secret& entry : environment.entries()) child.environment.push_back(entry.reveal());
+  auto output = output_of_child(child);
+  for (std::string& entry : child.environment) wipe(entry);
+  if (!output) {
+    // What a login that has run out, a network or a full machine cause passes; the rest does not.
+    const Errc code = output.error().code;
+    const bool is_lasting = code == Errc::not_found || code == Errc::too_large;
+    return failed(is_lasting ? Errc::invalid_argument : Errc::unavailable, output.error().message);
+  }
+  const Secret kept(std::move(*output));
+  const auto members = read_json_members(kept.reveal());
+  if (!members || member(*members, "Version") != "1") {
+    return failed(Errc::invalid_argument, "did not write a JSON object with \"Version\": 1");
+  }
+  return read_key_json(kept.reveal(), {.token = "SessionToken"}, shown);
+}
+
+}  // namespace runlog

@@ -1,0 +1,48 @@
+#include <openssl/crypto.h>
+
+#include "store/credentials/credentials.hpp"
+
+namespace runlog {
+namespace {
+
+// All of the buffer: a string that was shortened or moved from keeps old bytes behind its end.
+void cleanse(std::string& text) noexcept {
+  text.resize(text.capacity());  // within the capacity: allocates nothing
+  ::OPENSSL_cleanse(text.data(), text.size());
+  text.clear();
+}
+
+}  // namespace
+
+Secret::Secret(std::string&& text) noexcept : text_(std::move(text)) {
+  cleanse(text);
+}
+
+Secret::Secret(Secret&& other) noexcept : text_(std::move(other.text_)) {
+  other.wipe();
+}
+
+Secret& Secret::operator=(const Secret& other) {
+  if (this != &other) {
+    std::string copy = other.text_;
+    wipe();
+    text_ = std::move(copy);
+    cleanse(copy);
+  }
+  return *this;
+}
+
+Secret& Secret::operator=(Secret&& other) noexcept {
+  if (this != &other) {
+    wipe();
+    text_ = std::move(other.text_);
+    other.wipe();
+  }
+  return *this;
+}
+
+void Secret::wipe() noexcept {
+  cleanse(text_);
+}
+
+}  // namespace runlog

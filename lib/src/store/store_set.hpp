@@ -1,0 +1,29 @@
+// StoreSet: the stores that one shipper or one recovery talks to, each opened once: connections,
+// credentials and what has been learnt of the server serve all journals.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "store/object_store.hpp"
+
+namespace runlog {
+
+class StoreSet {
+ public:
+  /// The store behind `url`; it lives as long as the set. Errors: as of open_store.
+  Result<ObjectStore*> open(const std::string& url);
+
+  /// Interrupts all of them, those opened later too. Any thread.
+  void interrupt() noexcept;
+  [[nodiscard]] bool is_interrupted() const noexcept;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<ObjectStore>> stores_;  // guarded by mutex_
+  bool is_interrupted_ = false;                                 // guarded by mutex_
+};
+
+}  // namespace runlog
