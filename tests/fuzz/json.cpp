@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/url.hpp"
 #include "fuzz/fuzz.hpp"
 #include "journal/meta.hpp"
 

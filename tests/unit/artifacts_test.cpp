@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "journal/blobs.hpp"
+#include "platform/file_digest.hpp"
 #include "runlog/runlog.hpp"
 #include "support/catch.hpp"
 #include "support/contents.hpp"

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "base/url.hpp"
 #include "support/catch.hpp"
 
 using runlog::Errc;

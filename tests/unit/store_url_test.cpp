@@ -1,6 +1,7 @@
 // Store URLs: what is understood, what is refused, and that no refusal shows a secret.
 #include "store/cloud/store_url.hpp"
 
+#include "base/url.hpp"
 #include "journal/meta.hpp"
 #include "store/http/http_client.hpp"
 #include "store/object_store.hpp"

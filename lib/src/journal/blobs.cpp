@@ -17,6 +17,7 @@
 #include "base/errno_text.hpp"
 #include "base/sha256.hpp"
 #include "platform/crash_point.hpp"
+#include "platform/file_digest.hpp"
 #include "platform/file_system.hpp"
 
 namespace runlog {
@@ -47,11 +48,6 @@ class Temporary {
 
  private:
   std::filesystem::path path_;
-};
-
-struct Copied {
-  std::string sha256;
-  std::uint64_t bytes = 0;
 };
 
 Result<void> check_kind(mode_t mode, const std::filesystem::path& path) {
@@ -137,11 +133,11 @@ DataRange data_from(int fd, std::uint64_t at, std::uint64_t end) {
 }
 
 // Copies the first `bytes` bytes, or as many as there are, and their digest. Holes are not written.
-Result<Copied> copy(int source, const std::filesystem::path& source_path, std::uint64_t bytes,
-                    bool has_holes, int target, const std::filesystem::path& target_path) {
+Result<FileDigest> copy(int source, const std::filesystem::path& source_path, std::uint64_t bytes,
+                        bool has_holes, int target, const std::filesystem::path& target_path) {
   static constexpr std::array<std::byte, std::size_t{64} * 1024> kZeros{};
   Sha256 digest;
-  Copied copied;
+  FileDigest copied;
   std::uint64_t& at = copied.bytes;
   std::vector<std::byte> chunk(
       std::min<std::uint64_t>(kChunk_bytes, std::max<std::uint64_t>(bytes, 1)));
@@ -172,22 +168,6 @@ Result<Copied> copy(int source, const std::filesystem::path& source_path, std::u
     if (auto sized = set_file_bytes(target, at, target_path); !sized) {
       return std::move(sized).error();
     }
-  }
-  copied.sha256 = digest.finish_hex();
-  return copied;
-}
-
-// Of the whole file, which is ours or is only looked at.
-Result<Copied> digest_of(int fd, const std::filesystem::path& path) {
-  Sha256 digest;
-  Copied copied;
-  std::vector<std::byte> chunk(kChunk_bytes);
-  for (;;) {
-    auto got = read_at(fd, copied.bytes, chunk, path);
-    if (!got) return std::move(got).error();
-    if (*got == 0) break;
-    digest.update(std::span(chunk).first(*got));
-    copied.bytes += *got;
   }
   copied.sha256 = digest.finish_hex();
   return copied;
@@ -231,7 +211,7 @@ Result<Blob> take_clone(int clone, const std::filesystem::path& path, std::uint6
     if (auto cut = set_file_bytes(clone, bytes_max, path); !cut) return std::move(cut).error();
     blob.source = Blob::Source::grew;
   }
-  auto digest = digest_of(clone, path);
+  auto digest = digest_of_file(clone, path);
   if (!digest) return std::move(digest).error();
   blob.sha256 = std::move(digest->sha256);
   blob.bytes = digest->bytes;
@@ -358,19 +338,6 @@ Result<Blob> stage_bytes(const JournalDir& directory, DiskRoom& room,
                          std::span<const std::byte> bytes) {
   return stage_with_room(room, bytes.size(),
                          [&] { return stage_bytes_once(directory, room, bytes); });
-}
-
-Result<std::string> sha256_of_file(const std::filesystem::path& path) {
-  auto input = OpenFile::open(path, O_RDONLY);
-  if (!input) return std::move(input).error();
-  const auto info = stat_file(input->fd(), path);
-  if (!info) return info.error();
-  if (!info->is_regular) {
-    return Error{Errc::invalid_argument, 0, path.native() + " is not a regular file"};
-  }
-  auto read = digest_of(input->fd(), path);
-  if (!read) return std::move(read).error();
-  return std::move(read->sha256);
 }
 
 }  // namespace runlog

@@ -41,7 +41,4 @@ Result<Blob> stage_file(const JournalDir& directory, DiskRoom& room,
 Result<Blob> stage_bytes(const JournalDir& directory, DiskRoom& room,
                          std::span<const std::byte> bytes);
 
-/// SHA-256 of a file's content, in hex.
-Result<std::string> sha256_of_file(const std::filesystem::path& path);
-
 }  // namespace runlog

@@ -4,6 +4,7 @@
 
 #include "base/json_read.hpp"
 #include "base/json_text.hpp"
+#include "platform/file_system.hpp"
 
 namespace runlog {
 std::string to_json(const Meta& meta) {
@@ -125,43 +126,6 @@ Result<Moved> parse_moved(std::string_view json, std::string_view path) {
                .may_lack = tree->text("may_lack") == "true"};
 }
 
-std::string without_secrets(std::string_view url) {
-  std::string out(url);
-  const std::size_t scheme = out.find("://");
-  if (scheme != std::string::npos) {
-    const std::size_t host_end = std::min(out.find_first_of("/?#", scheme + 3), out.size());
-    std::size_t at = out.rfind('@', host_end);
-    const std::size_t colon = out.find(':', scheme + 3);
-    const bool has_port =
-        colon < host_end && out.find_first_not_of("0123456789", colon + 1) == host_end;
-    // A password with a raw '/', '?' or '#' in it seems to end the host: what follows the colon
-    // then is no port, and everything up to the last '@' goes.
-    if (at == std::string::npos && colon < host_end && !has_port) at = out.rfind('@');
-    if (at != std::string::npos && at > scheme) out.erase(scheme + 3, at - scheme - 2);
-  }
-  const std::size_t query = out.find('?');
-  if (query == std::string::npos || scheme == std::string::npos) return out;
-  // What may stay is listed, not what must go: the next secret's name is not known yet.
-  std::string kept;
-  std::string_view rest = std::string_view(out).substr(query + 1);
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('&'), rest.size());
-    const std::string_view pair = rest.substr(0, end);
-    const std::string_view key = pair.substr(0, std::min(pair.find('='), pair.size()));
-    // A value that is a URL could hold user:password@ or a query of its own, encoded or not.
-    const bool is_plain = pair.find_first_of("@?") == std::string_view::npos &&
-                          pair.find("%40") == std::string_view::npos &&
-                          pair.find("%3f") == std::string_view::npos &&
-                          pair.find("%3F") == std::string_view::npos;
-    if (is_plain && (key == "region" || key == "endpoint" || key == "profile")) {
-      kept += (kept.empty() ? '?' : '&');
-      kept += pair;
-    }
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return out.substr(0, query) + kept;
-}
-
 std::optional<std::string> parse_torchelastic_error(std::string_view json) {
   auto tree = JsonText::parse(json, "error file", kMeta_bytes_max);
   if (!tree) return {};
@@ -170,6 +134,45 @@ std::optional<std::string> parse_torchelastic_error(std::string_view json) {
   if (message.empty()) message = tree->text("message");
   if (message.empty()) return {};
   return message;
+}
+
+Result<std::optional<Moved>> read_moved(const JournalDir& directory) {
+  using Found = std::optional<Moved>;
+  const auto json = read_file(directory.moved(), kMeta_bytes_max);
+  if (!json && json.error().code == Errc::not_found) return Found{};
+  auto moved = json ? parse_moved(*json, directory.moved().native()) : json.error();
+  if (moved && !moved->store_url.empty()) return Found(std::move(*moved));
+  const std::string why = moved ? "it names no store" : moved.error().message;
+  return Error{Errc::corrupt, 0,
+               directory.moved().native() +
+                   ", which tells where this journal ships to, cannot be "
+                   "used: " +
+                   why + "; remove it, and say where with --store"};
+}
+
+Meta read_meta(const JournalDir& directory) {
+  Meta meta;
+  const auto json = read_file(directory.meta(), kMeta_bytes_max);
+  if (json) {
+    auto parsed = parse_meta(*json, directory.meta().native());
+    if (parsed) meta = std::move(*parsed);
+  }
+  // The directory's name and place are as good a source, and they decide: a copied or damaged
+  // meta.json must not send records under another run's name.
+  if (const auto name = parse_journal_name(directory.path().filename().native())) {
+    meta.rank = name->rank;
+    meta.session = to_hex(name->session);
+  }
+  const std::string parent = directory.path().parent_path().filename().native();
+  if (is_valid_id(parent)) meta.run_id = parent;
+  if (!is_valid_id(meta.run_id))
+    meta.run_id = mend_id(meta.run_id.empty() ? "unknown" : meta.run_id);
+  if (!is_valid_id(meta.project))
+    meta.project = mend_id(meta.project.empty() ? "default" : meta.project);
+  if (const auto moved = read_moved(directory); moved && *moved) {
+    meta.store_url = (*moved)->store_url;
+  }
+  return meta;
 }
 
 }  // namespace runlog

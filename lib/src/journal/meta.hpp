@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "journal/journal_dir.hpp"
 #include "runlog/result.hpp"
 
 namespace runlog {
@@ -60,8 +61,13 @@ struct Moved {
 
 inline constexpr std::uint64_t kMeta_bytes_max = 256u << 10;
 
-/// `url` without user:password@ and without the values of query keys that may be secret.
-[[nodiscard]] std::string without_secrets(std::string_view url);
+/// meta.json, or, where it is missing or damaged, what the directory's name and place tell. The
+/// store is that of moved.json where there is one.
+[[nodiscard]] Meta read_meta(const JournalDir& directory);
+
+/// moved.json, or nothing: the journal ships to the store that meta.json names. Errors: it cannot
+/// be read, or is damaged.
+[[nodiscard]] Result<std::optional<Moved>> read_moved(const JournalDir& directory);
 
 /// The message in a TORCHELASTIC_ERROR_FILE (JSON), or nothing.
 [[nodiscard]] std::optional<std::string> parse_torchelastic_error(std::string_view json);

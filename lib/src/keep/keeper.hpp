@@ -54,8 +54,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
     Overflow overflow = Overflow::drop_newest_counted;
     bool keep_shipped = true;
     std::string store_url = {};
-    std::filesystem::path root = {};
-    FindFileSystem find_file_system = file_system_of;
+    std::function<void(const Adoptions&)> adopt_neighbours = {};  ///< see Shipper::Settings
     std::function<void(const Error&)> report = {};
   };
 

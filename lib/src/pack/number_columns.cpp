@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "pack/chunk_writer.hpp"
 #include "pack/pack_columns.hpp"
-#include "pack/parquet/chunk_writer.hpp"
 
 namespace runlog::format {
 namespace {

@@ -46,24 +46,6 @@ struct PackInfo {
 inline constexpr std::size_t kRow_group_rows_max = 65536;
 inline constexpr std::size_t kRow_group_bytes_max = 8u << 20;  ///< of text and payload, then flush
 inline constexpr std::size_t kFooter_bytes_max = 64u << 20;
-inline constexpr std::size_t kPage_bytes_max = 64u << 20;
-
-/// What a PackWriter remembers of the series of one segment: where their names are among the names
-/// of the row group. Of one writer only. Clear it before a series number may mean another name.
-class SeriesEntries {
- public:
-  void clear() noexcept { entries_.clear(); }
-
- private:
-  friend class PackWriter;
-  friend class StringColumn;
-  struct Entry {
-    std::uint32_t index = UINT32_MAX;  // none yet
-    std::uint32_t plain_bytes = 0;
-  };
-  std::vector<Entry> entries_;    // by series number
-  std::size_t group_ = SIZE_MAX;  // the row group they are of
-};
 
 /// Writes one pack by streaming rows into row groups; memory is bounded by one row group.
 /// Not thread-safe. Append order is row order.

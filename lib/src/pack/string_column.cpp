@@ -3,9 +3,9 @@
 #include <functional>
 #include <string>
 
+#include "pack/chunk_writer.hpp"
 #include "pack/pack.hpp"
 #include "pack/pack_columns.hpp"
-#include "pack/parquet/chunk_writer.hpp"
 
 namespace runlog::format {
 

@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "journal/journal_dir.hpp"
+#include "journal/meta.hpp"
 #include "platform/file_lock.hpp"
-#include "recover/adopt.hpp"
 
 namespace runlog {
 

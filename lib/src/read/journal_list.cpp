@@ -15,7 +15,7 @@
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
 #include "read/attempts.hpp"
-#include "recover/adopt.hpp"
+#include "ship/uploader.hpp"
 #include "store/object_store.hpp"
 
 namespace runlog {

@@ -486,31 +486,6 @@ class Adoption {
 
 }  // namespace
 
-Meta read_meta(const JournalDir& directory) {
-  Meta meta;
-  const auto json = read_file(directory.meta(), kMeta_bytes_max);
-  if (json) {
-    auto parsed = parse_meta(*json, directory.meta().native());
-    if (parsed) meta = std::move(*parsed);
-  }
-  // The directory's name and place are as good a source, and they decide: a copied or damaged
-  // meta.json must not send records under another run's name.
-  if (const auto name = parse_journal_name(directory.path().filename().native())) {
-    meta.rank = name->rank;
-    meta.session = to_hex(name->session);
-  }
-  const std::string parent = directory.path().parent_path().filename().native();
-  if (is_valid_id(parent)) meta.run_id = parent;
-  if (!is_valid_id(meta.run_id))
-    meta.run_id = mend_id(meta.run_id.empty() ? "unknown" : meta.run_id);
-  if (!is_valid_id(meta.project))
-    meta.project = mend_id(meta.project.empty() ? "default" : meta.project);
-  if (const auto moved = read_moved(directory); moved && *moved) {
-    meta.store_url = (*moved)->store_url;
-  }
-  return meta;
-}
-
 bool may_lock_be_unseen(const JournalDir& directory, const Meta& meta,
                         const FindFileSystem& find_file_system) {
   if (find_file_system(directory.path()).place == FileSystemKind::Place::here) return false;

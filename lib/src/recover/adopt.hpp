@@ -16,10 +16,6 @@
 
 namespace runlog {
 
-/// meta.json, or, where it is missing or damaged, what the directory's name and place tell. The
-/// store is that of moved.json where there is one.
-[[nodiscard]] Meta read_meta(const JournalDir& directory);
-
 /// Whether another host may hold the journal's lock without our seeing it: it was written on
 /// another one, and lies on a network file system, where locks reach other hosts or do not (nolock,
 /// localflock).

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/sha256.hpp"
-#include "journal/blobs.hpp"
+#include "platform/file_digest.hpp"
 #include "platform/file_system.hpp"
 #include "read/untold.hpp"
 #include "ship/waiting_check.hpp"

@@ -2,7 +2,7 @@
 
 #include "base/out_of_memory.hpp"
 #include "base/sha256.hpp"
-#include "journal/blobs.hpp"
+#include "platform/file_digest.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"

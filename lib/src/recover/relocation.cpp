@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/sha256.hpp"
+#include "base/url.hpp"
 #include "journal/lane_holes.hpp"
 #include "platform/crash_point.hpp"
 #include "platform/file_system.hpp"
@@ -162,20 +163,6 @@ class Inventory {
 };
 
 }  // namespace
-
-Result<std::optional<Moved>> read_moved(const JournalDir& directory) {
-  using Found = std::optional<Moved>;
-  const auto json = read_file(directory.moved(), kMeta_bytes_max);
-  if (!json && json.error().code == Errc::not_found) return Found{};
-  auto moved = json ? parse_moved(*json, directory.moved().native()) : json.error();
-  if (moved && !moved->store_url.empty()) return Found(std::move(*moved));
-  const std::string why = moved ? "it names no store" : moved.error().message;
-  return Error{Errc::corrupt, 0,
-               directory.moved().native() +
-                   ", which tells where this journal ships to, cannot be "
-                   "used: " +
-                   why + "; remove it, and say where with --store"};
-}
 
 bool is_same_store(std::string_view a, std::string_view b) {
   return normal_url(a) == normal_url(b);

@@ -19,10 +19,6 @@
 
 namespace runlog {
 
-/// moved.json, or nothing: the journal ships to the store that meta.json names. Errors: it cannot
-/// be read, or is damaged.
-[[nodiscard]] Result<std::optional<Moved>> read_moved(const JournalDir& directory);
-
 /// Whether two URLs are one store, as far as their text tells; secrets do not count.
 [[nodiscard]] bool is_same_store(std::string_view a, std::string_view b);
 

@@ -8,6 +8,7 @@
 #include "base/json_text.hpp"
 #include "base/out_of_memory.hpp"
 #include "base/sha256.hpp"
+#include "base/url.hpp"
 #include "base/utf8.hpp"
 #include "platform/fault_guard.hpp"
 #include "platform/fork.hpp"
@@ -17,6 +18,7 @@
 #include "platform/process_key.hpp"
 #include "platform/signals.hpp"
 #include "read/attempts.hpp"
+#include "recover/neighbours.hpp"
 #include "run/start_claim.hpp"
 #include "runlog/version.hpp"
 
@@ -132,6 +134,13 @@ Journal::Settings RunCore::journal_settings(const Session& session, std::string 
 }
 
 Keeper::Settings RunCore::keeper_settings(const Part& part) const {
+  auto neighbours =
+      std::make_shared<Neighbours>(Neighbours::Settings{.journal = part.journal->directory().path(),
+                                                        .root = options_.root,
+                                                        .store_url = options_.store,
+                                                        .keep_shipped = *options_.keep_shipped,
+                                                        .find_file_system = find_file_system_,
+                                                        .report = part.journal->settings().report});
   return {.sync = *options_.sync,
           .sync_interval = *options_.sync_interval,
           .ship_interval = *options_.ship_interval,
@@ -139,8 +148,7 @@ Keeper::Settings RunCore::keeper_settings(const Part& part) const {
           .overflow = *options_.overflow,
           .keep_shipped = *options_.keep_shipped,
           .store_url = options_.store,
-          .root = options_.root,
-          .find_file_system = find_file_system_,
+          .adopt_neighbours = [neighbours](const Adoptions& work) { neighbours->adopt(work); },
           .report = part.journal->settings().report};
 }
 

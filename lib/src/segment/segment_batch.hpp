@@ -119,4 +119,21 @@ struct SegmentBatch {
   }
 };
 
+/// What a PackWriter remembers of the series of one segment: where their names are among the names
+/// of the row group. Of one writer only. Clear it before a series number may mean another name.
+class SeriesEntries {
+ public:
+  void clear() noexcept { entries_.clear(); }
+
+ private:
+  friend class PackWriter;
+  friend class StringColumn;
+  struct Entry {
+    std::uint32_t index = UINT32_MAX;  // none yet
+    std::uint32_t plain_bytes = 0;
+  };
+  std::vector<Entry> entries_;    // by series number
+  std::size_t group_ = SIZE_MAX;  // the row group they are of
+};
+
 }  // namespace runlog::format

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "pack/pack.hpp"
+#include "segment/segment_batch.hpp"
 #include "segment/segment_walker.hpp"
 
 namespace runlog {

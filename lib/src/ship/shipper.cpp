@@ -7,12 +7,12 @@
 #include <utility>
 
 #include "base/out_of_memory.hpp"
-#include "journal/blobs.hpp"
+#include "base/url.hpp"
+#include "platform/file_digest.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
 #include "platform/process.hpp"
 #include "platform/process_exit.hpp"
-#include "recover/adopt.hpp"
 #include "ship/waiting_check.hpp"
 #include "store/backoff.hpp"
 
@@ -21,10 +21,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kAdoptions_per_look_max = 64;
-/// Journals that nothing can be done for now, such as those whose packs are refused: they are not
-/// to take the place of others, and cost a look into their footers.
-constexpr int kStuck_per_look_max = 1024;
 /// Mostly waits; see decision 0010.
 constexpr int kNice = 10;
 /// Ten thousand ranks start together; they need not ship together.
@@ -36,7 +32,6 @@ constexpr milliseconds kInterrupt_patience{1'000};
 /// The same trouble is told again after this; another one after the shorter time.
 constexpr milliseconds kTell_same_after{600'000};
 constexpr milliseconds kTell_other_after{60'000};
-constexpr std::size_t kTold_adoptions_max = 256;
 constexpr milliseconds kRetry_no_memory{250};
 
 }  // namespace
@@ -257,65 +252,19 @@ void Shipper::tell_no_memory() noexcept {
   }
 }
 
-// Forked children leave journals beside ours, and an earlier incarnation may have died with packs
-// on disk. Theirs go to the store they name; ours is used when it is the same one, because only it
-// has the secrets.
-void Shipper::adopt_dead(bool whole_root) {
-  const auto journals =
-      find_journals(whole_root ? settings_.root : settings_.directory.path().parent_path());
-  if (!journals) return;
-  int adopted = 0;
-  int stuck = 0;
-  std::set<std::string> failed_stores;  // URLs
-  for (const auto& path : *journals) {
-    // Our own records first.
-    if (stop_.stop_requested() || adopted >= kAdoptions_per_look_max ||
-        stuck >= kStuck_per_look_max || is_waited_for()) {
-      return;
-    }
-    if (path == settings_.directory.path()) continue;
-    const JournalDir directory(path);
-    const Meta meta = read_meta(directory);
-    if (is_done(directory, !meta.store_url.empty()) || FileLock::is_held(directory.lock()))
-      continue;
-    // Nobody is there to judge whether locks reach other hosts: leave theirs to runlog-recover.
-    if (may_lock_be_unseen(directory, meta, settings_.find_file_system)) continue;
-    AdoptOptions options;
-    options.stores = &stores_;
-    options.find_file_system = settings_.find_file_system;
-    if (meta.store_url == without_secrets(settings_.store_url)) {
-      options.store_override = settings_.store_url;
-    }
-    const std::string url = store_url_of(meta, options);
-    if (failed_stores.contains(url)) continue;  // next time
-    options.upload.refusals = &refusals_[url];
-    options.upload.stop = stop_.get_token();
-    options.upload.keep_shipped = settings_.keep_shipped;
-    UploadOutcome uploaded;
-    const RecoverOutcome outcome = adopt_journal(path, options, &uploaded);
-    if (outcome.verdict == RecoverOutcome::Verdict::live) continue;
-    const bool got_further = outcome.verdict == RecoverOutcome::Verdict::shipped ||
-                             outcome.packs_shipped > 0 || outcome.records_kept > 0;
-    ++(got_further ? adopted : stuck);
-    if (settings_.report && !outcome.damage.empty()) {
-      settings_.report(Error{Errc::corrupt, 0,
-                             path.native() + ": " + std::to_string(outcome.records_damaged) +
-                                 " records lost to damage in " +
-                                 std::to_string(outcome.damage.size()) +
-                                 " places; `runlog verify` names them"});
-    }
-    if (outcome.verdict == RecoverOutcome::Verdict::shipped) {
-      const std::lock_guard lock(mutex_);
-      ++stats_.adopted;
-      continue;
-    }
-    if (told_adoptions_.size() >= kTold_adoptions_max) told_adoptions_.clear();
-    const std::string words = path.native() + ": " + outcome.message;
-    if (settings_.report && told_adoptions_.insert(words).second) {
-      settings_.report(Error{Errc::unavailable, 0, words});
-    }
-    if (uploaded.store_is_ill) failed_stores.insert(url);
-  }
+void Shipper::adopt_neighbours(bool whole_root) {
+  if (!settings_.adopt_neighbours) return;
+  settings_.adopt_neighbours(
+      {.whole_root = whole_root,
+       .stores = stores_,
+       .refusals = [this](const std::string& url) -> Refusals& { return refusals_[url]; },
+       .stop = stop_.get_token(),
+       .is_wanted_elsewhere = [this] { return is_waited_for(); },
+       .count_adopted =
+           [this] {
+             const std::lock_guard lock(mutex_);
+             ++stats_.adopted;
+           }});
 }
 
 void Shipper::run() {
@@ -344,7 +293,7 @@ void Shipper::run() {
       // While the store does not answer us, it need not be asked for others either.
       if (Clock::now() >= next_adoption && failures_ == 0 && !stop_.stop_requested()) {
         next_adoption = Clock::now() + settings_.adopt_interval;
-        adopt_dead(whole_root);
+        adopt_neighbours(whole_root);
         whole_root = false;
         next_adoption = Clock::now() + settings_.adopt_interval;
       } else if (Clock::now() >= next_adoption) {

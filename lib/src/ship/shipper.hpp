@@ -1,6 +1,6 @@
 // Shipper: the thread that talks to the store, so that a store that hangs delays nothing but
-// shipping. It looks at packs/ and blobs/ when told and when a retry is due, adopts dead journals
-// beside its own, and knows nothing of segments.
+// shipping. It looks at packs/ and blobs/ when told and when a retry is due, lets dead journals
+// beside its own be adopted in between, and knows nothing of segments.
 #pragma once
 
 #include <atomic>
@@ -25,18 +25,28 @@
 
 namespace runlog {
 
+/// What the shipper's thread has for whoever adopts journals in it.
+struct Adoptions {
+  bool whole_root = false;  ///< else those of this run
+  StoreSet& stores;
+  std::function<Refusals&(const std::string& url)> refusals;
+  std::stop_token stop;
+  std::function<bool()> is_wanted_elsewhere;  ///< our own records first
+  std::function<void()> count_adopted;
+};
+
 class Shipper : public std::enable_shared_from_this<Shipper> {
  public:
   struct Settings {
     JournalDir directory = {};
     Meta meta = {};
-    std::string store_url = {};       ///< as given, secrets included; empty: local only
-    std::filesystem::path root = {};  ///< dead journals below it are adopted
-    FindFileSystem find_file_system = file_system_of;
+    std::string store_url = {};  ///< as given, secrets included; empty: local only
+    /// Called in the shipper's thread every `adopt_interval`, while the store answers. Null: nobody
+    /// is adopted.
+    std::function<void(const Adoptions&)> adopt_neighbours = {};
     bool keep_shipped = true;
     std::chrono::milliseconds adopt_interval{30'000};  ///< and how often the run ships
     std::function<void(const Error&)> report = {};
-    /// Told that so many bytes of packs left the journal's directory.
   };
   struct Stats {
     std::uint64_t packs = 0, bytes = 0, records = 0, retries = 0, adopted = 0;
@@ -86,7 +96,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   [[nodiscard]] Result<void> check_refused();
   void tell(const Error& error, bool needs_owner);
   void tell_no_memory() noexcept;
-  void adopt_dead(bool whole_root);
+  void adopt_neighbours(bool whole_root);
   [[nodiscard]] bool is_waited_for() const;
 
   Settings settings_;
@@ -121,7 +131,6 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   Clock::time_point store_free_at_ = {};      // not before, as the store likes it
   std::string told_;                          // the last error that was reported
   Clock::time_point told_at_ = {};
-  std::set<std::string> told_adoptions_;
 };
 
 }  // namespace runlog

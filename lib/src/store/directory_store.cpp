@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "journal/blobs.hpp"
 #include "platform/crash_point.hpp"
+#include "platform/file_digest.hpp"
 #include "platform/file_system.hpp"
 
 namespace runlog {

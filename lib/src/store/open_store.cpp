@@ -1,5 +1,5 @@
 // Which store a URL means.
-#include "journal/meta.hpp"
+#include "base/url.hpp"
 #include "store/cloud/cloud_store.hpp"
 #include "store/directory_store.hpp"
 #include "store/object_store.hpp"

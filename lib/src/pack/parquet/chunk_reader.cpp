@@ -6,7 +6,6 @@
 
 #include "base/bytes.hpp"
 #include "base/crc32.hpp"
-#include "pack/pack.hpp"
 #include "pack/parquet/lz4_codec.hpp"
 #include "pack/parquet/parquet_encodings.hpp"
 #include "pack/parquet/parquet_page_header.hpp"

@@ -13,6 +13,9 @@
 
 namespace runlog::format {
 
+/// Of a page, decompressed: a hostile file must not exhaust memory.
+inline constexpr std::size_t kPage_bytes_max = 64u << 20;
+
 /// The values of a chunk, one slot per row; a null's slot is 0 or empty. A column fills either
 /// `numbers` (doubles as bit patterns) or `strings`, whose views point into `pages`.
 struct DecodedColumn {

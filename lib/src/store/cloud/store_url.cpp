@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "journal/meta.hpp"
+#include "base/url.hpp"
 #include "store/http/encoding.hpp"
 
 namespace runlog {
