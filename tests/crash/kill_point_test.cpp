@@ -39,6 +39,16 @@ int recover(const TemporaryDirectory& root, const TemporaryDirectory& store,
       .first.code;
 }
 
+// Files that somebody had begun and not finished, which no recovery may leave behind.
+std::vector<std::filesystem::path> unfinished_files(const TemporaryDirectory& root) {
+  std::vector<std::filesystem::path> found;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root.path())) {
+    const std::string name = entry.path().filename();
+    if (name.ends_with(".tmp") || name.starts_with("tmp-")) found.push_back(entry.path());
+  }
+  return found;
+}
+
 }  // namespace
 
 TEST_CASE("a job killed at a named point loses nothing whose call had returned") {
@@ -85,6 +95,7 @@ TEST_CASE("a job killed at a named point loses nothing whose call had returned")
     for (int times = 0; times < 2; ++times) {
       CHECK(recover(root, store) == 0);
       CHECK(test::problem_with(read(store.path()), *acknowledged, store.path()) == "");
+      CHECK(unfinished_files(root).empty());
     }
   }
 }
@@ -113,6 +124,7 @@ TEST_CASE("a recovery killed at a named point is finished by the next one") {
     CHECK(recover(root, store, point) == -1);  // by a signal
     CHECK(recover(root, store) == 0);
     CHECK(test::problem_with(read(store.path()), *acknowledged, store.path()) == "");
+    CHECK(unfinished_files(root).empty());
   }
 }
 

@@ -259,6 +259,30 @@ TEST_CASE("the bounds of a row group are its lowest and highest, wherever they a
   CHECK(reader->row_groups()[0].step_max == *high);
 }
 
+// Half a highest name is lower than the name: an engine would skip its rows.
+TEST_CASE("a bound that is too long is left out, not cut", "[unit][pack]") {
+  const std::size_t length = GENERATE(1u, 64u, 65u, 200u, 512u);
+  const std::string highest(length, 'z');
+  const Bytes bytes = pack_of({metric(0, "a", 1), metric(1, highest, 2)});
+  constexpr std::size_t kTail_bytes = 8;  // the footer's length, and "PAR1"
+  const auto footer_bytes = load<std::uint32_t>(bytes.data() + bytes.size() - kTail_bytes);
+  const auto footer =
+      decode_footer(std::span(bytes).last(footer_bytes + kTail_bytes).first(footer_bytes));
+  REQUIRE(footer);
+  REQUIRE(footer->row_groups.size() == 1);
+  const auto& chunks = footer->row_groups[0].chunks;
+  const auto name = std::find_if(chunks.begin(), chunks.end(),
+                                 [](const ChunkMeta& chunk) { return chunk.name == "name"; });
+  REQUIRE(name != chunks.end());
+  if (length <= 64) {
+    CHECK(name->value_min == "a");
+    CHECK(name->value_max == highest);
+  } else {
+    CHECK_FALSE(name->value_min);
+    CHECK_FALSE(name->value_max);
+  }
+}
+
 TEST_CASE("100 000 names fit into a pack", "[unit][pack]") {
   std::vector<Row> rows;
   for (std::int64_t i = 0; i < 100'000; ++i) {
