@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "platform/child_output.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 #include "support/catch.hpp"
 #include "support/contents.hpp"

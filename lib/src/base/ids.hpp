@@ -1,6 +1,5 @@
-// Identities: sessions and generated run ids, from the kernel's random source. Never from the
-// program's seeded generators: two ranks with one seed must not collide, and drawing from them
-// would change the user's experiment.
+// Identities of runs, children and journals: what they are made of, and how they are written.
+// platform/random makes new ones.
 #pragma once
 
 #include <array>
@@ -17,14 +16,10 @@ struct Session {
   friend bool operator==(const Session&, const Session&) = default;
 };
 
-[[nodiscard]] Session make_session() noexcept;
 [[nodiscard]] std::string to_hex(std::span<const std::uint8_t> bytes);
 [[nodiscard]] inline std::string to_hex(const Session& session) {
   return to_hex(session.bytes);
 }
-
-/// "20261122-170355-9f2c41": sorts by start time; the tail keeps two starts in one second apart.
-[[nodiscard]] std::string make_run_id(std::int64_t unix_ns);
 
 /// 1–128 of [A-Za-z0-9._-], first character a letter, digit or '-': safe as a file name, an object
 /// name and a Hive partition value, and never hidden or reserved.

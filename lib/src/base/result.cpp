@@ -1,11 +1,6 @@
 #include "runlog/result.hpp"
 
-#include <sys/uio.h>
-#include <unistd.h>
-
-#include <array>
 #include <cerrno>
-#include <cstdlib>
 
 #include "base/errno_text.hpp"
 
@@ -74,23 +69,4 @@ Error os_error(int os_errno, std::string_view doing, std::string_view path) {
   return Error{code, os_errno, std::move(message)};
 }
 
-namespace detail {
-
-// One write of its own and no stdio: it may be the end of a job that has no memory left, or whose
-// other threads hold stdio's lock.
-[[gnu::cold, gnu::noinline]] void end_for_wrong_result(const Error* error) noexcept {
-  constexpr std::string_view kNo_value = "runlog: value() of a failed result: ";
-  constexpr std::string_view kNo_error = "runlog: error() of a result that has not failed";
-  const auto part = [](std::string_view text) {
-    return iovec{const_cast<char*>(text.data()), text.size()};
-  };
-  const std::array<iovec, 3> line = {
-      part(error != nullptr ? kNo_value : kNo_error),
-      part(error != nullptr ? std::string_view(error->message) : std::string_view()), part("\n")};
-  // Nothing is left to be done where it cannot be written.
-  (void)!::writev(STDERR_FILENO, line.data(), static_cast<int>(line.size()));
-  std::abort();
-}
-
-}  // namespace detail
 }  // namespace runlog

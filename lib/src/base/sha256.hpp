@@ -1,26 +1,22 @@
-// Sha256: names blobs and proves copies equal. OpenSSL does the work.
+// Sha256: names blobs and proves copies equal.
 #pragma once
 
-#include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+
+#include "base/crypto.hpp"
 
 namespace runlog {
 
 class Sha256 {
  public:
-  Sha256();
-  ~Sha256();
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-
-  void update(std::span<const std::byte> bytes);
+  void update(std::span<const std::byte> bytes) noexcept { digest_.update(bytes); }
   /// 64 lower-case hex digits. Call once, last.
   [[nodiscard]] std::string finish_hex();
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  Digest digest_{Digest::Kind::sha256};
 };
 
 [[nodiscard]] bool is_sha256_hex(std::string_view text) noexcept;

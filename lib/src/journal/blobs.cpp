@@ -1,29 +1,21 @@
 #include "journal/blobs.hpp"
 
-#include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <vector>
 
 #include "base/bytes.hpp"
-#include "base/errno_text.hpp"
 #include "base/sha256.hpp"
 #include "platform/crash_point.hpp"
+#include "platform/file_copy.hpp"
 #include "platform/file_digest.hpp"
 #include "platform/file_system.hpp"
+#include "platform/process.hpp"
 
 namespace runlog {
 namespace {
 
-constexpr std::size_t kChunk_bytes = 1u << 20;
 constexpr int kAttempts_max = 2;
 
 constinit std::atomic<std::uint64_t> next_temporary = 0;
@@ -31,7 +23,7 @@ constinit std::atomic<std::uint64_t> next_temporary = 0;
 // A name nobody else uses: uploads may run in several threads and in forked children.
 std::filesystem::path temporary_name(const JournalDir& directory) {
   return directory.blobs() /
-         ("tmp-" + std::to_string(::getpid()) + "-" + std::to_string(next_temporary.fetch_add(1)));
+         ("tmp-" + std::to_string(own_pid()) + "-" + std::to_string(next_temporary.fetch_add(1)));
 }
 
 // Removes the temporary file unless it has become a blob.
@@ -50,127 +42,18 @@ class Temporary {
   std::filesystem::path path_;
 };
 
-Result<void> check_kind(mode_t mode, const std::filesystem::path& path) {
-  if (S_ISREG(mode)) return {};
-  const char* what = " is not a regular file";
-  if (S_ISDIR(mode)) what = " is a directory; upload_folder takes those";
-  if (S_ISLNK(mode)) what = " is a symbolic link, and is not followed here";
-  if (S_ISFIFO(mode)) what = " is a FIFO; copy what comes out of it to a file first";
-  if (S_ISSOCK(mode)) what = " is a socket, not a regular file";
-  if (S_ISCHR(mode) || S_ISBLK(mode)) what = " is a device, not a regular file";
-  return Error{Errc::invalid_argument, 0, path.native() + what};
-}
-
-// Asked by name before it is opened: opening some devices does something, and a socket cannot be.
-// Asked again of the descriptor, because the name may mean another file by then.
-Result<OpenFile> open_source(const std::filesystem::path& path, Links links) {
-  struct stat raw {};
-  const bool follows = links == Links::follow;
-  if ((follows ? ::stat(path.c_str(), &raw) : ::lstat(path.c_str(), &raw)) != 0) {
-    return os_error(errno, "cannot stat", path.native());
-  }
-  if (auto checked = check_kind(raw.st_mode, path); !checked) return std::move(checked).error();
-  // O_NONBLOCK: a FIFO must not block the job.
-  return OpenFile::open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | (follows ? 0 : O_NOFOLLOW));
-}
-
-// The kernel says 0 of files that it makes when they are read (/proc): nobody knows where they end.
-Result<void> check_size_is_told(int fd, const std::filesystem::path& path) {
-  std::array<std::byte, 1> first{};
-  const auto got = read_at(fd, 0, first, path);
-  if (!got) {  // of a file that were empty there would be nothing to fail
-    return Error{
-        Errc::invalid_argument, got.error().os_errno,
-        path.native() + " has no size and is not read from its beginning (" +
-            errno_text(got.error().os_errno) +
-            "), as files of the kernel (/proc) are; copy what you need of it to a file first"};
-  }
-  if (*got == 0) return {};
-  const auto now = stat_file(fd, path);
-  if (!now) return now.error();
-  if (now->bytes > 0) return {};  // something was written to it since
-  return Error{Errc::invalid_argument, 0,
-               path.native() +
-                   " has content but no size, as files of the kernel (/proc) have; copy it to a "
-                   "file first"};
-}
-
 Result<void> check_room(const JournalDir& directory, DiskRoom& copies, std::uint64_t bytes,
                         const std::filesystem::path& source) {
-  struct statvfs room {};
-  // What does not tell its size (some FUSE) is found out by writing.
-  if (::statvfs(directory.blobs().c_str(), &room) != 0 || room.f_blocks == 0) return {};
-  std::uint64_t free_bytes = std::uint64_t{room.f_bavail} * room.f_frsize;
-  if (bytes > free_bytes && copies.drop_copies_below_root(bytes - free_bytes) > 0 &&
-      ::statvfs(directory.blobs().c_str(), &room) == 0) {
-    free_bytes = std::uint64_t{room.f_bavail} * room.f_frsize;
+  // What does not tell is found out by writing.
+  auto free = free_bytes(directory.blobs());
+  if (free && bytes > *free && copies.drop_copies_below_root(bytes - *free) > 0) {
+    free = free_bytes(directory.blobs());
   }
-  if (bytes <= free_bytes) return {};
+  if (!free || bytes <= *free) return {};
   return Error{Errc::no_space, ENOSPC,
                "cannot stage " + source.native() + ": it takes " + std::to_string(bytes) +
-                   " bytes, and " + std::to_string(free_bytes) + " are free at " +
+                   " bytes, and " + std::to_string(*free) + " are free at " +
                    directory.blobs().native() + "; make room there, or choose another root"};
-}
-
-// Where the data at or behind `at` lie, within [at, end).
-struct DataRange {
-  std::uint64_t begin = 0, end = 0;
-};
-DataRange data_from(int fd, std::uint64_t at, std::uint64_t end) {
-  const off_t begin = ::lseek(fd, static_cast<off_t>(at), SEEK_DATA);
-  if (begin < 0) {
-    // ENXIO: a hole up to the end of the file, wherever that is now. Else: not known here.
-    if (errno != ENXIO) return {at, end};
-    struct stat raw {};
-    const bool is_known = ::fstat(fd, &raw) == 0;
-    const std::uint64_t size = is_known ? static_cast<std::uint64_t>(raw.st_size) : at;
-    end = std::clamp(size, at, end);
-    return {end, end};
-  }
-  const off_t hole = ::lseek(fd, begin, SEEK_HOLE);
-  const std::uint64_t data_end = hole < 0 ? end : static_cast<std::uint64_t>(hole);
-  return {std::min(static_cast<std::uint64_t>(begin), end), std::min(data_end, end)};
-}
-
-// Copies the first `bytes` bytes, or as many as there are, and their digest. Holes are not written.
-Result<FileDigest> copy(int source, const std::filesystem::path& source_path, std::uint64_t bytes,
-                        bool has_holes, int target, const std::filesystem::path& target_path) {
-  static constexpr std::array<std::byte, std::size_t{64} * 1024> kZeros{};
-  Sha256 digest;
-  FileDigest copied;
-  std::uint64_t& at = copied.bytes;
-  std::vector<std::byte> chunk(
-      std::min<std::uint64_t>(kChunk_bytes, std::max<std::uint64_t>(bytes, 1)));
-  for (bool is_at_end = false; at < bytes && !is_at_end;) {
-    const DataRange data = has_holes ? data_from(source, at, bytes) : DataRange{at, bytes};
-    const bool is_only_hole = data.begin == data.end;
-    while (at < data.begin) {
-      const auto part = std::min<std::uint64_t>(kZeros.size(), data.begin - at);
-      digest.update(std::span(kZeros).first(part));
-      at += part;
-    }
-    if (is_only_hole) break;
-    while (at < data.end && !is_at_end) {
-      const auto wanted = std::min<std::uint64_t>(chunk.size(), data.end - at);
-      auto got = read_at(source, at, std::span(chunk).first(wanted), source_path);
-      if (!got) return std::move(got).error();
-      is_at_end = *got < wanted;
-      const auto part = std::span(chunk).first(*got);
-      digest.update(part);
-      if (auto written = write_at(target, at, part, target_path); !written) {
-        return std::move(written).error();
-      }
-      crash_point("in_blob_copy");
-      at += *got;
-    }
-  }
-  if (has_holes) {
-    if (auto sized = set_file_bytes(target, at, target_path); !sized) {
-      return std::move(sized).error();
-    }
-  }
-  copied.sha256 = digest.finish_hex();
-  return copied;
 }
 
 Result<void> publish(const JournalDir& directory, Temporary& temporary, int fd,
@@ -194,9 +77,9 @@ Result<bool> is_there(const JournalDir& directory, const std::string& sha256) {
 }
 
 Result<OpenFile> create_temporary(const JournalDir& directory, const std::filesystem::path& path) {
-  auto file = OpenFile::open(path, O_RDWR | O_CREAT | O_EXCL);
+  auto file = OpenFile::open(path, Access::read_new);
   if (!file && file.error().code == Errc::not_found && directory.create()) {
-    file = OpenFile::open(path, O_RDWR | O_CREAT | O_EXCL);
+    file = OpenFile::open(path, Access::read_new);
   }
   return file;
 }
@@ -225,7 +108,7 @@ Result<Blob> take_copy(int source, const std::filesystem::path& source_path, Fil
   Blob blob;
   for (int attempt = 1;; ++attempt) {
     const bool has_holes = before.disk_bytes < before.bytes;
-    auto copied = copy(source, source_path, before.bytes, has_holes, target, target_path);
+    auto copied = copy_file(source, source_path, before.bytes, has_holes, target, target_path);
     if (!copied) return std::move(copied).error();
     blob.sha256 = std::move(copied->sha256);
     blob.bytes = copied->bytes;
@@ -250,10 +133,6 @@ Result<Blob> take_copy(int source, const std::filesystem::path& source_path, Fil
   }
 }
 
-}  // namespace
-
-namespace {
-
 // What a disk said that has no room was not foreseen (a quota, say): copies go, and it is tried
 // once more.
 template <typename Stage>
@@ -274,7 +153,7 @@ Result<Blob> stage_once(const JournalDir& directory, DiskRoom& room, const OpenF
   Temporary temporary(temporary_name(directory));
   auto output = create_temporary(directory, temporary.path());
   if (!output) return std::move(output).error();
-  const bool is_clone = ::ioctl(output->fd(), FICLONE, input.fd()) == 0;
+  const bool is_clone = clone_file(input.fd(), output->fd());
   if (!is_clone) {
     if (auto free = check_room(directory, room, needed, source); !free) return free.error();
   }
@@ -299,7 +178,7 @@ Result<Blob> stage_file(const JournalDir& directory, DiskRoom& room,
   if (!input) return std::move(input).error();
   auto before = stat_file(input->fd(), source);
   if (!before) return std::move(before).error();
-  if (auto checked = check_kind(before->mode, source); !checked) return std::move(checked).error();
+  if (auto checked = check_is_regular(*before, source); !checked) return std::move(checked).error();
   if (before->bytes == 0) {
     if (auto told = check_size_is_told(input->fd(), source); !told) return std::move(told).error();
   }

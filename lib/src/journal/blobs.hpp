@@ -9,6 +9,7 @@
 
 #include "journal/disk_room.hpp"
 #include "journal/journal_dir.hpp"
+#include "platform/file_copy.hpp"
 #include "runlog/result.hpp"
 
 namespace runlog {
@@ -24,8 +25,6 @@ struct Blob {
   };
   Source source = Source::still;
 };
-
-enum class Links : std::uint8_t { follow, refuse };
 
 /// Copies the regular file `source` into `directory`, as far as it reaches at the call. A reflink
 /// where the file system has them, else a copy in which holes stay holes. Nothing in the journal

@@ -8,6 +8,7 @@
 
 #include "base/sha256.hpp"
 #include "platform/clock.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
 #include "platform/process.hpp"

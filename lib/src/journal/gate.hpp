@@ -26,11 +26,9 @@
 #include <atomic>
 #include <cstdint>
 
-namespace runlog {
+#include "platform/membarrier.hpp"
 
-/// True when membarrier(PRIVATE_EXPEDITED) is registered for this process. Decided once.
-bool membarrier_is_usable() noexcept;
-void membarrier_all() noexcept;
+namespace runlog {
 
 class Gate {
  public:

@@ -1,8 +1,5 @@
 #include "journal/journal.hpp"
 
-#include <pthread.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -12,6 +9,7 @@
 #include "platform/process.hpp"
 #include "platform/process_key.hpp"
 #include "platform/signal_stack.hpp"
+#include "platform/thread_key.hpp"
 
 namespace runlog {
 namespace {
@@ -33,8 +31,7 @@ constinit thread_local void* my_lanes = nullptr;
 // on.
 constinit thread_local bool is_leaving = false;
 
-constinit pthread_key_t leave_key = 0;
-constinit bool has_leave_key = false;
+constinit ThreadKey leave_key;
 
 // In a signal handler, for platform/crash_mark: a thread that jumps out of one takes the slow way
 // at its next call.
@@ -46,8 +43,7 @@ ThreadPlace exchange_cached_lane(ThreadPlace next) noexcept {
 
 }  // namespace
 
-// Which lanes a thread holds, of all journals; returns them when the thread ends. The main thread
-// does not end: exit() runs its destructors and none of its keys.
+// Which lanes a thread holds, of all journals; returns them when the thread ends.
 struct Journal::ThreadLanes {
   struct Entry {
     std::uint64_t journal_id;
@@ -60,16 +56,15 @@ struct Journal::ThreadLanes {
   /// Made when it is first asked for; nullptr where the end of the thread would not be told, or is
   /// near. Such a thread shares. Throws std::bad_alloc.
   static ThreadLanes* of_this_thread() {
-    if (is_leaving || !has_leave_key) return nullptr;
+    if (is_leaving || !leave_key.has_key()) return nullptr;
     if (my_lanes == nullptr) {
       auto made = std::make_unique<ThreadLanes>();
-      if (::pthread_setspecific(leave_key, made.get()) != 0) return nullptr;
+      if (!leave_key.set(made.get())) return nullptr;
       my_lanes = made.release();
     }
     return static_cast<ThreadLanes*>(my_lanes);
   }
 
-  // After the destructors of thread_local objects, beside those of other keys.
   static void leave(void* lanes) noexcept {
     const std::unique_ptr<ThreadLanes> mine(static_cast<ThreadLanes*>(lanes));
     is_leaving = true;
@@ -86,7 +81,7 @@ struct Journal::ThreadLanes {
   }
 
   [[gnu::constructor(101)]] static void make_key() noexcept {
-    has_leave_key = ::pthread_key_create(&leave_key, [](void* lanes) { leave(lanes); }) == 0;
+    leave_key.create([](void* lanes) { leave(lanes); });
   }
 };
 

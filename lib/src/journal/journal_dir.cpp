@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 
 namespace runlog {

@@ -1,7 +1,5 @@
 #include "journal/segment_pool.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <memory>
 #include <new>
@@ -176,7 +174,7 @@ Result<OpenSegment*> SegmentPool::prepare(std::uint64_t bytes) noexcept {
       return run_has_ended();  // made meanwhile: it is the parent's
     return segment;
   } catch (const std::bad_alloc&) {
-    if (!path.empty()) ::unlink(path.c_str());
+    if (!path.empty()) try_remove_file(path);
     segment_bytes_.fetch_sub(reserved, std::memory_order_relaxed);
     return out_of_memory();
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -93,7 +92,6 @@ class Keeper::Turn {
 
 Keeper::Keeper(std::shared_ptr<Journal> journal, Settings settings)
     : journal_(std::move(journal)), settings_(std::move(settings)) {
-  ::sem_init(&work_, 0, 0);
   next_ship_ = Clock::now() + settings_.ship_interval;
   for (auto& piece : reserve_) piece = std::make_unique<char[]>(kReserve_piece_bytes);
   no_memory_ = Error{Errc::io, ENOMEM,
@@ -111,7 +109,6 @@ Keeper::~Keeper() {
   while (opened_ != nullptr) std::exchange(opened_, opened_->next_opened)->release();
   for (OpenSegment* segment : open_) segment->release();
   for (OpenSegment* segment : closed_) segment->release();
-  ::sem_destroy(&work_);
 }
 
 Result<std::shared_ptr<Keeper>> Keeper::start(std::shared_ptr<Journal> journal, Settings settings) {
@@ -171,14 +168,11 @@ Result<std::shared_ptr<Keeper>> Keeper::start(std::shared_ptr<Journal> journal, 
 }
 
 void Keeper::wake() noexcept {
-  if (!is_awake_.exchange(true, std::memory_order_acq_rel)) ::sem_post(&work_);
+  if (!is_awake_.exchange(true, std::memory_order_acq_rel)) work_.post();
 }
 
 void Keeper::sleep_until(Clock::time_point deadline) noexcept {
-  const auto ns = deadline.time_since_epoch().count();  // steady_clock is CLOCK_MONOTONIC
-  const timespec when{.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
-  while (::sem_clockwait(&work_, CLOCK_MONOTONIC, &when) != 0 && errno == EINTR) {
-  }
+  work_.wait_until(deadline);
   is_awake_.store(false, std::memory_order_release);
 }
 

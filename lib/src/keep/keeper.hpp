@@ -18,8 +18,6 @@
 // It lives here, above journal/, because it packs; journal/ only offers it closed segments.
 #pragma once
 
-#include <semaphore.h>
-
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -36,6 +34,7 @@
 #include "journal/meta.hpp"
 #include "keep/syncer.hpp"
 #include "platform/file_system_kind.hpp"
+#include "platform/semaphore.hpp"
 #include "runlog/options.hpp"
 #include "runlog/run.hpp"
 #include "ship/shipper.hpp"
@@ -136,7 +135,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   std::shared_ptr<Syncer> syncer_;
   std::thread thread_;  // joined by finish() if it ends in time, else left behind
 
-  sem_t work_;
+  Semaphore work_;
   std::atomic<bool> is_awake_ = false;  // a post is under way: further wakes need none
 
   /// Callers who want the Turn; changed under mutex_. Read without it by the keeper at work.

@@ -6,6 +6,7 @@
 
 #include "keep/keeper.hpp"
 #include "keep/packer.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 
 namespace runlog {

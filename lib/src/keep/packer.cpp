@@ -1,8 +1,5 @@
 #include "keep/packer.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <new>
 
@@ -63,9 +60,7 @@ class Temporary {
       : path_(path), reserve_(reserve), is_reserve_(rename_file(reserve, path, true)) {}
   ~Temporary() {
     if (is_kept_) return;
-    const bool is_back = is_reserve_ && ::truncate(path_.c_str(), 0) == 0 &&
-                         ::rename(path_.c_str(), reserve_.c_str()) == 0;
-    if (!is_back) ::unlink(path_.c_str());
+    if (!is_reserve_ || !try_empty_and_rename(path_, reserve_)) try_remove_file(path_);
   }
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
@@ -91,14 +86,14 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
   std::filesystem::path temporary = outcome.path;
   temporary += ".tmp";
   Temporary unfinished(temporary, directory.pack_reserve());
-  auto file = OpenFile::open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+  auto file = OpenFile::open(temporary, Access::write_emptied);
   if (!file && file.error().code == Errc::not_found && directory.create()) {
-    file = OpenFile::open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    file = OpenFile::open(temporary, Access::write_emptied);
   }
   if (!file) return std::move(file).error();
   // Opened first: behind the rename nothing may need memory.
   const std::filesystem::path packs = directory.packs();
-  const auto names = OpenFile::open(packs, O_RDONLY | O_DIRECTORY);
+  const auto names = OpenFile::open(packs, Access::list);
   if (!names) return names.error();
   const auto goes_on = [&] { return !in_between || in_between(); };
 
@@ -173,7 +168,7 @@ std::uint32_t pack_number(const std::vector<SegmentInput>& segments) {
 }
 
 Result<void> reserve_pack(const JournalDir& directory) {
-  const auto made = OpenFile::open(directory.pack_reserve(), O_WRONLY | O_CREAT);
+  const auto made = OpenFile::open(directory.pack_reserve(), Access::write_made);
   return made ? Result<void>() : made.error();
 }
 

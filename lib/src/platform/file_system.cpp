@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -111,6 +112,26 @@ Result<OpenFile> OpenFile::open(const std::filesystem::path& path, int flags, un
     return os_error(errno, creates ? "cannot create" : "cannot open", path.native());
   }
   return file;
+}
+
+Result<OpenFile> OpenFile::open(const std::filesystem::path& path, Access access) {
+  switch (access) {
+    case Access::read:
+      return open(path, O_RDONLY | O_NOCTTY);
+    case Access::read_new:
+      return open(path, O_RDWR | O_CREAT | O_EXCL);
+    case Access::read_emptied:
+      return open(path, O_RDWR | O_CREAT | O_TRUNC);
+    case Access::write_made:
+      return open(path, O_WRONLY | O_CREAT);
+    case Access::write_emptied:
+      return open(path, O_WRONLY | O_CREAT | O_TRUNC);
+    case Access::write_there:
+      return open(path, O_WRONLY | O_NOFOLLOW | O_NOCTTY);
+    case Access::list:
+      break;
+  }
+  return open(path, O_RDONLY | O_DIRECTORY);
 }
 
 void OpenFile::close() noexcept {
@@ -275,73 +296,27 @@ Result<void> rename_file(const std::filesystem::path& source, const std::filesys
   return os_error(errno, "cannot rename " + source.native() + " to", target.native());
 }
 
+void try_remove_file(const std::filesystem::path& path) noexcept {
+  if (!is_refused()) (void)::unlink(path.c_str());
+}
+
+bool try_empty_and_rename(const std::filesystem::path& source,
+                          const std::filesystem::path& target) noexcept {
+  return !is_refused() && ::truncate(source.c_str(), 0) == 0 &&
+         ::rename(source.c_str(), target.c_str()) == 0;
+}
+
+std::optional<std::uint64_t> free_bytes(const std::filesystem::path& path) noexcept {
+  struct statvfs room {};
+  if (::statvfs(path.c_str(), &room) != 0 || room.f_blocks == 0) return {};
+  return std::uint64_t{room.f_bavail} * room.f_frsize;
+}
+
 Result<void> remove_file(const std::filesystem::path& path) {
   if (is_refused() || (::unlink(path.c_str()) != 0 && errno != ENOENT)) {
     return os_error(errno, "cannot remove", path.native());
   }
   return {};
-}
-
-Result<void> make_directories(const std::filesystem::path& path) {
-  struct stat there {};
-  if (::stat(path.c_str(), &there) == 0 && S_ISDIR(there.st_mode)) return {};
-  // Again when a parent is removed meanwhile, as by a start that fails next to us.
-  for (int attempts_left = 3;; --attempts_left) {
-    std::filesystem::path so_far;
-    int os_errno = 0;
-    for (const auto& part : path) {
-      so_far /= part;
-      if (::mkdir(so_far.c_str(), 0777) == 0 || errno == EEXIST) continue;
-      os_errno = errno;
-      struct stat raw {};
-      // A read-only or foreign parent that exists already answers EROFS or EACCES, not EEXIST.
-      if (::stat(so_far.c_str(), &raw) != 0 || !S_ISDIR(raw.st_mode)) break;
-      os_errno = 0;
-    }
-    struct stat raw {};
-    if (os_errno == 0 && ::stat(path.c_str(), &raw) != 0) os_errno = errno;
-    if (os_errno == 0 && !S_ISDIR(raw.st_mode)) {
-      return os_error(ENOTDIR, "cannot use as a directory", path.native());
-    }
-    if (os_errno == 0) return {};
-    if (os_errno != ENOENT || attempts_left == 0) {
-      return os_error(os_errno, "cannot create directory", so_far.native());
-    }
-  }
-}
-
-Result<std::vector<std::string>> list_directory(const std::filesystem::path& path) {
-  const int fd = open_above_2(
-      [&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC); });
-  if (fd < 0) return os_error(errno, "cannot list", path.native());
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(fd), &::closedir);
-  if (!directory) {
-    const int os_errno = errno;
-    ::close(fd);
-    return os_error(os_errno, "cannot list", path.native());
-  }
-  std::vector<std::string> names;
-  errno = 0;
-  // The directory stream is this call's own, which is all that readdir asks for on Linux.
-  while (const dirent* entry = ::readdir(directory.get())) {  // NOLINT(concurrency-mt-unsafe)
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-    errno = 0;
-  }
-  if (errno != 0) return os_error(errno, "cannot list", path.native());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-Result<std::vector<std::string>> list_if_there(const std::filesystem::path& path) {
-  auto names = list_directory(path);
-  if (!names && names.error().code == Errc::not_found) return std::vector<std::string>{};
-  return names;
-}
-
-std::vector<std::string> names_in_directory(const std::filesystem::path& path) {
-  auto names = list_directory(path);
-  return names ? std::move(*names) : std::vector<std::string>{};
 }
 
 Result<void> allocate_zeroed(int fd, std::uint64_t bytes, const std::filesystem::path& path) {

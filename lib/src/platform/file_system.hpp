@@ -6,15 +6,26 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "runlog/result.hpp"
 
 namespace runlog {
+
+/// What a file is opened for. None waits: a FIFO in the place of a file is opened as it is.
+enum class Access : std::uint8_t {
+  read,
+  read_new,      ///< and write; it must not be there
+  read_emptied,  ///< and write; made, or emptied
+  write_made,    ///< made if it is not there
+  write_emptied,
+  write_there,  ///< not made, and no link is followed
+  list,         ///< a directory
+};
 
 /// Owns a descriptor opened with O_CLOEXEC, whose number is 3 or more.
 class OpenFile {
@@ -30,7 +41,8 @@ class OpenFile {
     return *this;
   }
 
-  /// `flags` as for open(2); O_CLOEXEC and O_NONBLOCK are added.
+  static Result<OpenFile> open(const std::filesystem::path& path, Access access);
+  /// For platform/: `flags` as for open(2); O_CLOEXEC and O_NONBLOCK are added.
   static Result<OpenFile> open(const std::filesystem::path& path, int flags, unsigned mode = 0644);
 
   [[nodiscard]] int fd() const noexcept { return fd_; }
@@ -92,19 +104,13 @@ Result<void> rename_file(const std::filesystem::path& source, const std::filesys
                          bool replace);
 /// unlink(2); an absent file is success.
 Result<void> remove_file(const std::filesystem::path& path);
-/// mkdir -p.
-Result<void> make_directories(const std::filesystem::path& path);
-
-/// Names in a directory, sorted, without "." and ".."; an absent directory is not_found.
-Result<std::vector<std::string>> list_directory(const std::filesystem::path& path);
-
-/// The same, where none is as good as an empty one.
-Result<std::vector<std::string>> list_if_there(const std::filesystem::path& path);
-
-/// The same, where an unreadable directory is, too: nothing is removed, sent or called whole
-/// because of what is not among them.
-std::vector<std::string> names_in_directory(const std::filesystem::path& path);
-
+/// The same where there may be no memory for an error, and nobody to hear of it.
+void try_remove_file(const std::filesystem::path& path) noexcept;
+/// Empties a file and gives it another name, likewise. False: one of them failed.
+bool try_empty_and_rename(const std::filesystem::path& source,
+                          const std::filesystem::path& target) noexcept;
+/// What others may still write where `path` lies. Nothing: it does not tell (some FUSE).
+[[nodiscard]] std::optional<std::uint64_t> free_bytes(const std::filesystem::path& path) noexcept;
 /// Allocates `bytes` for the file and writes zeros over them, so that a later store through a map
 /// finds its block in place: posix_fallocate alone leaves work for the first write, which on a full
 /// disk would be a SIGBUS. No SIGXFSZ is raised by it; the limit is reported as no_space.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -146,6 +147,18 @@ void block_asynchronous_signals() noexcept {
     ::sigdelset(&all, fault);
   }
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+std::int64_t own_pid() noexcept {
+  return ::getpid();
+}
+
+std::filesystem::path home_of_user() {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) != 0) return {};
+  return found != nullptr && found->pw_dir != nullptr ? found->pw_dir : "";
 }
 
 std::uint32_t own_user() noexcept {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -33,6 +34,9 @@ enum class Life : std::uint8_t { alive, gone, unknown };
 /// Blocks every signal that is not a fault of the thread itself, in the calling thread.
 void block_asynchronous_signals() noexcept;
 
+[[nodiscard]] std::int64_t own_pid() noexcept;
+/// The user's home directory by the user database; empty: it has none.
+[[nodiscard]] std::filesystem::path home_of_user();
 /// The effective user's number.
 [[nodiscard]] std::uint32_t own_user() noexcept;
 

@@ -1,6 +1,7 @@
 // check_blobs: is each blob what its name says?
 #include "base/out_of_memory.hpp"
 #include "base/sha256.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_digest.hpp"
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pack/pack.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_birth.hpp"
 #include "platform/file_system.hpp"
 #include "read/untold.hpp"

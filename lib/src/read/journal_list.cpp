@@ -11,6 +11,7 @@
 #include "base/sha256.hpp"
 #include "journal/meta.hpp"
 #include "platform/crash_report.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
@@ -164,7 +165,7 @@ JournalFiles journal_files(const std::filesystem::path& path) {
   for (const std::string& name : part_names(directory.lanes(), files)) {
     if (!parse_numbered_name(name, kSegment_suffix)) continue;
     // A spare has no header yet, or that of its last use.
-    const auto file = OpenFile::open(directory.lanes() / name, 0);
+    const auto file = OpenFile::open(directory.lanes() / name, Access::read);
     if (!file) continue;
     std::array<std::byte, format::kHeader_bytes> head{};
     const auto got = read_at(file->fd(), 0, head, directory.lanes() / name);
@@ -238,7 +239,7 @@ Result<JournalFiles> single_file(const std::filesystem::path& path) {
   const std::string name = path.filename().native();
   if (name.ends_with(kSegment_suffix)) {
     files.segments.push_back(path);
-    const auto file = OpenFile::open(path, 0);
+    const auto file = OpenFile::open(path, Access::read);
     if (!file) return file.error();
     std::array<std::byte, format::kHeader_bytes> head{};
     const auto got = read_at(file->fd(), 0, head, path);

@@ -12,11 +12,11 @@
 // - The first records of each go to the shared lane, the later ones to a lane of its own. So the
 //   shared lane is read last, behind all that may hold a later record; what was committed before
 //   that is in it, unless it was packed between the two looks, and then we look again.
-#include <fcntl.h>
 
 #include <algorithm>
 #include <map>
 
+#include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 #include "read/dead_segments.hpp"
 #include "read/journal_source.hpp"
@@ -135,7 +135,7 @@ Result<void> JournalSource::add_copies(const JournalDir& directory,
   const Numbered segments = list_segments(directory);
   std::map<std::int32_t, std::int64_t> latest;  // by lane, the first record of its last segment
   for (const auto& [number, path] : segments) {
-    const auto file = OpenFile::open(path, O_RDONLY);
+    const auto file = OpenFile::open(path, Access::read);
     if (!file) continue;  // the copy below tells why
     const auto header = look_at_header(*file, path, name, number);
     if (!header || !*header) continue;
@@ -227,7 +227,7 @@ Result<void> JournalSource::add_copy(
     const std::function<bool(const format::SegmentHeader&)>& is_wanted) {
   const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
   if (!number || copies_.contains(*number)) return {};
-  auto file = OpenFile::open(path, O_RDONLY);
+  auto file = OpenFile::open(path, Access::read);
   if (!file) return std::move(file).error();
   auto header = look_at_header(*file, path, name, *number);
   if (!header) return std::move(header).error();

@@ -1,7 +1,5 @@
 #include "read/pull.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
@@ -10,6 +8,7 @@
 #include "base/sha256.hpp"
 #include "journal/meta.hpp"
 #include "pack/pack.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_digest.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
@@ -165,7 +164,7 @@ class Pull {
     if (auto made = make_directories(target.parent_path()); !made) return std::move(made).error();
     const std::filesystem::path part =
         target.parent_path() / ("." + target.filename().native() + ".part");
-    auto file = OpenFile::open(part, O_RDWR | O_CREAT | O_TRUNC);
+    auto file = OpenFile::open(part, Access::read_emptied);
     if (!file) return std::move(file).error();
     auto settled = fetch(object, expected, file->fd(), part, pulled);
     if (settled && pulled.verdict == Verdict::copied) {

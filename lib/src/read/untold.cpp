@@ -1,7 +1,5 @@
 #include "read/untold.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <utility>
@@ -9,6 +7,7 @@
 #include "pack/pack.hpp"
 #include "platform/crash_point.hpp"
 #include "platform/crash_report.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 #include "platform/mapped_file.hpp"
 
@@ -201,7 +200,7 @@ Result<void> forget_untold(const JournalDir& directory) {
   if (!packs) return packs.error();
   settle_eviction(*tally, packs->numbers);  // before that pack is shipped
   tally->magic = crash::kTold_magic_masked ^ crash::kMagic_mask;
-  const auto file = OpenFile::open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
+  const auto file = OpenFile::open(path, Access::write_there);
   if (!file) return file.error();
   crash_point("before_forget");
   // In place: there may be no room for another file.

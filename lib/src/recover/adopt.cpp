@@ -12,6 +12,7 @@
 #include "platform/clock.hpp"
 #include "platform/crash_point.hpp"
 #include "platform/crash_report.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_birth.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/sha256.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_digest.hpp"
 #include "platform/file_system.hpp"
 #include "read/untold.hpp"

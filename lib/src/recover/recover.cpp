@@ -2,6 +2,7 @@
 
 #include "base/out_of_memory.hpp"
 #include "base/sha256.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_digest.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"

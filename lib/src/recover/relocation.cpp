@@ -10,6 +10,7 @@
 #include "base/url.hpp"
 #include "journal/lane_holes.hpp"
 #include "platform/crash_point.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 #include "segment/layout.hpp"
 #include "ship/waiting_check.hpp"

@@ -9,6 +9,7 @@
 #include "journal/meta.hpp"
 #include "platform/clock.hpp"
 #include "platform/process.hpp"
+#include "platform/random.hpp"
 #include "platform/signals.hpp"
 #include "segment/layout.hpp"
 #include "store/object_store.hpp"

@@ -16,6 +16,7 @@
 #include "platform/process.hpp"
 #include "platform/process_exit.hpp"
 #include "platform/process_key.hpp"
+#include "platform/random.hpp"
 #include "platform/signals.hpp"
 #include "read/attempts.hpp"
 #include "recover/neighbours.hpp"

@@ -1,10 +1,11 @@
 // What becomes of a run in a forked child: see run_core.hpp.
-#include <fcntl.h>
 
 #include <new>
 
+#include "platform/directories.hpp"
 #include "platform/fork.hpp"
 #include "platform/in_call.hpp"
+#include "platform/random.hpp"
 #include "run/run_core.hpp"
 
 namespace runlog {
@@ -141,7 +142,7 @@ Wait RunCore::sync_without_keeper(const Part& part) noexcept {
     const auto names = list_directory(directory.lanes());
     if (!names) return Wait::Failed;
     for (const std::string& name : *names) {
-      const auto file = OpenFile::open(directory.lanes() / name, O_RDONLY);
+      const auto file = OpenFile::open(directory.lanes() / name, Access::read);
       if (!file || !sync_data(file->fd(), directory.lanes() / name)) return Wait::Failed;
     }
     return sync_directory(directory.lanes()) ? Wait::Done : Wait::Failed;

@@ -1,22 +1,17 @@
 // Images and artifacts: what is staged in the journal as a blob, and the walk through a folder.
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <exception>
 #include <functional>
-#include <memory>
 #include <new>
 #include <vector>
 
 #include "base/errno_text.hpp"
 #include "base/out_of_memory.hpp"
 #include "journal/blobs.hpp"
-#include "platform/descriptors.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
 #include "run/run_core.hpp"
@@ -41,24 +36,16 @@ auto guarded(Work work) noexcept -> decltype(work()) {
   }
 }
 
-bool is_real_directory(const std::filesystem::path& path) {
-  struct stat raw {};
-  return ::lstat(path.c_str(), &raw) == 0 && S_ISDIR(raw.st_mode);
-}
-bool has_entry(const std::filesystem::path& path) {
-  struct stat raw {};
-  return ::lstat(path.c_str(), &raw) == 0;
-}
-
 // By what it holds, not by its name: a live journal of this process or another, one that is being
 // made, a dead one, a copy. And a run in a store, which an artifact may be on its way to.
 bool is_journal(const std::filesystem::path& directory) {
-  if (is_real_directory(directory / "lanes") &&
-      (has_entry(directory / "LOCK") || has_entry(directory / "meta.json"))) {
+  const auto kind = [&](const char* name) { return kind_of_file(directory / name); };
+  if (kind("lanes") == FileKind::directory &&
+      (kind("LOCK") != FileKind::absent || kind("meta.json") != FileKind::absent)) {
     return true;
   }
   return directory.filename().native().starts_with("run_id=") &&
-         is_real_directory(directory / "_runlog");
+         kind("_runlog") == FileKind::directory;
 }
 
 std::string counted(std::uint64_t count, const char* one, const char* many) {
@@ -132,7 +119,7 @@ class FolderWalk {
  private:
   struct Entry {
     std::filesystem::path below;  // its path from the folder on
-    mode_t mode = 0;
+    FileKind kind = FileKind::other;
   };
   struct Group {
     const char* what;
@@ -150,9 +137,9 @@ class FolderWalk {
 
   void visit(const Entry& entry, std::vector<Entry>& waiting) {
     const std::filesystem::path path = top_ / entry.below;
-    if (S_ISLNK(entry.mode)) {
+    if (entry.kind == FileKind::link) {
       ++report_.skipped_links;
-    } else if (S_ISREG(entry.mode)) {
+    } else if (entry.kind == FileKind::regular) {
       auto blob = stage_((name_ / entry.below).native(), path);
       if (blob) {
         ++report_.staged;
@@ -162,7 +149,7 @@ class FolderWalk {
       } else {
         fail(path, blob.error());
       }
-    } else if (!S_ISDIR(entry.mode)) {
+    } else if (entry.kind != FileKind::directory) {
       ++report_.skipped_special;
     } else if (is_journal(path)) {
       ++report_.skipped_journals;
@@ -173,45 +160,26 @@ class FolderWalk {
     }
   }
 
-  // Through one descriptor, so that a directory that is exchanged for a link meanwhile is not
-  // followed. `directory`: top_, or a path below it.
+  // `directory`: top_, or a path below it.
   Result<std::vector<Entry>> list(const std::filesystem::path& directory, Links links) {
     const bool is_top = links == Links::follow;
-    const std::filesystem::path path = is_top ? directory : top_ / directory;
-    const int fd = open_above_2([&] {
-      return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | (is_top ? 0 : O_NOFOLLOW));
-    });
-    if (fd < 0 && errno == ENOTDIR && is_top) {
-      return Error{Errc::invalid_argument, 0,
-                   path.native() + " is not a directory; upload_file takes a file"};
-    }
-    if (fd < 0) return os_error(errno, "cannot list", path.native());
-    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd), &::closedir);
-    if (!stream) {
-      const int os_errno = errno;
-      ::close(fd);
-      return os_error(os_errno, "cannot list", path.native());
+    auto listed = list_entries(is_top ? directory : top_ / directory, is_top);
+    if (!listed) {
+      Error error = std::move(listed).error();
+      if (error.code == Errc::invalid_argument) error.message += "; upload_file takes a file";
+      return error;
     }
     std::vector<Entry> entries;
-    errno = 0;
-    // The stream is this call's own, which is all that readdir asks for on Linux.
-    while (const dirent* const found = ::readdir(stream.get())) {  // NOLINT(concurrency-mt-unsafe)
-      const std::string_view name = found->d_name;
-      if (name != "." && name != "..") {
-        Entry entry;
-        entry.below = is_top ? std::filesystem::path(name) : directory / name;
-        struct stat raw {};
-        if (::fstatat(fd, found->d_name, &raw, AT_SYMLINK_NOFOLLOW) == 0) {
-          entry.mode = raw.st_mode;
-          entries.push_back(std::move(entry));
-        } else {
-          const std::filesystem::path gone = top_ / entry.below;
-          fail(gone, os_error(errno, "cannot stat", gone.native()));
-        }
+    for (DirectoryEntry& found : *listed) {
+      std::filesystem::path below =
+          is_top ? std::filesystem::path(found.name) : directory / found.name;
+      if (found.os_errno == 0) {
+        entries.push_back({std::move(below), found.kind});
+      } else {
+        const std::filesystem::path gone = top_ / below;
+        fail(gone, os_error(found.os_errno, "cannot stat", gone.native()));
       }
-      errno = 0;
     }
-    if (errno != 0) return os_error(errno, "cannot list", path.native());
     return entries;
   }
 

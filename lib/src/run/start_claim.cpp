@@ -1,8 +1,5 @@
 #include "run/start_claim.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -10,6 +7,7 @@
 
 #include "journal/journal_dir.hpp"
 #include "platform/crash_point.hpp"
+#include "platform/directories.hpp"
 #include "platform/process.hpp"
 
 namespace runlog {
@@ -28,7 +26,7 @@ bool holds_records(const JournalDir& directory) {
     if (!names_in_directory(place).empty()) return true;
   }
   for (const std::string& name : names_in_directory(directory.lanes())) {
-    const auto file = OpenFile::open(directory.lanes() / name, O_RDONLY | O_NONBLOCK);
+    const auto file = OpenFile::open(directory.lanes() / name, Access::read);
     if (!file) return true;
     std::array<std::byte, 8> head{};  // a segment that was never used begins with zeros
     const auto got = read_at(file->fd(), 0, head, directory.lanes() / name);
@@ -108,7 +106,7 @@ StartClaim::~StartClaim() {
     (void)remove_file(path_);
     lock_.release();
   }
-  if (!made_.empty()) ::rmdir(made_.c_str());  // another's journal in it keeps it
+  if (!made_.empty()) try_remove_directory(made_);  // another's journal in it keeps it
 }
 
 }  // namespace runlog

@@ -12,6 +12,7 @@
 #include "base/sha256.hpp"
 #include "pack/pack.hpp"
 #include "platform/crash_point.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 #include "platform/mapped_file.hpp"
 #include "ship/waiting_check.hpp"

@@ -1,7 +1,5 @@
 #include "ship/waiting_check.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cstring>
 #include <functional>
@@ -10,6 +8,7 @@
 #include "base/json_read.hpp"
 #include "base/sha256.hpp"
 #include "platform/crash_point.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 #include "platform/mapped_file.hpp"
 
@@ -52,7 +51,7 @@ std::string blob_of(const Record& record) {
 // Writes a pack aside, synced.
 Result<void> write_pack(const std::filesystem::path& path, const format::PackInfo& info,
                         const std::function<Result<void>(format::PackWriter&)>& append_rows) {
-  auto file = OpenFile::open(path, O_WRONLY | O_CREAT | O_TRUNC);
+  auto file = OpenFile::open(path, Access::write_emptied);
   if (!file) return std::move(file).error();
   format::PackWriter writer(
       [&](std::span<const std::byte> bytes) { return write_all(file->fd(), bytes, path); });

@@ -1,11 +1,10 @@
 #include "store/directory_store.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <vector>
 
 #include "platform/crash_point.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_digest.hpp"
 #include "platform/file_system.hpp"
 
@@ -63,7 +62,7 @@ class DirectoryStore final : public ObjectStore {
 
   Result<void> get(const std::string& name, ByteRange range, const Sink& sink) override {
     const std::filesystem::path path = root_ / name;
-    auto file = OpenFile::open(path, O_RDONLY);
+    auto file = OpenFile::open(path, Access::read);
     if (!file) return std::move(file).error();
     std::vector<std::byte> chunk(kChunk_bytes);
     for (std::uint64_t at = range.begin; at < range.end;) {
@@ -134,9 +133,9 @@ class DirectoryStore final : public ObjectStore {
 
   static Result<void> copy(const std::filesystem::path& source,
                            const std::filesystem::path& target) {
-    auto input = OpenFile::open(source, O_RDONLY);
+    auto input = OpenFile::open(source, Access::read);
     if (!input) return std::move(input).error();
-    auto output = OpenFile::open(target, O_WRONLY | O_CREAT | O_TRUNC);
+    auto output = OpenFile::open(target, Access::write_emptied);
     if (!output) return std::move(output).error();
     std::vector<std::byte> chunk(kChunk_bytes);
     for (std::uint64_t at = 0;;) {

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include "platform/lazy_memory.hpp"
 #include "runlog/result.hpp"
 #include "store/object_store.hpp"
 
@@ -24,12 +25,9 @@ class ObjectWindow {
   /// `bytes`: the size that the store told. Nothing is fetched. Errors: too_large, io.
   static Result<ObjectWindow> open(ObjectStore& store, std::string name, std::uint64_t bytes);
   ObjectWindow() noexcept = default;
-  ~ObjectWindow();
-  ObjectWindow(ObjectWindow&& other) noexcept;
-  ObjectWindow& operator=(ObjectWindow&& other) noexcept;
 
   /// All of the object; what has not been fetched reads as zeros.
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return memory_; }
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return memory_.bytes(); }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
   /// Brings these bytes. Exactly these: an object that has become shorter, or a store that sends
@@ -43,7 +41,7 @@ class ObjectWindow {
  private:
   ObjectStore* store_ = nullptr;
   std::string name_;
-  std::span<std::byte> memory_;
+  LazyMemory memory_;
 };
 
 /// The whole of a small object. Errors: too_large beyond `bytes_max`, and those of get().

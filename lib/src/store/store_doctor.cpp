@@ -10,6 +10,7 @@
 #include "base/sha256.hpp"
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
+#include "platform/random.hpp"
 
 namespace runlog {
 namespace {

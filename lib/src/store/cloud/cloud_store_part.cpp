@@ -3,7 +3,6 @@
 // nothing gives them the object's. Servers without MOVE are written to directly; there, and from
 // older versions, the beginning of our own bytes is taken for what was cut, and put again: whatever
 // it is, nothing of it is lost.
-#include <fcntl.h>
 
 #include <algorithm>
 #include <charconv>
@@ -103,7 +102,7 @@ bool CloudStore::may_be_cut(const HttpResponse& head, const PutContent& content)
 
 // Whether the object is the beginning of the file.
 Result<bool> CloudStore::is_cut(const std::string& name, const PutContent& content) {
-  auto file = OpenFile::open(content.file, O_RDONLY);
+  auto file = OpenFile::open(content.file, Access::read);
   if (!file) return std::move(file).error();
   std::uint64_t at = 0;
   bool is_same = true;

@@ -1,10 +1,5 @@
 #include "store/cloud/put_content.hpp"
 
-#include <fcntl.h>
-#include <openssl/evp.h>
-
-#include <array>
-#include <memory>
 #include <new>
 #include <utility>
 #include <vector>
@@ -18,30 +13,6 @@ namespace runlog {
 namespace {
 
 constexpr std::size_t kChunk_bytes = 256u << 10;
-
-// MD5 only for what the protocols call so: SHA-256 is what decides. Where a policy forbids MD5
-// (FIPS), it is left out and the requests go without it.
-class Md5 {
- public:
-  Md5() : context_(prepare_crypto() ? EVP_MD_CTX_new() : nullptr, &EVP_MD_CTX_free) {
-    is_on_ = context_ && EVP_DigestInit_ex(context_.get(), EVP_md5(), nullptr) == 1;
-  }
-  void update(std::span<const std::byte> bytes) {
-    if (is_on_) EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
-  }
-  void finish(PutContent& content) {
-    if (!is_on_) return;
-    std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
-    unsigned length = 0;
-    EVP_DigestFinal_ex(context_.get(), digest.data(), &length);
-    content.md5_hex = to_hex(std::span(digest).first(length));
-    content.md5_base64 = base64(std::span(digest).first(length));
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-  bool is_on_ = false;
-};
 
 bool is_same(const FileStat& a, const FileStat& b) {
   return a.device == b.device && a.inode == b.inode && a.bytes == b.bytes &&
@@ -99,13 +70,15 @@ bool PutDigests::is_of(const Digested& digested, const std::filesystem::path& fi
 
 Result<PutDigests::Digested> PutDigests::read(const std::filesystem::path& file,
                                               bool with_crc32c) const {
-  auto open = OpenFile::open(file, O_RDONLY);
+  auto open = OpenFile::open(file, Access::read);
   if (!open) return std::move(open).error();
   auto stat = stat_file(open->fd(), file);
   if (!stat) return std::move(stat).error();
   PutContent content{.file = file};
   Sha256 sha;
-  Md5 md5;
+  // MD5 only for what the protocols call so: SHA-256 is what decides. Where a policy forbids MD5,
+  // it is left out and the requests go without it.
+  Digest md5(Digest::Kind::md5);
   std::uint32_t crc = ~0u;
   std::vector<std::byte> chunk(kChunk_bytes);
   for (;;) {
@@ -122,7 +95,11 @@ Result<PutDigests::Digested> PutDigests::read(const std::filesystem::path& file,
     content.bytes += *got;
   }
   content.sha256_hex = sha.finish_hex();
-  md5.finish(content);
+  if (md5.is_allowed()) {
+    const Digest::Value digest = md5.finish();
+    content.md5_hex = to_hex(digest.span());
+    content.md5_base64 = base64(digest.span());
+  }
   content.crc32c = ~crc;
   return Digested{std::move(content), *stat};
 }

@@ -1,11 +1,10 @@
 #include "store/credentials/credential_endpoint.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 
 #include "base/bytes.hpp"
+#include "platform/ip_address.hpp"
 #include "store/http/encoding.hpp"
 
 namespace runlog {
@@ -29,23 +28,15 @@ std::string_view host_of(std::string_view url) noexcept {
 }
 
 // The address in network order, compared as such: fd00:ec2:0:0::23 is fd00:ec2::23.
-bool is_ipv6(std::string_view host, const char* wanted) noexcept {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (!host.starts_with('[') || host.size() > text.size()) return false;
-  std::copy(host.begin() + 1, host.end(), text.begin());
-  in6_addr address{};
-  in6_addr other{};
-  return ::inet_pton(AF_INET6, text.data(), &address) == 1 &&
-         ::inet_pton(AF_INET6, wanted, &other) == 1 && IN6_ARE_ADDR_EQUAL(&address, &other);
+bool is_ipv6(std::string_view host, std::string_view wanted) noexcept {
+  if (!host.starts_with('[')) return false;
+  const auto address = parse_ipv6(host.substr(1));
+  return address && address == parse_ipv6(wanted);
 }
 
 bool is_link_local(std::string_view host) noexcept {
-  std::array<char, INET_ADDRSTRLEN> text{};
-  if (host.size() >= text.size()) return false;
-  std::copy(host.begin(), host.end(), text.begin());
-  in_addr address{};
-  return ::inet_pton(AF_INET, text.data(), &address) == 1 &&
-         (ntohl(address.s_addr) >> 16) == 0xA9FE;
+  const auto address = parse_ipv4(host);
+  return address && (*address >> 16) == 0xA9FE;
 }
 
 Error no_answer(const HttpFailure& failure, const std::string& what) {

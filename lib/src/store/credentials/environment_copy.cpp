@@ -1,10 +1,8 @@
 #include "store/credentials/environment_copy.hpp"
 
-#include <pwd.h>
-#include <unistd.h>
-
 #include <array>
 
+#include "platform/process.hpp"
 #include "store/credentials/credential_text.hpp"
 
 namespace runlog {
@@ -38,11 +36,7 @@ Result<std::string> EnvironmentCopy::get_printable(std::string_view name) const 
 
 std::filesystem::path EnvironmentCopy::home() const {
   if (auto home = get("HOME")) return *home;
-  std::array<char, 4096> buffer{};
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) != 0) return {};
-  return found != nullptr && found->pw_dir != nullptr ? found->pw_dir : "";
+  return home_of_user();
 }
 
 std::filesystem::path EnvironmentCopy::file(std::string_view variable,

@@ -1,5 +1,5 @@
-#include <sys/stat.h>
 
+#include "platform/file_system.hpp"
 #include "store/credentials/credential_chain.hpp"
 #include "store/credentials/credential_text.hpp"
 #include "store/credentials/credentials.hpp"
@@ -35,11 +35,12 @@ Result<HttpCredentials> from_environment(const EnvironmentCopy& environment) {
   return found;
 }
 
+constexpr std::uint32_t kOthers_read = 0044;  // group, and anybody
+
 Result<HttpCredentials> from_netrc(const EnvironmentCopy& environment, const std::string& host) {
   const std::filesystem::path path = environment.file("NETRC", ".netrc");
-  struct stat info {};
-  const bool is_there = ::stat(path.c_str(), &info) == 0;
-  if (!is_there && environment.get("NETRC")) {
+  const auto info = stat_file(path);
+  if (!info && environment.get("NETRC")) {
     return unusable_credentials(path.native() + " (named by NETRC) is not there");
   }
   auto text = read_optional_file(path);
@@ -56,7 +57,7 @@ Result<HttpCredentials> from_netrc(const EnvironmentCopy& environment, const std
     return unusable_credentials(found.from + ": the entry for " + host + " has no usable login");
   }
   // Used all the same, see decision 0027; whoever reads a message learns it.
-  if (is_there && (info.st_mode & (S_IRGRP | S_IROTH)) != 0) {
+  if (info && (info->mode & kOthers_read) != 0) {
     found.from += ", which others may read: chmod 600 it";
   }
   return found;

@@ -1,21 +1,20 @@
-#include <openssl/crypto.h>
-
+#include "base/crypto.hpp"
 #include "store/credentials/credentials.hpp"
 
 namespace runlog {
 namespace {
 
 // All of the buffer: a string that was shortened or moved from keeps old bytes behind its end.
-void cleanse(std::string& text) noexcept {
+void wipe_all_of(std::string& text) noexcept {
   text.resize(text.capacity());  // within the capacity: allocates nothing
-  ::OPENSSL_cleanse(text.data(), text.size());
+  cleanse(text);
   text.clear();
 }
 
 }  // namespace
 
 Secret::Secret(std::string&& text) noexcept : text_(std::move(text)) {
-  cleanse(text);
+  wipe_all_of(text);
 }
 
 Secret::Secret(Secret&& other) noexcept : text_(std::move(other.text_)) {
@@ -27,7 +26,7 @@ Secret& Secret::operator=(const Secret& other) {
     std::string copy = other.text_;
     wipe();
     text_ = std::move(copy);
-    cleanse(copy);
+    wipe_all_of(copy);
   }
   return *this;
 }
@@ -42,7 +41,7 @@ Secret& Secret::operator=(Secret&& other) noexcept {
 }
 
 void Secret::wipe() noexcept {
-  cleanse(text_);
+  wipe_all_of(text_);
 }
 
 }  // namespace runlog

@@ -1,14 +1,9 @@
 #include "store/http/encoding.hpp"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
-#include <new>
 
 #include "base/bytes.hpp"
 #include "base/crypto.hpp"
@@ -105,27 +100,6 @@ std::string canonical_query(const Query& query) {
   return out;
 }
 
-std::string base64(std::span<const std::uint8_t> bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int length = ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(),
-                                       static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(std::max(length, 0)));
-  return out;
-}
-
-std::optional<std::string> from_base64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return {};
-  std::string out(text.size() / 4 * 3, '\0');
-  const int length = ::EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                       reinterpret_cast<const unsigned char*>(text.data()),
-                                       static_cast<int>(text.size()));
-  if (length < 0) return {};
-  std::size_t padding = 0;
-  while (padding < 2 && text[text.size() - 1 - padding] == '=') ++padding;
-  out.resize(static_cast<std::size_t>(length) - padding);
-  return out;
-}
-
 std::string basic_date(WallTime time) {
   const std::tm parts = utc(time);
   std::array<char, 80> text{};
@@ -166,17 +140,6 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
          std::chrono::seconds(second);
 }
 
-std::string hmac_sha256(std::string_view key, std::string_view text) {
-  std::string out(EVP_MAX_MD_SIZE, '\0');
-  unsigned length = 0;
-  if (!prepare_crypto()) throw std::bad_alloc();  // as Sha256
-  ::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-         reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-         reinterpret_cast<unsigned char*>(out.data()), &length);
-  out.resize(length);
-  return out;
-}
-
 std::string sha256_hex(std::string_view text) {
   Sha256 sha;
   sha.update(as_bytes(text));
@@ -188,7 +151,7 @@ std::string hex(std::string_view bytes) {
 }
 
 void wipe(std::string& text) noexcept {
-  ::OPENSSL_cleanse(text.data(), text.size());
+  cleanse(text);
   text.clear();
 }
 

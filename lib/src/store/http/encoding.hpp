@@ -1,5 +1,5 @@
-// The encodings requests are made of: percent-encoding, query strings, base64, dates, digests. Pure
-// functions.
+// The encodings requests are made of: percent-encoding, query strings, dates; base64 and
+// MACs are base/crypto's. Pure functions.
 #pragma once
 
 #include <chrono>
@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/crypto.hpp"
 
 namespace runlog {
 
@@ -24,10 +26,6 @@ using Query = std::vector<std::pair<std::string, std::string>>;
 /// Encoded, sorted by encoded name, "k=" for an empty value: what SigV4 signs, and good as a URL's.
 [[nodiscard]] std::string canonical_query(const Query& query);
 
-[[nodiscard]] std::string base64(std::span<const std::uint8_t> bytes);
-/// Nothing when it is not base64 (padding is required).
-[[nodiscard]] std::optional<std::string> from_base64(std::string_view text);
-
 using WallTime = std::chrono::system_clock::time_point;
 /// "20130524T000000Z".
 [[nodiscard]] std::string basic_date(WallTime time);
@@ -36,8 +34,6 @@ using WallTime = std::chrono::system_clock::time_point;
 /// The same read back; nothing for any other form.
 [[nodiscard]] std::optional<WallTime> parse_http_date(std::string_view text);
 
-/// HMAC-SHA-256, 32 bytes.
-[[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view text);
 [[nodiscard]] std::string sha256_hex(std::string_view text);
 /// Lower-case hex of `bytes`.
 [[nodiscard]] std::string hex(std::string_view bytes);

@@ -1,7 +1,5 @@
 #include "store/http/http_body_file.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <new>
 #include <utility>
@@ -11,7 +9,7 @@
 namespace runlog {
 
 Result<void> HttpBodyFile::open() {
-  auto file = OpenFile::open(request_.body_file, O_RDONLY);
+  auto file = OpenFile::open(request_.body_file, Access::read);
   if (!file) return std::move(file).error();
   file_ = std::move(*file);
   return {};

@@ -1,12 +1,6 @@
 #include "store/http/http_client.hpp"
 
-#include <dlfcn.h>
-#include <linux/sockios.h>
-#include <netinet/in.h>
 #include <strings.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -23,9 +17,11 @@
 #include "platform/descriptors.hpp"
 #include "platform/fork.hpp"
 #include "platform/library_file.hpp"
+#include "platform/loaded_library.hpp"
 #include "platform/no_sigpipe.hpp"
 #include "platform/process.hpp"
 #include "platform/process_key.hpp"
+#include "platform/sockets.hpp"
 #include "runlog/version.hpp"
 #include "store/http/http_body_file.hpp"
 #include "store/http/http_intake.hpp"
@@ -77,14 +73,15 @@ constinit std::atomic<const Curl*> curl = nullptr;  // release: pairs with the a
 constinit ForkWiped<std::mutex> curl_mutex;
 
 template <typename Function>
-bool find(void* library, const char* name, Function*& function, const char*& missing) noexcept {
-  function = reinterpret_cast<Function*>(::dlsym(library, name));
+bool find(const LoadedLibrary& library, const char* name, Function*& function,
+          const char*& missing) noexcept {
+  function = reinterpret_cast<Function*>(library.symbol(name));
   if (function == nullptr) missing = name;
   return function != nullptr;
 }
 
 // What keeps `library` from being used; empty where nothing does.
-std::string take_functions(void* library) {
+std::string take_functions(const LoadedLibrary& library) {
   const char* missing = nullptr;
   decltype(&::curl_version_info) version_info = nullptr;
   if (!find(library, "curl_version_info", version_info, missing)) {
@@ -131,14 +128,12 @@ Result<const Curl*> load_curl() {
     return Error{Errc::unsupported, 0,
                  "cannot load " + cut->native() + ": it is cut off" + kRemedy};
   }
-  void* const library = ::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    const char* const why = ::dlerror();  // names the library
-    return Error{Errc::unsupported, 0,
-                 std::string("cannot load ") + (why != nullptr ? why : kLibrary) + kRemedy};
+  auto library = LoadedLibrary::open(kLibrary);
+  if (!library) {
+    return Error{Errc::unsupported, 0, library.error().message + kRemedy};
   }
-  if (const std::string why = take_functions(library); !why.empty()) {
-    ::dlclose(library);
+  if (const std::string why = take_functions(*library); !why.empty()) {
+    library->close();
     return Error{Errc::unsupported, 0,
                  std::string("cannot use ") + kLibrary + ": " + why + kRemedy};
   }
@@ -366,8 +361,7 @@ class Transfer {
     // because libcurl tells which is in use only afterwards; the others have nothing queued.
     std::int64_t moved = sent + received;
     for (const curl_socket_t socket : sockets_) {
-      int queued = 0;
-      if (::ioctl(socket, SIOCOUTQ, &queued) == 0) moved -= queued;
+      moved -= unsent_bytes(socket);
     }
     const auto due =
         static_cast<std::int64_t>(kBytes_per_second_min) * request_.timeout.count() / 1000;
@@ -500,19 +494,7 @@ class Transfer {
 
   static curl_socket_t on_socket(void* self, curlsocktype /*purpose*/, curl_sockaddr* address) {
     static_cast<Transfer*>(self)->tried_port_ = port_of(address->addr);
-    return open_above_2([&] {
-      return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    });
-  }
-
-  // Copied out: what libcurl hands over is declared smaller than an IPv6 address.
-  static std::uint16_t port_of(const sockaddr& address) noexcept {
-    in_port_t port = 0;
-    static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
-    if (address.sa_family != AF_INET && address.sa_family != AF_INET6) return 0;
-    std::memcpy(&port, reinterpret_cast<const char*>(&address) + offsetof(sockaddr_in, sin_port),
-                sizeof port);
-    return ntohs(port);
+    return open_socket(address->family, address->socktype, address->protocol);
   }
 
   static int on_open(void* sockets, curl_socket_t socket, curlsocktype /*purpose*/) {
@@ -526,7 +508,7 @@ class Transfer {
 
   static int on_close(void* sockets, curl_socket_t socket) {
     static_cast<std::set<curl_socket_t>*>(sockets)->erase(socket);
-    return ::close(socket);
+    return close_socket(socket);
   }
 
   static std::size_t on_read(char* target, std::size_t size, std::size_t count, void* self) {

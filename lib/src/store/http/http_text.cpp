@@ -1,14 +1,15 @@
 #include "store/http/http_text.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 
+#include "platform/ip_address.hpp"
 #include "store/http/http_client.hpp"
 
 namespace runlog {
 namespace {
+
+constexpr std::uint32_t kLoopback_net = 127;
 
 // What follows "scheme://" up to the path.
 std::string_view authority_of(std::string_view url) noexcept {
@@ -29,12 +30,8 @@ bool is_loopback(std::string_view url) noexcept {
   }
   host = host.substr(0, std::min(host.find(':'), host.size()));
   if (host == "localhost") return true;
-  std::array<char, INET_ADDRSTRLEN> text{};
-  if (host.size() >= text.size()) return false;
-  std::copy(host.begin(), host.end(), text.begin());
-  in_addr address{};
-  return ::inet_pton(AF_INET, text.data(), &address) == 1 &&
-         (ntohl(address.s_addr) >> 24) == IN_LOOPBACKNET;
+  const auto address = parse_ipv4(host);
+  return address && (*address >> 24) == kLoopback_net;
 }
 
 std::string without_query(std::string_view url) {

@@ -1,8 +1,11 @@
-#include "journal/gate.hpp"
+#include "platform/membarrier.hpp"
 
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
 
 #include "platform/fork.hpp"
 
