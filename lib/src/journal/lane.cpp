@@ -42,7 +42,7 @@ constexpr std::size_t kDeclare_code_bytes = 768;
 }
 
 // For a declaration a block later. What it needs has left the caches since the last one, and would
-// be waited for line by line (docs/decisions/0017). Code fetched as data comes as far as the second
+// be waited for line by line (docs/decisions/0010). Code fetched as data comes as far as the second
 // cache.
 [[gnu::noinline]] void prefetch_declaration(const SeriesTable& table,
                                             std::uint32_t series) noexcept {
@@ -59,7 +59,7 @@ Lane::~Lane() {
 
 // All in one piece and, where nothing has to be declared, without a call: what runs so rarely has
 // left the caches when its turn comes, and each further place that code or data is fetched from
-// took 0.1 to 1 µs (docs/decisions/0017).
+// took 0.1 to 1 µs (docs/decisions/0010).
 bool Lane::append_behind_head(format::SegmentWriter& writer, format::Tag tag, std::uint32_t series,
                               std::uint64_t bits, bool has_step, std::int64_t step,
                               std::int64_t time_ns) noexcept {

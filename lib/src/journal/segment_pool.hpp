@@ -114,12 +114,12 @@ class SegmentPool {
   /// For a run whose writers had to help themselves.
   void want_more() noexcept;
   /// Fewer than half of them are left: time to wake the keeper. Until then it comes by itself; a
-  /// wake is a system call, which costs a writer 5 to 20 µs (docs/decisions/0036).
+  /// wake is a system call, which costs a writer 5 to 20 µs (docs/decisions/0011).
   [[nodiscard]] bool is_low() const noexcept { return 2 * spares() < wanted(); }
 
   /// Turns a segment whose records are safe in a pack into a spare: new number, zeroed, the same
   /// blocks of the disk. For a disk that is nearly full; elsewhere a new file is cheaper (see
-  /// docs/decisions/0018). Consumes the reference. Errors: io; the segment's file is removed then.
+  /// docs/decisions/0011). Consumes the reference. Errors: io; the segment's file is removed then.
   Result<void> recycle(OpenSegment* segment) noexcept;
   /// The segment, whose records are in a pack, is no longer read as one: its file is removed or,
   /// where that fails, emptied, so that it is an unused spare for whoever finds it. Errors: io; try

@@ -293,7 +293,7 @@ void Syncer::sync_segment(OpenSegment& segment) noexcept {
   if (at == segment.synced_at || segment.is_orphan) return;
   // The page under sync is write-protected; a writer that touches it again waits 1.5–15 µs for the
   // fault. So it is asked to go on in a fresh page, the pages it has not come to are left out, and
-  // those that the sync took with it are touched again here (docs/decisions/0036).
+  // those that the sync took with it are touched again here (docs/decisions/0011).
   const bool is_open = !segment.gate.is_closed();
   if (is_open) segment.gate.request(Gate::kMove_on);
   segment.file.unmap_behind(segment.synced_at, at);

@@ -1,5 +1,5 @@
 // file_system_kind: where the bytes of a file system are, as far as its number in statfs(2) tells.
-// A journal's promises need them on this machine: see docs/decisions/0011.
+// A journal's promises need them on this machine: see docs/decisions/0009.
 #pragma once
 
 #include <cstdint>

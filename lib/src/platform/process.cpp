@@ -166,7 +166,7 @@ std::uint32_t own_user() noexcept {
 }
 
 void lower_own_priority(int nice) noexcept {
-  // Batch: does not preempt others when it wakes. Not SCHED_IDLE, see decision 0010.
+  // Batch: does not preempt others when it wakes. Not SCHED_IDLE, see decision 0004.
   const sched_param none{};
   (void)::sched_setscheduler(0, SCHED_BATCH, &none);  // 0: the calling thread, on Linux
   (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), nice);

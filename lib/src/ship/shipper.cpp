@@ -21,7 +21,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Mostly waits; see decision 0010.
+/// Mostly waits; see decision 0004.
 constexpr int kNice = 10;
 /// Ten thousand ranks start together; they need not ship together.
 constexpr milliseconds kPhase_max{30'000};

@@ -1,6 +1,6 @@
 // SigV4: signs requests with AWS4-HMAC-SHA256, and with Google's variant of the same algorithm. Our
 // own because libcurl's signer differs in what it gets wrong from version to version; see decision
-// 0023.
+// 0012.
 #pragma once
 
 #include <string>

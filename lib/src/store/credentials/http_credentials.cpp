@@ -56,7 +56,7 @@ Result<HttpCredentials> from_netrc(const EnvironmentCopy& environment, const std
       has_control_character(found.user)) {
     return unusable_credentials(found.from + ": the entry for " + host + " has no usable login");
   }
-  // Used all the same, see decision 0027; whoever reads a message learns it.
+  // Used all the same, see decision 0014; whoever reads a message learns it.
   if (info && (info->mode & kOthers_read) != 0) {
     found.from += ", which others may read: chmod 600 it";
   }
