@@ -232,45 +232,49 @@ OpenSegment* Lane::wait_for_room(const Error& why, std::int64_t give_up_at_ns) n
   return segment;
 }
 
+// The keeper is late, or there is none (a forked child): the writer makes a segment itself.
+// nullptr: there is no room, or another thread was quicker and segment_ is set.
+OpenSegment* Lane::prepare_segment(std::int64_t now_ns, std::int64_t& give_up_at_ns) noexcept {
+  // The file system may take its time to say no.
+  Result<OpenSegment*> prepared = nullptr;
+  const auto prepare = [&] { prepared = shared_.pool.prepare(); };
+  const bool blocks = shared_.overflow == Overflow::block;
+  if (blocks) {
+    let_others_in(prepare);
+  } else {
+    prepare();
+  }
+  if (segment_ != nullptr) {
+    if (prepared) shared_.pool.add(*prepared);
+    return nullptr;
+  }
+  if (prepared) {
+    shared_.pool.count_late();
+    return *prepared;
+  }
+  no_segment_why_ = drop_reason(prepared.error());
+  const bool is_worth_telling = prepared.error().code != Errc::finished && !is_parents_call();
+  if (is_worth_telling && shared_.report) shared_.report(prepared.error());
+  // Under `block` each call waits its time.
+  retry_at_ns_ = blocks ? now_ns : now_ns + kRetry_prepare_ns;
+  if (give_up_at_ns == 0) {
+    give_up_at_ns = now_ns + std::chrono::nanoseconds(shared_.overflow_block).count();
+  }
+  return wait_for_room(prepared.error(), give_up_at_ns);
+}
+
 // `give_up_at_ns`: of this call under Overflow::block, once it has waited; 0 before.
 bool Lane::open_segment(std::int64_t time_ns, std::int64_t& give_up_at_ns) noexcept {
   const InCall in_call;
   OpenSegment* segment = is_for_end_ ? shared_.pool.take_for_end() : shared_.pool.take();
   if (segment == nullptr && is_for_end_) return false;
-  // Not by the record's time, which may be any: the caller may have given it.
-  const std::int64_t now_ns = segment == nullptr ? monotonic_ns() : 0;
-  if (segment == nullptr && now_ns >= retry_at_ns_) {
-    // The keeper is late, or there is none (a forked child): the writer goes on by itself.
-    // The file system may take its time to say no.
-    Result<OpenSegment*> prepared = nullptr;
-    const auto prepare = [&] { prepared = shared_.pool.prepare(); };
-    if (shared_.overflow == Overflow::block) {
-      let_others_in(prepare);
-    } else {
-      prepare();
-    }
-    if (segment_ != nullptr) {  // another thread was quicker
-      if (prepared) shared_.pool.add(*prepared);
-      return true;
-    }
-    if (prepared) {
-      segment = *prepared;
-      shared_.pool.count_late();
-    } else {
-      no_segment_why_ = drop_reason(prepared.error());
-      const bool is_worth_telling = prepared.error().code != Errc::finished && !is_parents_call();
-      if (is_worth_telling && shared_.report) shared_.report(prepared.error());
-      // Under `block` each call waits its time.
-      const bool blocks = shared_.overflow == Overflow::block;
-      retry_at_ns_ = blocks ? now_ns : now_ns + kRetry_prepare_ns;
-      if (give_up_at_ns == 0) {
-        give_up_at_ns = now_ns + std::chrono::nanoseconds(shared_.overflow_block).count();
-      }
-      segment = wait_for_room(prepared.error(), give_up_at_ns);
-      if (segment_ != nullptr) return true;
-    }
+  if (segment == nullptr) {
+    // Not by the record's time, which may be any: the caller may have given it.
+    const std::int64_t now_ns = monotonic_ns();
+    if (now_ns >= retry_at_ns_) segment = prepare_segment(now_ns, give_up_at_ns);
+    if (segment_ != nullptr) return true;
+    if (segment == nullptr) return false;
   }
-  if (segment == nullptr) return false;
   retry_at_ns_ = 0;
   drops_.note_segment(segment->number);
   segment->lane = number_;
@@ -286,23 +290,28 @@ bool Lane::open_segment(std::int64_t time_ns, std::int64_t& give_up_at_ns) noexc
   segment_ = segment;
   quick_segment_ = is_quick_ ? segment : nullptr;
   crash_point("in_lane_change");
-  segment->retain();  // the keeper's
+  hand_over(*segment);
+  return true;
+}
+
+// To the keeper and the syncer.
+void Lane::hand_over(OpenSegment& segment) noexcept {
+  segment.retain();
   OpenSegment* head = shared_.opened.load(std::memory_order_relaxed);
   do {
-    segment->next_opened = head;
+    segment.next_opened = head;
     // release: pairs with the acquire of Journal::take_opened
-  } while (!shared_.opened.compare_exchange_weak(head, segment, std::memory_order_release,
+  } while (!shared_.opened.compare_exchange_weak(head, &segment, std::memory_order_release,
                                                  std::memory_order_relaxed));
   if (shared_.sync_each_record) {
     // The record is only as durable as the name of its file.
     report_failure([&]() -> Result<void> {
-      auto synced = sync_directory(segment->file.path().parent_path());
-      if (!synced) segment->gate.request(Gate::kBroken);  // the keeper saves what it holds
+      auto synced = sync_directory(segment.file.path().parent_path());
+      if (!synced) segment.gate.request(Gate::kBroken);  // the keeper saves what it holds
       return synced;
     });
   }
   if (shared_.pool.is_low() && shared_.wake) shared_.wake();
-  return true;
 }
 
 void Lane::tell_drops(format::SegmentWriter& writer, std::int64_t time_ns) noexcept {

@@ -171,6 +171,8 @@ class Lane {
   template <typename Put>
   bool append(std::int64_t time_ns, Put&& put) noexcept;
   bool declare(format::SegmentWriter& writer, std::uint32_t series, std::int64_t time_ns) noexcept;
+  OpenSegment* prepare_segment(std::int64_t now_ns, std::int64_t& give_up_at_ns) noexcept;
+  void hand_over(OpenSegment& segment) noexcept;
   bool open_segment(std::int64_t time_ns, std::int64_t& give_up_at_ns) noexcept;
   OpenSegment* wait_for_room(const Error& why, std::int64_t give_up_at_ns) noexcept;
   template <typename Work>

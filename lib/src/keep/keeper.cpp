@@ -518,15 +518,8 @@ void Keeper::work() {
     close_all(is_ending);
   }
   take_closed();
-  // A writer may be in the middle of its append for a moment; at the end nobody appends any more.
-  const bool waits_for_writers = ship_due || saves_orphans;
-  for (int tries = 0; waits_for_writers && tries < 1000; ++tries) {
-    if (std::none_of(open_.begin(), open_.end(), [](auto* one) { return one->gate.is_closed(); }))
-      break;
-    if (gives_up()) return;
-    std::this_thread::yield();
-    take_closed();
-  }
+  if (ship_due || saves_orphans) wait_for_writers();
+  if (gives_up()) return;
   // Packed records take a fraction of the room of their segments.
   const bool all_packed = pack_closed(ship_due || is_short_of_room_ || saves_orphans);
   if (gives_up()) return;
@@ -542,18 +535,32 @@ void Keeper::work() {
     if (end) end->records_lost = stats_.records_lost;
   }
   if (is_ending) {
-    if (all_packed && open_.empty()) {
-      discard_reserves();
-      const auto written =
-          write_file_durably(journal_->directory().end(), to_json(*end, journal_->meta()));
-      if (!written) report(written.error());
-      const std::lock_guard lock(mutex_);
-      everything_packed_ = true;
-    }
+    if (all_packed && open_.empty()) end_journal(*end);
     is_over_ = true;
   }
   changed_.notify_all();
   if (ship_due || has_new_packs) shipper_->wake();
+}
+
+// Of closed segments. A writer may be in the middle of its append for a moment; at the end nobody
+// appends any more.
+void Keeper::wait_for_writers() {
+  for (int tries = 0; tries < 1000 && !gives_up(); ++tries) {
+    if (std::none_of(open_.begin(), open_.end(), [](auto* one) { return one->gate.is_closed(); }))
+      return;
+    std::this_thread::yield();
+    take_closed();
+  }
+}
+
+// Everything is in packs.
+void Keeper::end_journal(const End& end) {
+  discard_reserves();
+  const auto written =
+      write_file_durably(journal_->directory().end(), to_json(end, journal_->meta()));
+  if (!written) report(written.error());
+  const std::lock_guard lock(mutex_);
+  everything_packed_ = true;
 }
 
 }  // namespace runlog

@@ -119,6 +119,8 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   bool part_with_moved();
   void close_all(bool even_empty);
   void take_closed();
+  void wait_for_writers();
+  void end_journal(const End& end);
   bool pack_closed(bool everything);
   void end_starving() noexcept;
   Result<void> pack_some(std::size_t count);

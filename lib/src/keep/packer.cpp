@@ -1,6 +1,7 @@
 #include "keep/packer.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <new>
 
 #include "base/out_of_memory.hpp"
@@ -77,33 +78,19 @@ Error given_up() noexcept {
   return Error{Errc::busy, 0, "given up"};
 }
 
-Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
-                         const std::vector<SegmentInput>& segments, FindName find_name,
-                         const std::function<bool()>& in_between) {
-  PackOutcome outcome;
-  outcome.number = pack_number(segments);
-  outcome.path = directory.pack(outcome.number);
-  std::filesystem::path temporary = outcome.path;
-  temporary += ".tmp";
-  Temporary unfinished(temporary, directory.pack_reserve());
-  auto file = OpenFile::open(temporary, Access::write_emptied);
+Result<OpenFile> create(const JournalDir& directory, const std::filesystem::path& path) {
+  auto file = OpenFile::open(path, Access::write_emptied);
   if (!file && file.error().code == Errc::not_found && directory.create()) {
-    file = OpenFile::open(temporary, Access::write_emptied);
+    file = OpenFile::open(path, Access::write_emptied);
   }
-  if (!file) return std::move(file).error();
-  // Opened first: behind the rename nothing may need memory.
-  const std::filesystem::path packs = directory.packs();
-  const auto names = OpenFile::open(packs, Access::list);
-  if (!names) return names.error();
-  const auto goes_on = [&] { return !in_between || in_between(); };
+  return file;
+}
 
-  FileSink sink(file->fd(), temporary);
-  // A row group is encoded in one go; what it becomes is written column by column.
-  format::PackWriter writer([&](std::span<const std::byte> bytes) -> Result<void> {
-    if (!goes_on()) return given_up();
-    return sink.write(bytes);
-  });
-  SegmentMerge merge(segments, std::move(find_name));
+using GoesOn = std::function<bool()>;
+
+// Errors: busy: given up.
+Result<void> append_all(SegmentMerge& merge, format::PackWriter& writer, PackOutcome& outcome,
+                        const GoesOn& goes_on) {
   std::uint64_t since_break = 0;
   for (auto run = merge.next_run(); !run.is_end(); run = merge.next_run()) {
     const std::uint64_t count = std::max<std::uint64_t>(1, run.metrics.count);
@@ -120,11 +107,17 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
     } else {
       appended = writer.append(run.metrics, run.names, *run.entries);
     }
-    if (!appended) return std::move(appended).error();
+    if (!appended) return appended;
   }
   outcome.records = writer.rows();
   outcome.calls += outcome.records;
   outcome.damage = merge.damage();
+  return {};
+}
+
+// What the merge, which is at its end, tells of the segments.
+format::PackInfo info_of(const Meta& meta, const std::vector<SegmentInput>& segments,
+                         const SegmentMerge& merge, PackOutcome& outcome) {
   format::PackInfo info{.run_id = meta.run_id,
                         .project = meta.project,
                         .session = meta.session,
@@ -139,6 +132,35 @@ Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
     outcome.is_damaged.push_back(count.damage_stretches != 0);
     outcome.records_lost += count.records_lost;
   }
+  return info;
+}
+
+Result<PackOutcome> pack(const JournalDir& directory, const Meta& meta,
+                         const std::vector<SegmentInput>& segments, FindName find_name,
+                         const GoesOn& goes_on) {
+  PackOutcome outcome;
+  outcome.number = pack_number(segments);
+  outcome.path = directory.pack(outcome.number);
+  std::filesystem::path temporary = outcome.path;
+  temporary += ".tmp";
+  Temporary unfinished(temporary, directory.pack_reserve());
+  auto file = create(directory, temporary);
+  if (!file) return std::move(file).error();
+  // Opened first: behind the rename nothing may need memory.
+  const std::filesystem::path packs = directory.packs();
+  const auto names = OpenFile::open(packs, Access::list);
+  if (!names) return names.error();
+
+  FileSink sink(file->fd(), temporary);
+  // A row group is encoded in one go; what it becomes is written column by column.
+  format::PackWriter writer([&](std::span<const std::byte> bytes) -> Result<void> {
+    if (!goes_on()) return given_up();
+    return sink.write(bytes);
+  });
+  SegmentMerge merge(segments, std::move(find_name));
+  if (auto done = append_all(merge, writer, outcome, goes_on); !done)
+    return std::move(done).error();
+  const format::PackInfo info = info_of(meta, segments, merge, outcome);
   if (outcome.records == 0 && outcome.damage.empty()) return outcome;
   auto finished = writer.finish(info);
   if (finished) finished = sink.flush();
@@ -177,7 +199,8 @@ Result<PackOutcome> make_pack(const JournalDir& directory, const Meta& meta,
                               const std::function<bool()>& in_between) {
   if (segments.empty()) return PackOutcome{};
   try {
-    return pack(directory, meta, segments, std::move(find_name), in_between);
+    return pack(directory, meta, segments, std::move(find_name),
+                [&] { return !in_between || in_between(); });
   } catch (const std::bad_alloc&) {
     return out_of_memory();
   }

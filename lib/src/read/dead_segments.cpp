@@ -1,7 +1,9 @@
 #include "read/dead_segments.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "pack/pack.hpp"
@@ -33,6 +35,72 @@ Result<std::set<std::uint32_t>> packed_numbers(const JournalDir& directory) {
   return numbers;
 }
 
+// One segment of a directory.
+struct Found {
+  std::filesystem::path path;
+  std::uint32_t number = 0;
+  bool is_packed = false;
+  bool is_last = false;  // its number is the highest
+};
+
+void add_unreadable(const Found& found, std::uint64_t bytes, const std::string& why,
+                    DeadSegments& dead) {
+  dead.unreadable.push_back(found.path);
+  if (found.is_packed) return;  // the pack tells
+  dead.unreadable_numbers.push_back(found.number);
+  dead.unreadable_damage.push_back(
+      {found.path.native(), 0, bytes, 1, false, why + "; it is kept in torn/"});
+}
+
+Result<void> add(const Found& found, const std::optional<JournalName>& identity,
+                 DeadSegments& dead) {
+  if (const char* const what = wrong_kind_of_file(found.path)) {
+    add_unreadable(found, 0, what, dead);
+    return {};
+  }
+  auto file = MappedFile::open_read_only(found.path);
+  if (!file) return std::move(file).error();
+  const std::span<const std::byte> bytes = file->bytes();
+  auto header = format::parse_header(bytes);
+  if (found.is_packed) {
+    // One that could not be read whole is told already, and goes the rest of its way.
+    const bool is_kept = !header && !format::is_unused(bytes);
+    (is_kept ? dead.unreadable : dead.packed).push_back(found.path);
+    return {};
+  }
+  if (header && header->number != found.number) {
+    // Recycled under this name and not yet in use: then no block of it has the new number. If one
+    // has, the first page is a misplaced one, and the records behind it are good.
+    header.reset();
+    if (!identity || !format::rebuild_header(bytes, identity->session, found.number)) {
+      dead.unused.push_back(found.path);
+      return {};
+    }
+  }
+  if (!header && identity) {
+    header = format::rebuild_header(bytes, identity->session, found.number);
+    if (header) {
+      dead.damage.push_back({found.path.native(), 0, format::kHeader_bytes, 0, true,
+                             "the segment's header is damaged; it was rebuilt from a block head"});
+    }
+  }
+  if (header) {
+    dead.inputs.push_back({.bytes = bytes, .header = *header, .path = found.path.native()});
+    dead.files.push_back(std::move(*file));
+    return {};
+  }
+  const bool is_new = bytes.empty() && is_new_segment(found.path, found.is_last);
+  if (is_new || format::is_unused(bytes)) {
+    dead.unused.push_back(found.path);
+  } else {
+    add_unreadable(found, bytes.size(),
+                   bytes.empty() ? "the file is empty: it lost what it held"
+                                 : "no block of this segment can be read",
+                   dead);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<DeadSegments> load_dead_segments(const JournalDir& directory) {
@@ -55,58 +123,12 @@ Result<DeadSegments> load_dead_segments(const JournalDir& directory) {
   for (const std::string& name : *names) {
     const auto number = parse_numbered_name(name, kSegment_suffix);
     if (!number) continue;
-    const std::filesystem::path path = directory.lanes() / name;
-    if (const char* const what = wrong_kind_of_file(path)) {
-      dead.unreadable.push_back(path);
-      if (packed->contains(*number)) continue;
-      dead.unreadable_numbers.push_back(*number);
-      dead.unreadable_damage.push_back(
-          {path.native(), 0, 0, 1, false, std::string(what) + "; it is kept in torn/"});
-      continue;
-    }
-    auto file = MappedFile::open_read_only(path);
-    if (!file) return std::move(file).error();
-    if (packed->contains(*number)) {
-      // One that could not be read whole is told already, and goes the rest of its way.
-      const bool is_kept =
-          !format::parse_header(file->bytes()) && !format::is_unused(file->bytes());
-      (is_kept ? dead.unreadable : dead.packed).push_back(path);
-      continue;
-    }
-    auto header = format::parse_header(file->bytes());
-    if (header && header->number != *number) {
-      // Recycled under this name and not yet in use: then no block of it has the new number. If one
-      // has, the first page is a misplaced one, and the records behind it are good.
-      header.reset();
-      if (!identity || !format::rebuild_header(file->bytes(), identity->session, *number)) {
-        dead.unused.push_back(path);
-        continue;
-      }
-    }
-    if (!header && identity) {
-      header = format::rebuild_header(file->bytes(), identity->session, *number);
-      if (header) {
-        dead.damage.push_back(
-            {path.native(), 0, format::kHeader_bytes, 0, true,
-             "the segment's header is damaged; it was rebuilt from a block head"});
-      }
-    }
-    if (!header) {
-      const bool is_new = file->bytes().empty() && is_new_segment(path, *number == highest);
-      if (is_new || format::is_unused(file->bytes())) {
-        dead.unused.push_back(path);
-      } else {
-        const std::string what = file->bytes().empty() ? "the file is empty: it lost what it held"
-                                                       : "no block of this segment can be read";
-        dead.unreadable.push_back(path);
-        dead.unreadable_numbers.push_back(*number);
-        dead.unreadable_damage.push_back(
-            {path.native(), 0, file->bytes().size(), 1, false, what + "; it is kept in torn/"});
-      }
-      continue;
-    }
-    dead.inputs.push_back({.bytes = file->bytes(), .header = *header, .path = path.native()});
-    dead.files.push_back(std::move(*file));
+    auto added = add({.path = directory.lanes() / name,
+                      .number = *number,
+                      .is_packed = packed->contains(*number),
+                      .is_last = *number == highest},
+                     identity, dead);
+    if (!added) return std::move(added).error();
   }
   return dead;
 }

@@ -112,14 +112,7 @@ std::uint64_t used_bytes(const OpenFile& file, const std::filesystem::path& path
   return std::min(used * format::kBlock_bytes, size->bytes);
 }
 
-JournalFiles journal_files(const std::filesystem::path& path) {
-  const JournalDir directory(path);
-  JournalFiles files;
-  files.directory = path;
-  files.info.path = path;
-  const Meta meta = read_meta(directory);
-  take_meta(files.info, meta);
-  files.evicts_unshipped = meta.evicts_unshipped;
+void take_state(JournalFiles& files, const JournalDir& directory) {
   JournalInfo& info = files.info;
   const FileLock::State lock = FileLock::state(directory.lock());
   if (auto kind = check_kind_of_file(directory.lock()); !kind) {
@@ -142,6 +135,11 @@ JournalFiles journal_files(const std::filesystem::path& path) {
       info.end_reason = crash->reason;
     }
   }
+}
+
+// What is in its folders.
+void count_files(JournalFiles& files, const JournalDir& directory) {
+  JournalInfo& info = files.info;
   const auto add_waiting = [&](const std::filesystem::path& file) {
     const auto size = stat_file(file);
     info.bytes_waiting += size ? size->bytes : 0;
@@ -174,6 +172,18 @@ JournalFiles journal_files(const std::filesystem::path& path) {
     ++info.segments_waiting;
     info.bytes_waiting += used_bytes(*file, directory.lanes() / name);
   }
+}
+
+JournalFiles journal_files(const std::filesystem::path& path) {
+  const JournalDir directory(path);
+  JournalFiles files;
+  files.directory = path;
+  files.info.path = path;
+  const Meta meta = read_meta(directory);
+  take_meta(files.info, meta);
+  files.evicts_unshipped = meta.evicts_unshipped;
+  take_state(files, directory);
+  count_files(files, directory);
   return files;
 }
 

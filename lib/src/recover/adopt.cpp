@@ -82,33 +82,7 @@ class Adoption {
       outcome_.verdict = RecoverOutcome::Verdict::shipped;
       return;
     }
-    if (auto kind = check_kind_of_file(directory_.lock()); !kind) {
-      outcome_.verdict = RecoverOutcome::Verdict::live;
-      outcome_.message = "taken for live: " + kind.error().message;
-      return;
-    }
-    if (writer == FileLock::State::unreadable) {
-      outcome_.verdict = RecoverOutcome::Verdict::live;
-      outcome_.message =
-          "taken for live: its LOCK cannot be read; run runlog-recover as its owner or as root";
-      return;
-    }
-    if (!options_.trusts_network_locks &&
-        may_lock_be_unseen(directory_, meta_, options_.find_file_system)) {
-      outcome_.verdict = RecoverOutcome::Verdict::waiting;
-      outcome_.message = "written on " + (meta_.host.empty() ? "an unknown host" : meta_.host) +
-                         ", whose lock may not be seen from here; run runlog-recover there, or, "
-                         "when its writer is gone, with RUNLOG_NETWORK_ROOT=1";
-      return;
-    }
-    if (meta_.version > kMeta_version) {
-      outcome_.verdict = RecoverOutcome::Verdict::waiting;
-      outcome_.message = "written by runlog " + meta_.runlog_version + ", in version " +
-                         std::to_string(meta_.version) +
-                         " of the journal's format, which this one does not know; run the "
-                         "runlog-recover of that release";
-      return;
-    }
+    if (!may_work(writer)) return;
     if (options_.dry_run) {
       look();
       return;
@@ -120,49 +94,71 @@ class Adoption {
               is_busy ? RecoverOutcome::Verdict::live : RecoverOutcome::Verdict::failed);
       return;
     }
-    auto noted = read_moved(directory_);
-    if (!noted) {
-      give_up(std::move(noted).error(), RecoverOutcome::Verdict::waiting);
-      return;
-    }
-    moved_ = std::move(*noted);
-    if (moves) {
-      auto moved = take_back(directory_, url, meta_.store_url);
-      if (!moved) {
-        give_up(std::move(moved).error(), RecoverOutcome::Verdict::waiting);
-        return;
-      }
-      moved_ = std::move(*moved);
-      is_move_noted_ = false;
-    }
-    remove_leftovers(directory_);
-    if (auto sorted = losses_.sort_out_packs(); !sorted) {
-      give_up(std::move(sorted).error(), RecoverOutcome::Verdict::waiting);
-      return;
-    }
-    auto packed = pack_segments();
-    while (!packed && packed.error().code == Errc::no_space && ship_for_room(url)) {
-      packed = pack_segments();
-    }
-    if (!packed) {
-      give_up(std::move(packed).error(), RecoverOutcome::Verdict::waiting);
-      return;
-    }
-    if (auto surveyed = losses_.survey(); !surveyed) {
-      give_up(std::move(surveyed).error(), RecoverOutcome::Verdict::waiting);
-      return;
-    }
-    // Packs that the job made tell of drops as well.
-    outcome_.records_dropped = std::max(outcome_.records_dropped, losses_.dropped());
-    // Without a store there is nobody else to ask.
-    if (auto ended = url.empty() ? settle(nullptr) : write_end(); !ended) {
-      give_up(std::move(ended).error(), RecoverOutcome::Verdict::waiting);
+    if (auto prepared = prepare(url, moves); !prepared) {
+      give_up(std::move(prepared).error(), RecoverOutcome::Verdict::waiting);
       return;
     }
     ship(url);
   }
 
  private:
+  // Whether this journal is one to work on; else the outcome says why not.
+  bool may_work(FileLock::State writer) {
+    if (auto kind = check_kind_of_file(directory_.lock()); !kind) {
+      outcome_.verdict = RecoverOutcome::Verdict::live;
+      outcome_.message = "taken for live: " + kind.error().message;
+      return false;
+    }
+    if (writer == FileLock::State::unreadable) {
+      outcome_.verdict = RecoverOutcome::Verdict::live;
+      outcome_.message =
+          "taken for live: its LOCK cannot be read; run runlog-recover as its owner or as root";
+      return false;
+    }
+    if (!options_.trusts_network_locks &&
+        may_lock_be_unseen(directory_, meta_, options_.find_file_system)) {
+      outcome_.verdict = RecoverOutcome::Verdict::waiting;
+      outcome_.message = "written on " + (meta_.host.empty() ? "an unknown host" : meta_.host) +
+                         ", whose lock may not be seen from here; run runlog-recover there, or, "
+                         "when its writer is gone, with RUNLOG_NETWORK_ROOT=1";
+      return false;
+    }
+    if (meta_.version > kMeta_version) {
+      outcome_.verdict = RecoverOutcome::Verdict::waiting;
+      outcome_.message = "written by runlog " + meta_.runlog_version + ", in version " +
+                         std::to_string(meta_.version) +
+                         " of the journal's format, which this one does not know; run the "
+                         "runlog-recover of that release";
+      return false;
+    }
+    return true;
+  }
+
+  // Up to the point where everything is in packs, and the end is written.
+  Result<void> prepare(const std::string& url, bool moves) {
+    auto noted = read_moved(directory_);
+    if (!noted) return std::move(noted).error();
+    moved_ = std::move(*noted);
+    if (moves) {
+      auto moved = take_back(directory_, url, meta_.store_url);
+      if (!moved) return std::move(moved).error();
+      moved_ = std::move(*moved);
+      is_move_noted_ = false;
+    }
+    remove_leftovers(directory_);
+    if (auto sorted = losses_.sort_out_packs(); !sorted) return sorted;
+    auto packed = pack_segments();
+    while (!packed && packed.error().code == Errc::no_space && ship_for_room(url)) {
+      packed = pack_segments();
+    }
+    if (!packed) return packed;
+    if (auto surveyed = losses_.survey(); !surveyed) return surveyed;
+    // Packs that the job made tell of drops as well.
+    outcome_.records_dropped = std::max(outcome_.records_dropped, losses_.dropped());
+    // Without a store there is nobody else to ask.
+    return url.empty() ? settle(nullptr) : write_end();
+  }
+
   void give_up(Error error, RecoverOutcome::Verdict verdict) {
     outcome_.verdict = verdict;
     outcome_.message = std::move(error.message);
@@ -206,28 +202,18 @@ class Adoption {
     }
   }
 
-  Result<void> pack_segments() {
-    auto dead = load_dead_segments(directory_);
-    if (!dead) return std::move(dead).error();
-    // Whoever made those packs may have died, or failed, before their names were on the disk.
-    if (!dead->packed.empty()) {
-      if (auto synced = sync_directory(directory_.packs()); !synced) return synced;
-    }
-    // Room for packs, on a disk that may be full.
-    for (const auto& path : dead->unused) {
-      if (auto removed = remove_file(path); !removed) return removed;
-    }
-    const FindName find_name = names_in(dead->inputs);
-    const auto told = add_told_segment(*dead);
+  Result<void> pack_groups(DeadSegments& dead) {
+    const FindName find_name = names_in(dead.inputs);
+    const auto told = add_told_segment(dead);
     if (!told) return told.error();
-    std::vector<std::vector<std::size_t>> groups = group(dead->inputs);
+    std::vector<std::vector<std::size_t>> groups = group(dead.inputs);
     std::reverse(groups.begin(), groups.end());
     while (!groups.empty()) {
       const std::vector<std::size_t> members = std::move(groups.back());
       groups.pop_back();
       std::vector<SegmentInput> inputs;
       inputs.reserve(members.size());
-      for (const std::size_t index : members) inputs.push_back(dead->inputs[index]);
+      for (const std::size_t index : members) inputs.push_back(dead.inputs[index]);
       auto packed = make_pack(directory_, meta_, inputs, find_name);
       if (!packed && packed.error().code == Errc::no_space && drop_copies() > 0) {
         packed = make_pack(directory_, meta_, inputs, find_name);
@@ -240,26 +226,48 @@ class Adoption {
         continue;
       }
       if (!packed) return std::move(packed).error();
-      outcome_.records_kept += packed->records;
-      outcome_.records_dropped += packed->records_dropped;
-      add_damage(packed->damage);
-      if (!packed->name_synced) return packed->name_synced;  // the next attempt finds the pack
-      if (!packed->status.empty()) {
-        status_ = packed->status;
-        status_text_ = packed->status_text;
-      }
-      for (std::size_t i = 0; i < members.size(); ++i) {
-        if (members[i] >= dead->files.size()) {  // the one that was added
-          if (auto forgotten = forget_untold(directory_); !forgotten) return forgotten;
-          continue;
-        }
-        const std::filesystem::path path = dead->files[members[i]].path();
-        const bool keeps = options_.keep || (packed->is_made && packed->is_damaged[i]);
-        auto gone = keeps ? move_to_torn(directory_, path) : remove_file(path);
-        if (!gone) return gone;
-        crash_point("in_remove");
-      }
+      if (auto done = finish_group(*packed, members, dead); !done) return done;
     }
+    return {};
+  }
+
+  // A pack is there: its segments go.
+  Result<void> finish_group(const PackOutcome& packed, const std::vector<std::size_t>& members,
+                            const DeadSegments& dead) {
+    outcome_.records_kept += packed.records;
+    outcome_.records_dropped += packed.records_dropped;
+    add_damage(packed.damage);
+    if (!packed.name_synced) return packed.name_synced;  // the next attempt finds the pack
+    if (!packed.status.empty()) {
+      status_ = packed.status;
+      status_text_ = packed.status_text;
+    }
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      if (members[i] >= dead.files.size()) {  // the one that was added
+        if (auto forgotten = forget_untold(directory_); !forgotten) return forgotten;
+        continue;
+      }
+      const std::filesystem::path path = dead.files[members[i]].path();
+      const bool keeps = options_.keep || (packed.is_made && packed.is_damaged[i]);
+      auto gone = keeps ? move_to_torn(directory_, path) : remove_file(path);
+      if (!gone) return gone;
+      crash_point("in_remove");
+    }
+    return {};
+  }
+
+  Result<void> pack_segments() {
+    auto dead = load_dead_segments(directory_);
+    if (!dead) return std::move(dead).error();
+    // Whoever made those packs may have died, or failed, before their names were on the disk.
+    if (!dead->packed.empty()) {
+      if (auto synced = sync_directory(directory_.packs()); !synced) return synced;
+    }
+    // Room for packs, on a disk that may be full.
+    for (const auto& path : dead->unused) {
+      if (auto removed = remove_file(path); !removed) return removed;
+    }
+    if (auto packed = pack_groups(*dead); !packed) return packed;
     if (auto forgotten = forget_untold(directory_); !forgotten) return forgotten;
     (void)count_among_tails(dead->unreadable_damage, outcome_.damage);
     add_damage(dead->damage);

@@ -106,6 +106,30 @@ void SegmentWalker::settle_rebuilt(SegmentBatch& batch, std::int64_t anchor_seq)
   base_seq_ = anchor_seq;
 }
 
+// The total of what is lost is known; with several stretches their shares are not. The best guesses
+// come first.
+void SegmentWalker::share_out(std::int64_t lost, bool is_end) {
+  std::int64_t left = lost;
+  const auto give = [&](bool explained, auto&& limit_of) {
+    for (Stretch& stretch : stretches_) {
+      if (stretch.is_explained != explained) continue;
+      const std::int64_t more =
+          std::clamp<std::int64_t>(limit_of(stretch) - stretch.share, 0, left);
+      stretch.share += more;
+      left -= more;
+    }
+  };
+  const auto guess = [](const Stretch& stretch) { return stretch.guess; };
+  give(true, guess);
+  give(false, guess);
+  if (!is_end) {
+    give(false, [](const Stretch& stretch) {
+      return static_cast<std::int64_t>((stretch.end - stretch.begin) / kMetric_bytes);
+    });
+  }
+  if (!stretches_.empty()) stretches_.back().share += left;
+}
+
 // Gives the batch its sequence numbers, now that the next anchor is known (or known not to exist),
 // and turns the damaged stretches into Damage with their share of the lost records. `is_end`: the
 // walk ends here without a seal, so whatever no stretch accounts for is missing behind this offset.
@@ -128,26 +152,7 @@ void SegmentWalker::settle(SegmentBatch& batch, std::optional<std::int64_t> anch
                                   : "records are missing before this offset"});
     }
   }
-  // The total is known; with several stretches their shares are not. The best guesses come first.
-  std::int64_t left = lost;
-  const auto give = [&](bool explained, auto&& limit_of) {
-    for (Stretch& stretch : stretches_) {
-      if (stretch.is_explained != explained) continue;
-      const std::int64_t more =
-          std::clamp<std::int64_t>(limit_of(stretch) - stretch.share, 0, left);
-      stretch.share += more;
-      left -= more;
-    }
-  };
-  const auto guess = [](const Stretch& stretch) { return stretch.guess; };
-  give(true, guess);
-  give(false, guess);
-  if (!is_end) {
-    give(false, [](const Stretch& stretch) {
-      return static_cast<std::int64_t>((stretch.end - stretch.begin) / kMetric_bytes);
-    });
-  }
-  if (!stretches_.empty()) stretches_.back().share += left;
+  share_out(lost, is_end);
 
   // A stretch lies between two pieces.
   std::int64_t seq = base_seq_;

@@ -114,99 +114,107 @@ bool SegmentWalker::next(SegmentBatch& batch) {
   batch.clear();
   while (!done_) {
     if (at_ + kCommit_bytes > bytes_.size()) {
-      if (bytes_.size() < header_.segment_bytes && at_ < options_.settled_end) {
-        push_stretch({.begin = at_,
-                      .end = std::max<std::uint64_t>(at_, header_.segment_bytes),
-                      .before_index = batch.records,
-                      .why = "the file ends before its segment does"});
-      }
-      settle(batch, options_.end_seq, true);
-      done_ = true;
+      end_with_file(batch);
       break;
     }
     if (take_metrics(batch)) continue;
     Check verdict = check(at_, !behind_head_);
     if (verdict == Check::valid && is_block_start(at_) && !is_head(at_)) verdict = Check::invalid;
-    if (verdict != Check::valid) {
-      const char* const why = verdict == Check::zero ? "a hole: zeros where records were"
-                                                     : "a record that fails its checksum";
-      // Beside a live writer, zeros right behind a head may be a record longer than the block,
-      // whose payload is being written: what lies behind it in this copy is newer than the copy's
-      // zeros.
-      const bool is_live = options_.settled_end != UINT64_MAX;
-      const bool is_over =
-          at_ >= options_.settled_end || (is_live && verdict == Check::zero && behind_head_);
-      if (is_over || !skip_damage(why, batch.records)) {
-        const bool torn = verdict == Check::invalid && !is_over;
-        if (torn) {
-          const std::uint64_t end =
-              std::min<std::uint64_t>(align_up(at_ + 1, kBlock_bytes), bytes_.size());
-          add_stretch(end, batch.records, why, true);
-        }
-        settle(batch, is_over ? std::optional<std::int64_t>{} : options_.end_seq, true);
-        done_ = true;
-        break;
-      }
-      continue;
-    }
-    const std::uint64_t word = load_commit(bytes_.data() + at_);
-    switch (static_cast<Tag>(commit_tag(word))) {
-      case Tag::block: {
-        const bool is_ours = commit_argument(word) == kHead_payload_bytes;
-        const auto seq = is_ours ? load<std::int64_t>(bytes_.data() + at_ + 8) : -1;
-        if (!is_seq(seq)) {
-          at_ += record_bytes(word);
-          break;
-        }
-        if (is_rebuilt_ && base_seq_ == seq) {
-          settle_rebuilt(batch, seq);
-        } else {
-          settle(batch, seq, false);
-        }
-        is_rebuilt_ = false;
-        take_head();
-        if (batch.records != 0) return true;
-        break;
-      }
-      case Tag::seal:
-        sealed_ = commit_argument(word) >= 8 && is_seq(load<std::int64_t>(bytes_.data() + at_ + 8));
-        settle(batch, sealed_ ? load<std::int64_t>(bytes_.data() + at_ + 8) : options_.end_seq,
-               !sealed_);
-        at_ += record_bytes(word);
-        done_ = true;
-        break;
-      case Tag::pad:
-        at_ = align_up(at_ + kCommit_bytes, kBlock_bytes);
-        break;
-      case Tag::mark: {
-        const std::byte* const payload = bytes_.data() + at_ + kCommit_bytes;
-        if (commit_argument(word) == 16) {
-          mark_time_ns_ = load<std::int64_t>(payload);
-          mark_step_ = load<std::int64_t>(payload + 8);
-          group_seed_ = group_seed(seed_, mark_time_ns_, mark_step_);
-          has_mark_ = true;
-        }
-        at_ += record_bytes(word);
-        behind_head_ = false;
-        break;
-      }
-      default:
-        if (commit_tag(word) >= kIncompatible_tags) {
-          push_stretch({.begin = at_,
-                        .end = bytes_.size(),
-                        .before_index = batch.records,
-                        .guess = 1,
-                        .why = "a record of a kind that only a newer runlog can read"});
-          settle(batch, options_.end_seq, true);
-          done_ = true;
-          break;
-        }
-        take_record(word, batch);
-        at_ += record_bytes(word);
-        behind_head_ = false;
-        // Behind a record that spans blocks the next one starts with a block of its own.
+    if (verdict == Check::valid) {
+      if (take_valid(load_commit(bytes_.data() + at_), batch)) return true;
+    } else {
+      take_invalid(verdict, batch);
     }
   }
+  return batch.records != 0;
+}
+
+void SegmentWalker::end_with_file(SegmentBatch& batch) {
+  if (bytes_.size() < header_.segment_bytes && at_ < options_.settled_end) {
+    push_stretch({.begin = at_,
+                  .end = std::max<std::uint64_t>(at_, header_.segment_bytes),
+                  .before_index = batch.records,
+                  .why = "the file ends before its segment does"});
+  }
+  settle(batch, options_.end_seq, true);
+  done_ = true;
+}
+
+// Goes on behind what cannot be read, or ends there.
+void SegmentWalker::take_invalid(Check verdict, SegmentBatch& batch) {
+  const char* const why = verdict == Check::zero ? "a hole: zeros where records were"
+                                                 : "a record that fails its checksum";
+  // Beside a live writer, zeros right behind a head may be a record longer than the block, whose
+  // payload is being written: what lies behind it in this copy is newer than the copy's zeros.
+  const bool is_live = options_.settled_end != UINT64_MAX;
+  const bool is_over =
+      at_ >= options_.settled_end || (is_live && verdict == Check::zero && behind_head_);
+  if (!is_over && skip_damage(why, batch.records)) return;
+  if (verdict == Check::invalid && !is_over) {
+    const std::uint64_t end =
+        std::min<std::uint64_t>(align_up(at_ + 1, kBlock_bytes), bytes_.size());
+    add_stretch(end, batch.records, why, true);
+  }
+  settle(batch, is_over ? std::optional<std::int64_t>{} : options_.end_seq, true);
+  done_ = true;
+}
+
+// True: the batch is complete.
+bool SegmentWalker::take_valid(std::uint64_t word, SegmentBatch& batch) {
+  const std::byte* const payload = bytes_.data() + at_ + kCommit_bytes;
+  switch (static_cast<Tag>(commit_tag(word))) {
+    case Tag::block:
+      return take_block(word, batch);
+    case Tag::seal:
+      sealed_ = commit_argument(word) >= 8 && is_seq(load<std::int64_t>(payload));
+      settle(batch, sealed_ ? load<std::int64_t>(payload) : options_.end_seq, !sealed_);
+      at_ += record_bytes(word);
+      done_ = true;
+      return false;
+    case Tag::pad:
+      at_ = align_up(at_ + kCommit_bytes, kBlock_bytes);
+      return false;
+    case Tag::mark:
+      if (commit_argument(word) == 16) {
+        mark_time_ns_ = load<std::int64_t>(payload);
+        mark_step_ = load<std::int64_t>(payload + 8);
+        group_seed_ = group_seed(seed_, mark_time_ns_, mark_step_);
+        has_mark_ = true;
+      }
+      break;
+    default:
+      if (commit_tag(word) >= kIncompatible_tags) {
+        push_stretch({.begin = at_,
+                      .end = bytes_.size(),
+                      .before_index = batch.records,
+                      .guess = 1,
+                      .why = "a record of a kind that only a newer runlog can read"});
+        settle(batch, options_.end_seq, true);
+        done_ = true;
+        return false;
+      }
+      // Behind a record that spans blocks the next one starts with a block of its own.
+      take_record(word, batch);
+  }
+  at_ += record_bytes(word);
+  behind_head_ = false;
+  return false;
+}
+
+bool SegmentWalker::take_block(std::uint64_t word, SegmentBatch& batch) {
+  const bool is_ours = commit_argument(word) == kHead_payload_bytes;
+  const auto seq = is_ours ? load<std::int64_t>(bytes_.data() + at_ + kCommit_bytes) : -1;
+  if (!is_seq(seq)) {
+    at_ += record_bytes(word);
+    return false;
+  }
+  if (is_rebuilt_ && base_seq_ == seq) {
+    settle_rebuilt(batch, seq);
+  } else {
+    settle(batch, seq, false);
+  }
+  is_rebuilt_ = false;
+  take_head();
   return batch.records != 0;
 }
 

@@ -92,12 +92,17 @@ class SegmentWalker {
   void take_record(std::uint64_t word, SegmentBatch& batch);
   void take_event(std::uint64_t word, SegmentBatch& batch);
   void take_head() noexcept;
+  void end_with_file(SegmentBatch& batch);
+  void take_invalid(Check verdict, SegmentBatch& batch);
+  bool take_valid(std::uint64_t word, SegmentBatch& batch);
+  bool take_block(std::uint64_t word, SegmentBatch& batch);
   bool skip_damage(const char* why, std::size_t before_index);
   void add_stretch(std::uint64_t end, std::size_t before_index, const char* why, bool is_tail);
   void push_stretch(Stretch stretch);
   void add_damage(Damage damage);
   void settle_rebuilt(SegmentBatch& batch, std::int64_t anchor_seq);
   void settle(SegmentBatch& batch, std::optional<std::int64_t> anchor_seq, bool is_end);
+  void share_out(std::int64_t lost, bool is_end);
   std::string_view resolve_name(std::uint32_t series);
 
   std::span<const std::byte> bytes_;
