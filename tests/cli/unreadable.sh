@@ -66,3 +66,16 @@ run 1 "$recover" --store other locked
 has "$err" "$lock" 'symbolic link'
 equal "$(find other -name '*.end.json' | wc -l)" 1
 [[ -L $lock && ! -e /nowhere ]] || fail 'the link was followed or removed'
+
+# A file, or a FIFO, in the place of packs/ is no empty folder.
+for what in file fifo; do
+  "$writer" "$what" sample
+  journal=$(echo "$what"/sample/r0-*)
+  rm -r "$journal/packs"
+  if [[ $what == fifo ]]; then mkfifo "$journal/packs"; else touch "$journal/packs"; fi
+  run 1 "$runlog" verify "$what"
+  has "$out" "$journal/packs"
+  run 4 "$recover" --store "store-$what" "$what"
+  has "$err" "$journal/packs"
+  equal "$(find "store-$what" -name '*.end.json' 2>/dev/null | wc -l)" 0
+done

@@ -12,6 +12,7 @@
 
 #include "platform/file_lock.hpp"
 #include "runlog/runlog.hpp"
+#include "support/acknowledged.hpp"
 #include "support/books.hpp"
 #include "support/catch.hpp"
 #include "support/contents.hpp"
@@ -363,4 +364,35 @@ TEST_CASE("what a job dropped before and after its journal was moved is told onc
     CHECK(tally.dropped > 0);
     check_tally(store, tally);
   }
+}
+
+TEST_CASE("a run directory that is renamed under a job that logs and ships: each record is once") {
+  TemporaryDirectory base;
+  const std::filesystem::path root = base / "runs";
+  const auto store = (base / "store").native();
+  test::Acknowledged* const acknowledged = test::map_acknowledged(base / "acknowledged");
+  Process job({victim("killable"), root, base / "acknowledged", "2", "tight", "plain", "400000"},
+              {{"RUNLOG_RUN_ID", "job"},
+               {"RUNLOG_STORE", store},
+               {"RUNLOG_SEGMENT_BYTES", "65536"},
+               {"RUNLOG_PACK_BYTES", "65536"},
+               {"RUNLOG_OVERFLOW", "block"},
+               {"RUNLOG_SHIP_INTERVAL", "100ms"}});
+  // To another root, where it is the same run.
+  for (int i = 0; i < 3; ++i) {
+    const auto before = acknowledged->total();
+    while (acknowledged->total() < before + 40'000 && job.is_running()) std::this_thread::yield();
+    const auto old = base / ("old-" + std::to_string(i));
+    std::filesystem::create_directories(old);
+    std::error_code failed;
+    std::filesystem::rename(root / "job", old / "job", failed);
+  }
+  job.wait();
+  for (const auto& entry : std::filesystem::directory_iterator(base.path())) {
+    if (!entry.is_directory() || entry.path() == base / "store") continue;
+    CHECK(test::run_command({test::tool("runlog-recover"), entry.path(), "-q"}).first.code == 0);
+  }
+  auto books = test::books_of(*acknowledged);
+  books.is_in_order = false;
+  (void)check_books(store, books);
 }

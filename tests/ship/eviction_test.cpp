@@ -1,6 +1,7 @@
 // Promise: a pack that is on its way to the store is not evicted to make room: it may be there
 // already, and would be in the store and told as dropped as well.
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
@@ -107,6 +108,61 @@ TEST_CASE("a pack that is being sent is not evicted, and others are") {
   CHECK(slow.bucket().count(sent) == 1);
   CHECK(run->stats().dropped > 0);
   slow.bucket().save_to(store.path());
+  (void)test::check_books(store.path(), {.accounts = {{"loss", static_cast<std::uint64_t>(step)}},
+                                         .tells_in_its_lane = false,
+                                         .dropped = run->stats().dropped});
+}
+
+TEST_CASE("a pack whose answer was lost is not evicted: it may have arrived") {
+  // The bucket keeps what it is sent, and answers nothing that helps.
+  std::atomic<bool> is_ill = true;
+  std::mutex mutex;
+  std::set<std::string> arrived;
+  test::S3Bucket* kept = nullptr;
+  test::S3Bucket bucket([&](const test::ScriptedServer::Request& request)
+                            -> std::optional<test::ScriptedServer::Answer> {
+    if (request.method != "PUT" || !request.target.ends_with(kPack_suffix) || !is_ill) return {};
+    {
+      const std::lock_guard lock(mutex);
+      arrived.insert(request.target.substr(request.target.size() - kPack_name_length));
+    }
+    kept->accept(request);
+    return test::ScriptedServer::Answer{test::http_answer(503)};
+  });
+  kept = &bucket;
+  const test::TemporaryDirectory root;
+  const test::TemporaryDirectory store;
+  auto run = runlog::start_logging({.root = root.path(),
+                                    .store = bucket.url(),
+                                    .sync_interval = 10ms,
+                                    .ship_interval = 100ms,
+                                    .pack_bytes = 64u << 10,
+                                    .segment_bytes = 64u << 10,
+                                    .disk_budget = 1u << 20,
+                                    .overflow = runlog::Overflow::drop_oldest_packed,
+                                    .on_error = [](const runlog::Error&) {}});
+  REQUIRE(run);
+  auto metric = run->metric("loss");
+  std::int64_t step = 0;
+  std::set<std::string> seen;
+  std::set<std::string> gone;
+  const auto has_arrived = [&] {
+    const std::lock_guard lock(mutex);
+    return !arrived.empty();
+  };
+  while (gone.empty() || !has_arrived()) {
+    for (int i = 0; i < 1000; ++i, ++step) metric.log(step, step);
+    run->flush();
+    const auto there = names_in(run->journal_path() / "packs");
+    std::set_difference(seen.begin(), seen.end(), there.begin(), there.end(),
+                        std::inserter(gone, gone.end()));
+    seen.insert(there.begin(), there.end());
+  }
+  is_ill = false;
+  CHECK(run->wait_until(runlog::Stage::Shipped, 60s) == runlog::Wait::Done);
+  run->complete();
+  CHECK(run->stats().dropped > 0);
+  bucket.save_to(store.path());
   (void)test::check_books(store.path(), {.accounts = {{"loss", static_cast<std::uint64_t>(step)}},
                                          .tells_in_its_lane = false,
                                          .dropped = run->stats().dropped});

@@ -73,7 +73,17 @@ class S3Bucket {
     }
   }
 
+  /// For `Instead`: the object has arrived, whatever is answered.
+  void accept(const ScriptedServer::Request& request) {
+    const std::lock_guard lock(mutex_);
+    keep(request);
+  }
+
  private:
+  void keep(const ScriptedServer::Request& request) {
+    objects_[request.target] = {request.header("content-length"),
+                                request.header("x-amz-content-sha256")};
+  }
   ScriptedServer::Answer answer(const ScriptedServer::Request& request) {
     if (auto instead = instead_(request)) return std::move(*instead);
     const std::lock_guard lock(mutex_);
@@ -89,8 +99,7 @@ class S3Bucket {
       ++taken_;
       return {http_answer(412)};
     }
-    objects_[request.target] = {request.header("content-length"),
-                                request.header("x-amz-content-sha256")};
+    keep(request);
     return {http_answer(200, "ETag: \"x\"\r\n")};
   }
 

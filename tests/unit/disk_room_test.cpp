@@ -140,6 +140,34 @@ TEST_CASE("copies of other journals make room on a full disk, for a start as for
   CHECK(test::read(base / "store").steps("loss") == test::counting(next));
 }
 
+TEST_CASE("a recovery to another store leaves others' copies, which may be all there is") {
+  const TemporaryDirectory base;
+  test::SmallDisk disk(base / "disk", "8m");
+  if (!disk.is_mounted()) {
+    test::tell_unmounted("a tmpfs");
+    return;
+  }
+  auto kept = start(base, {.root = disk.path() / "runs", .run_id = "kept"});
+  write_artifact(base / "checkpoint", 2 * kMiB, 1);
+  REQUIRE(kept.upload_file("checkpoint", base / "checkpoint"));
+  kept.complete();
+  const auto copies = blob_bytes(kept.journal_path());
+  REQUIRE(copies >= 2 * kMiB);
+  (void)test::run_command({test::victim("writer"), "everything", disk.path() / "runs", "kill"},
+                          {{"RUNLOG_RUN_ID", "aborted"}, {"RUNLOG_SEGMENT_BYTES", "64KiB"}});
+  std::filesystem::rename(base / "store", base / "gone");
+  test::fill_disk(disk.path(), 0);
+  for (const bool again : {false, true}) {
+    INFO(again);
+    std::vector<std::string> command = {test::tool("runlog-recover"),
+                                        (disk.path() / "runs" / "aborted").native(), "-q",
+                                        "--store", (base / "new").native()};
+    if (again) command.push_back("--again");
+    (void)test::run_command(command);
+    CHECK(blob_bytes(kept.journal_path()) >= copies);
+  }
+}
+
 TEST_CASE("disk_bytes_now is what lies there, whoever removes it, and is never below nothing") {
   const TemporaryDirectory base;
   for (const bool keeps : {true, false}) {

@@ -75,6 +75,7 @@ crash::Tally* ShownTally::tally() const noexcept {
 crash::Tally* ShownTally::move_to(std::byte* map, bool is_shared) noexcept {
   auto* const tally = reinterpret_cast<crash::Tally*>(map + crash::kTally_at);
   show(tally->next_segment, next_segment_.load(std::memory_order_relaxed));
+  if (tally_.load(std::memory_order_relaxed) != nullptr) show(tally->continues, std::uint64_t{1});
   show(tally->magic, crash::kTally_magic_masked ^ crash::kMagic_mask);
   childs_.store(is_shared ? tally : nullptr, std::memory_order_release);
   return tally_.exchange(tally, std::memory_order_acq_rel);

@@ -256,18 +256,9 @@ Result<void> Journal::revive() {
     if (lock_.forget_if_lost()) {
       what = ": the job has closed the descriptor of its LOCK (closefrom?); it was taken anew";
     } else if (const auto lock_path = lock_.current_path()) {
-      const JournalDir moved(lock_path->parent_path());
-      what = " was moved while in use, to " + moved.path().native() +
+      what = " was moved while in use, to " + lock_path->parent_path().native() +
              "; what is logged from now on is in a new one, in the old place";
-      moved_.push_back(std::move(lock_));
-      // As if it had been shipped: the run's one end is told by the journal in which it goes on.
-      End end{.state = "moved",
-              .reason = "moved while in use; the run goes on in " + directory.path().native(),
-              .ended_unix_ns = realtime_ns()};
-      if (auto written = write_file_durably(moved.shipped() / "end.json", to_json(end, meta()));
-          !written && settings_.report) {
-        settings_.report(written.error());
-      }
+      moved_.push_back({.lock = std::move(lock_)});
     }
     if (stat_file(directory.path())) {
       // The descriptor of LOCK was closed, or LOCK itself removed, or the removal of all is still
@@ -279,7 +270,9 @@ Result<void> Journal::revive() {
     } else if (auto made = make_directory(); !made) {
       return made;
     }
+    settings_.meta.continues = true;
     if (auto claimed = claim(); !claimed) return claimed;
+    end_moved();
     if (settings_.report) {
       settings_.report(Error{Errc::not_found, 0, directory.path().native() + what});
     }
@@ -289,10 +282,27 @@ Result<void> Journal::revive() {
   }
 }
 
+// As if it had been shipped: the run's one end is told by the journal in which it goes on. Not
+// before there is one: until then the one that was moved tells what was dropped.
+void Journal::end_moved() {
+  for (MovedJournal& one : moved_) {
+    const auto path = one.is_ended ? std::nullopt : one.lock.current_path();
+    if (!path) continue;
+    const End end{
+        .state = "moved",
+        .reason = "moved while in use; the run goes on in " + settings_.directory.path().native(),
+        .ended_unix_ns = realtime_ns()};
+    const JournalDir moved(path->parent_path());
+    auto written = write_file_durably(moved.shipped() / "end.json", to_json(end, meta()));
+    one.is_ended = written.has_value();
+    if (!written && settings_.report) settings_.report(written.error());
+  }
+}
+
 bool Journal::has_moved(const MappedFile& segment) {
   const std::lock_guard lock(home_mutex_);
-  return std::any_of(moved_.begin(), moved_.end(), [&](const FileLock& one) {
-    const auto path = one.current_path();
+  return std::any_of(moved_.begin(), moved_.end(), [&](const MovedJournal& one) {
+    const auto path = one.lock.current_path();
     return path &&
            segment.is_at(JournalDir(path->parent_path()).lanes() / segment.path().filename());
   });

@@ -165,6 +165,7 @@ class Journal : public std::enable_shared_from_this<Journal> {
   void unlock() noexcept;
 
  private:
+  void end_moved();
   static Result<std::shared_ptr<Journal>> create_once(Settings settings);
   explicit Journal(Settings settings);
   [[nodiscard]] SegmentPool::Limits pool_limits();
@@ -194,10 +195,14 @@ class Journal : public std::enable_shared_from_this<Journal> {
 
   Settings settings_;
   const std::uint64_t process_key_;  // of the process that made it; a forked child has a copy
+  struct MovedJournal {
+    FileLock lock;
+    bool is_ended = false;  // it has the end.json that says where the run goes on
+  };
   std::mutex home_mutex_;            // taken when the directory is made, looked after and given up
   bool is_given_up_ = false;         // guarded by home_mutex_
   FileLock lock_;                    // guarded by home_mutex_
-  std::vector<FileLock> moved_;      // of directories that were moved; guarded by home_mutex_
+  std::vector<MovedJournal> moved_;  // of directories that were
   /// The last is in use; a thread may be at those before. Guarded by home_mutex_.
   std::deque<CrashFile> crash_files_;
   CrashMarker crash_marker_;  // guarded by home_mutex_

@@ -73,6 +73,7 @@ Result<Meta> parse_meta(std::string_view json, std::string_view path) {
   meta.ticks_per_second = tree->real("ticks_per_second", 0);
   meta.segment_bytes = static_cast<std::uint64_t>(number("segment_bytes", 0));
   meta.evicts_unshipped = text("evicts_unshipped") == "true";
+
   return meta;
 }
 
@@ -88,6 +89,7 @@ std::string to_json(const End& end, const Meta& meta) {
       .add("signal", std::int64_t{end.signal})
       .add("ended_unix_ns", end.ended_unix_ns)
       .add("records_lost", static_cast<std::int64_t>(end.records_lost))
+      .add_bool("continues", meta.continues)
       .end();
   out += '\n';
   return out;
@@ -103,6 +105,7 @@ Result<End> parse_end(std::string_view json, std::string_view path) {
   end.ended_unix_ns = tree->integer("ended_unix_ns", 0);
   end.records_lost =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, tree->integer("records_lost", 0)));
+  end.continues = tree->text("continues") == "true";
   return end;
 }
 

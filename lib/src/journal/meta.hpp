@@ -34,6 +34,9 @@ struct Meta {
   std::uint64_t segment_bytes = 0;
   bool evicts_unshipped =
       false;  ///< overflow drop_oldest_packed: packs may be missing, told by gaps
+  /// Its process had another directory before this one. Not in meta.json, which may be in the store
+  /// by then: in the tally, and in end.json.
+  bool continues = false;
 };
 
 [[nodiscard]] std::string to_json(const Meta& meta);
@@ -46,6 +49,7 @@ struct End {
   int signal = 0;
   std::int64_t ended_unix_ns = 0;
   std::uint64_t records_lost = 0;
+  bool continues = false;  ///< read only: as in Meta
 };
 [[nodiscard]] std::string to_json(const End& end, const Meta& meta);
 [[nodiscard]] Result<End> parse_end(std::string_view json, std::string_view path);

@@ -132,6 +132,8 @@ Result<std::shared_ptr<Keeper>> Keeper::start(std::shared_ptr<Journal> journal, 
       if (keeper.syncer_ != nullptr) (void)keeper.syncer_->stop(Clock::now());
     }
   } started{*keeper};
+  // Before a writer takes the last inode.
+  keeper->has_pack_reserve_ = reserve_pack(keeper->journal_->directory()).has_value();
   const std::weak_ptr<Keeper> weak = keeper;
   auto syncer = Syncer::start(keeper->journal_, {.sync = keeper->settings_.sync,
                                                  .interval = keeper->settings_.sync_interval,

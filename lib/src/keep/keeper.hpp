@@ -125,6 +125,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   void end_starving() noexcept;
   Result<void> pack_some(std::size_t count);
   bool remove_packed();
+  bool become_reserve(const OpenSegment& segment);
   bool make_room();
   bool evict_oldest_pack();
   void discard_reserves() noexcept;

@@ -192,6 +192,14 @@ Result<void> Keeper::pack_some(std::size_t count) {
   return {};
 }
 
+// The segment's file is no segment any more, and the next pack's. It has its bytes until it is
+// unmapped.
+bool Keeper::become_reserve(const OpenSegment& segment) {
+  has_pack_reserve_ =
+      rename_file(segment.file.path(), journal_->directory().pack_reserve(), true).has_value();
+  return has_pack_reserve_;
+}
+
 // Removes the segments that are in a pack, and lets the pack be shipped. False: given up, or it
 // failed, and it goes on with the next call: until then the pack waits, for as long as a segment of
 // it is in lanes/ its records would be packed once more.
@@ -212,7 +220,10 @@ bool Keeper::remove_packed() {
     const bool is_wanted = is_short_of_room_ && pool.spares() < pool.wanted() &&
                            pool.budgeted_bytes() <= pool.limits().disk_budget;
     if (!syncer_->let_go(*segment)) return false;
-    if (!is_wanted) {
+    // Nor does it get the inode of the next pack: where there is no other, there would never be
+    // one.
+    const bool is_reserve = !has_pack_reserve_ && become_reserve(*segment);
+    if (!is_wanted && !is_reserve) {
       if (auto removed = pool.remove_records(*segment); !removed) {
         report(removed.error());
         return false;
@@ -220,9 +231,11 @@ bool Keeper::remove_packed() {
     }
     closed_.erase(closed_.begin());
     --packed_;
-    const auto gone = is_wanted ? pool.recycle(segment) : pool.discard(segment);
+    const auto gone = is_wanted && !is_reserve ? pool.recycle(segment) : pool.discard(segment);
     crash_point("in_remove");
     if (!gone) report(gone.error());
+    if (is_reserve)
+      (void)OpenFile::open(journal_->directory().pack_reserve(), Access::write_emptied);
   }
   crash_point("after_segments_removed");
   journal_->notify_spare();

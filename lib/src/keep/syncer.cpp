@@ -275,7 +275,9 @@ void Syncer::look_at(OpenSegment& segment) noexcept {
       give_up_file(segment, " does not take what is written to it");
     } else if (segment.file.has_left()) {
       has_lost_files_.store(true);
-      if (journal_->has_moved(segment.file)) {
+      // It may have moved just now: whoever makes the new journal finds that out.
+      if (journal_->has_moved(segment.file) ||
+          (journal_->revive() && journal_->has_moved(segment.file))) {
         segment.gate.request(Gate::kClose);
         segment.has_moved = true;
         if (settings_.wake_keeper) settings_.wake_keeper();

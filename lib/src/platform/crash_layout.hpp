@@ -153,7 +153,8 @@ struct Tally {
   std::uint64_t evicted_records;  // holes in the lanes that the packs removed so have left
   std::uint64_t is_continued;     // not 0: the process goes on in another journal and tells of all
                                   // slots there but the children's
-  std::uint64_t zero[2];
+  std::uint64_t continues;        // not 0: this is where it went on
+  std::uint64_t zero[1];
   TallySlot slot[kTally_slots];  // by lane
 };
 static_assert(sizeof(Tally) == 64 + kTally_slots * sizeof(TallySlot));

@@ -89,7 +89,7 @@ Result<std::vector<std::string>> list_directory(const std::filesystem::path& pat
 
 Result<std::vector<std::string>> list_if_there(const std::filesystem::path& path) {
   auto names = list_directory(path);
-  if (!names && names.error().code == Errc::not_found) return std::vector<std::string>{};
+  if (!names && names.error().os_errno == ENOENT) return std::vector<std::string>{};
   return names;
 }
 

@@ -16,6 +16,7 @@
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
 #include "read/attempts.hpp"
+#include "read/untold.hpp"
 #include "ship/uploader.hpp"
 #include "store/object_store.hpp"
 
@@ -56,6 +57,7 @@ bool take_end(JournalFiles& files, std::string_view json, std::string_view where
   if (!end) return false;
   JournalInfo& info = files.info;
   files.lost_at_end = end->records_lost;
+  files.is_part = files.is_part || end->continues || end->state == "moved";
   info.state = state_from_text(end->state);
   info.end_reason = end->reason;
   info.end_signal = end->signal;
@@ -182,6 +184,7 @@ JournalFiles journal_files(const std::filesystem::path& path) {
   const Meta meta = read_meta(directory);
   take_meta(files.info, meta);
   files.evicts_unshipped = meta.evicts_unshipped;
+  files.is_part = is_part_of_moved(directory);
   take_state(files, directory);
   count_files(files, directory);
   return files;

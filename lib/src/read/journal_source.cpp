@@ -101,7 +101,7 @@ void JournalSource::sort_packs() {
 void JournalSource::note_ranges(const JournalFiles& files) {
   const bool has_all =
       files.is_finished_in_store || (!files.directory.empty() && files.info.store_url.empty());
-  if (!has_all || files.evicts_unshipped) return;
+  if (!has_all || files.evicts_unshipped || files.is_part) return;
   continuous_path_ = files.info.path.native();
   for (const auto& pack : packs_) {
     for (const auto& segment : pack->info().segments) {

@@ -38,6 +38,7 @@ struct JournalFiles {
   /// Directory of a journal; empty where the files come from a store or were named one by one.
   std::filesystem::path directory = {};
   bool evicts_unshipped = false;  ///< missing packs are told by gap records, not damage
+  bool is_part = false;           ///< it was moved under its process: another one has what it lacks
   /// What its end.json says of records lost to damage; nothing where there is none, or it is alive.
   std::optional<std::uint64_t> lost_at_end = {};
   std::vector<Error> unread = {};  ///< parts of the directory that could not be looked at

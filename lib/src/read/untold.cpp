@@ -123,18 +123,30 @@ std::uint32_t next_segment(const crash::Tally& tally, const LocalPacks& packs,
   return next;
 }
 
-}  // namespace
-
-Result<std::optional<UntoldDrops>> read_untold(const JournalDir& directory,
-                                               const std::vector<SegmentInput>& segments) {
-  using Found = std::optional<UntoldDrops>;
+// What is not told yet, or is told in this journal: of one that was moved while its process went on
+// elsewhere that is what children dropped.
+std::optional<crash::Tally> read_untold_tally(const JournalDir& directory) {
   auto tally = read_tally(directory.crash());
-  if (!tally || is_told(*tally)) return Found{};
+  if (!tally || is_told(*tally)) return {};
   if (tally->is_continued != 0) {
     tally->evicting_pack = 0;
     std::fill_n(tally->slot, crash::kChildren_slot, crash::TallySlot{});
   }
-  if (!has_untold(*tally)) return Found{};
+  return tally;
+}
+
+}  // namespace
+
+bool may_have_untold(const JournalDir& directory) {
+  const auto tally = read_untold_tally(directory);
+  return tally && has_untold(*tally);
+}
+
+Result<std::optional<UntoldDrops>> read_untold(const JournalDir& directory,
+                                               const std::vector<SegmentInput>& segments) {
+  using Found = std::optional<UntoldDrops>;
+  auto tally = read_untold_tally(directory);
+  if (!tally || !has_untold(*tally)) return Found{};
   const auto listed = local_packs(directory);
   if (!listed) return listed.error();
   const LocalPacks& packs = *listed;
@@ -190,6 +202,11 @@ Result<std::optional<std::uint64_t>> evicted_records(const JournalDir& directory
   if (!packs) return packs.error();
   settle_eviction(*tally, packs->numbers);
   return std::optional(tally->evicted_records);
+}
+
+bool is_part_of_moved(const JournalDir& directory) {
+  const auto tally = read_tally(directory.crash());
+  return tally && (tally->is_continued != 0 || tally->continues != 0);
 }
 
 Result<void> forget_untold(const JournalDir& directory) {

@@ -18,6 +18,9 @@ struct UntoldDrops {
   std::uint32_t next_segment = 0;  ///< no segment has had this number
 };
 
+/// Whether read_untold() may find something. Cheap.
+[[nodiscard]] bool may_have_untold(const JournalDir& directory);
+
 /// Nothing where all is told, or there is no tally. `segments`: those of the dead process that are
 /// still in lanes/. Errors: the packs cannot be listed, and what they tell is not known.
 [[nodiscard]] Result<std::optional<UntoldDrops>> read_untold(
@@ -30,6 +33,10 @@ struct UntoldDrops {
 /// How many records its lanes miss because packs were removed unshipped (drop_oldest_packed).
 /// Nothing where there is no tally that could say so. Errors: the packs cannot be listed.
 [[nodiscard]] Result<std::optional<std::uint64_t>> evicted_records(const JournalDir& directory);
+
+/// Whether the process had more than one directory, because one was moved or removed under it: each
+/// has what the others lack.
+[[nodiscard]] bool is_part_of_moved(const JournalDir& directory);
 
 /// A segment with a gap record for each reason.
 struct ToldSegment {

@@ -145,7 +145,9 @@ class Adoption {
       moved_ = std::move(*moved);
       is_move_noted_ = false;
     }
+    meta_.continues = is_part_of_moved(directory_);
     remove_leftovers(directory_);
+    if (auto made = make_directories(directory_.shipped()); !made) return made;
     if (auto sorted = losses_.sort_out_packs(); !sorted) return sorted;
     auto packed = pack_segments();
     while (!packed && packed.error().code == Errc::no_space && ship_for_room(url)) {
@@ -285,8 +287,7 @@ class Adoption {
   [[nodiscard]] std::uint64_t drop_copies() const {
     constexpr auto kAll = std::numeric_limits<std::uint64_t>::max();
     DiskRoom room(directory_, kAll);
-    // Where the store is another one, the others' copies may be all there is.
-    if (moved_) return room.drop_copies(kAll, DiskRoom::Copies::all);
+    if (options_.spares_others) return room.drop_copies(kAll, DiskRoom::Copies::all);
     return room.drop_copies_below_root(kAll);
   }
 
@@ -523,7 +524,7 @@ RecoverOutcome adopt_journal(const std::filesystem::path& path, const AdoptOptio
 }
 
 bool is_done(const JournalDir& directory, bool has_store) {
-  if (has_segments(directory)) return false;
+  if (has_segments(directory) || may_have_untold(directory)) return false;
   const bool end_is_shipped = stat_file(directory.shipped() / "end.json").has_value();
   if (has_store) return end_is_shipped && !has_uploads(directory);
   return end_is_shipped || stat_file(directory.end());

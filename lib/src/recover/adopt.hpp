@@ -28,6 +28,7 @@ struct AdoptOptions {
   bool dry_run = false;
   bool keep = false;
   bool again = false;                 ///< ship kept copies once more
+  bool spares_others = false;         ///< other journals' copies may be all there is of them
   bool accepts_missing = false;       ///< what a store that has moved lacks is lost
   bool trusts_network_locks = false;  ///< else: see may_lock_be_unseen
   std::string torchelastic_error_file = {};

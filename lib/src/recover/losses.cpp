@@ -151,16 +151,8 @@ void Losses::add_records_beyond(std::uint64_t told, const std::vector<LaneHole>&
 }
 
 std::vector<LaneHole> Losses::holes_here() const {
-  std::vector<LaneHole> holes = lane_holes(ranges_);
-  // A journal that was moved under its writer goes on in a new directory. Only one with the first
-  // record of all can miss the first ones of a lane.
-  const auto first = ranges_.find(format::kShared_lane);
-  const bool has_first =
-      first != ranges_.end() &&
-      std::any_of(first->second.begin(), first->second.end(),
-                  [](const auto& range) { return range.first == 0 && range.second > 0; });
-  if (!has_first) std::erase_if(holes, [](const LaneHole& hole) { return hole.begin == 0; });
-  return holes;
+  if (is_part_of_moved(directory_)) return {};
+  return lane_holes(ranges_);
 }
 
 // What a kept copy held that cannot be read any more, the store knows. Its number would tell less:

@@ -136,6 +136,7 @@ class Recovery {
         progress_(options.on_progress),
         memory_((options.memory != nullptr ? *options.memory : own_memory_).begin_look()),
         limit_(*memory_.stores, deadline_, stop_) {
+    adopt_.spares_others = options.again || !options.store.empty();
     adopt_.store_override = options.store;
     adopt_.stores = memory_.stores.get();
     adopt_.dry_run = options.dry_run;

@@ -156,6 +156,7 @@ void Shipper::ship_once(bool asks_refused) {
                               const std::lock_guard lock(sending_mutex_);
                               sending_ = pack ? std::int64_t{*pack} : kNo_pack;
                             },
+                        .in_doubt = [this](std::uint32_t pack) { doubt(pack); },
                         .check = [this](const auto& file) { return check_waiting(file); },
                         .refusals = &refusals_[settings_.store_url],
                         .asks_refused = asks_refused,
@@ -184,9 +185,16 @@ void Shipper::ship_once(bool asks_refused) {
   changed_.notify_all();
 }
 
+void Shipper::doubt(std::uint32_t pack) {
+  const std::lock_guard lock(sending_mutex_);
+  if (std::find(in_doubt_.begin(), in_doubt_.end(), pack) != in_doubt_.end()) return;
+  in_doubt_[next_in_doubt_++ % in_doubt_.size()] = pack;
+}
+
 // What a job has made may have been damaged since, while the store was down for days. Whoever
 // recovers it tells what is lost, and sends what is left.
 Result<bool> Shipper::check_waiting(const std::filesystem::path& file) const {
+  if (auto kind = check_kind_of_file(file); !kind) return std::move(kind).error();
   const std::string name = file.filename().native();
   if (const auto number = parse_numbered_name(name, kPack_suffix)) {
     auto checked = check_pages(file, settings_.meta, *number);

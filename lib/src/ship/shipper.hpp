@@ -3,6 +3,8 @@
 // beside its own be adopted in between, and knows nothing of segments.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -64,12 +66,14 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   /// segments have left lanes/. One at a time; any thread.
   void hold_back(std::uint32_t pack) noexcept { held_back_ = pack; }
   void hold_nothing_back() noexcept { held_back_ = kNo_pack; }
-  /// Does `work`, which removes that pack, unless it is held back or just being sent: it may be in
-  /// the store already. Nothing is sent meanwhile. Any thread.
+  /// Does `work`, which removes that pack, unless it is held back, just being sent, or one of the
+  /// last eight that were sent in vain: it may be in the store already. Nothing is sent meanwhile.
+  /// Any thread.
   template <typename Work>
   void unless_busy_with(std::uint32_t pack, Work&& work) {
     const std::lock_guard lock(sending_mutex_);
-    if (held_back_ != pack && sending_ != pack) work();
+    const bool is_in_doubt = std::find(in_doubt_.begin(), in_doubt_.end(), pack) != in_doubt_.end();
+    if (held_back_ != pack && sending_ != pack && !is_in_doubt) work();
   }
   /// A ticket for wait_shipped: everything in packs/ and blobs/ at the time of the call.
   std::uint64_t request() noexcept;
@@ -97,6 +101,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   void tell(const Error& error, bool needs_owner);
   void tell_no_memory() noexcept;
   void adopt_neighbours(bool whole_root);
+  void doubt(std::uint32_t pack);
   [[nodiscard]] bool is_waited_for() const;
 
   Settings settings_;
@@ -107,9 +112,17 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   std::stop_source stop_;
   // What the uploader lists was held back before it appeared: it sees that, or a later state.
   static constexpr std::int64_t kNo_pack = -1;
+  static constexpr std::array<std::int64_t, 8> no_packs() noexcept {
+    std::array<std::int64_t, 8> packs{};
+    packs.fill(kNo_pack);
+    return packs;
+  }
   std::atomic<std::int64_t> held_back_ = kNo_pack;
   std::mutex sending_mutex_;
   std::int64_t sending_ = kNo_pack;  // guarded by sending_mutex_
+  // Guarded by sending_mutex_: packs whose sending failed, and may have succeeded there.
+  std::array<std::int64_t, 8> in_doubt_ = no_packs();
+  std::size_t next_in_doubt_ = 0;
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // with mutex_
   bool has_work_ = false;            // guarded by mutex_

@@ -102,6 +102,9 @@ class Pass {
   bool put(const std::filesystem::path& file, const std::string& object) {
     PutAnswer answer = store_.put(object, file);
     if (answer.verdict != PutAnswer::Verdict::stored) {
+      const auto pack = parse_numbered_name(file.filename().native(), kPack_suffix);
+      const bool may_be_there = answer.verdict == PutAnswer::Verdict::retry;
+      if (options_.in_doubt && pack && may_be_there) options_.in_doubt(*pack);
       fail(file, std::move(answer));
       return false;
     }
