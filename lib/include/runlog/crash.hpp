@@ -13,17 +13,17 @@
 namespace runlog {
 
 struct CrashFrame {
-  std::uint64_t address = 0;  ///< of the code; in callers, of what follows the call
+  std::uint64_t address = 0;  ///< of the code; in a caller, of the instruction after the call
   std::string module = {};    ///< path of the file it was loaded from; empty: unknown
-  std::uint64_t offset = 0;   ///< in that file's own addresses; `address` where the file is unknown
+  std::uint64_t offset = 0;   ///< in that file's own addresses; `address` if the file is unknown
   std::string build_id = {};  ///< hex; empty: it has none
 };
 
 struct CrashReport {
-  /// In one line, as JournalInfo::end_reason: "SIGSEGV at address 0x10 in thread 18 (loader)",
-  /// "SIGTERM sent by pid 17 (slurmstepd), uid 0", "SIGABRT: std::runtime_error: no memory",
-  /// "SIGABRT while std::runtime_error was handled: no memory", "SIGSEGV at address 0x0 after
-  /// exit(0)".
+  /// One line, the same as JournalInfo::end_reason: "SIGSEGV at address 0x10 in thread 18
+  /// (loader)", "SIGTERM sent by pid 17 (slurmstepd), uid 0", "SIGABRT: std::runtime_error: no
+  /// memory", "SIGABRT while std::runtime_error was handled: no memory", "SIGSEGV at address 0x0
+  /// after exit(0)".
   std::string reason = {};
   int signal = 0;                               ///< 0: it was no signal
   int code = 0;                                 ///< si_code
@@ -35,15 +35,15 @@ struct CrashReport {
   std::string thread_name = {};
   /// Of the exception that nobody caught, or that was being handled when the process aborted.
   std::string exception_type = {}, exception_text = {};
-  std::optional<int> exit_status = {};  ///< exit() had been called before, with this
-  std::string stop_request = {};  ///< what had asked it to stop before: "SIGTERM sent by pid 17"
+  std::optional<int> exit_status = {};  ///< set if exit() had been called before: its argument
+  std::string stop_request = {};  ///< the stop signal that came before: "SIGTERM sent by pid 17"
   std::vector<CrashFrame> frames = {};  ///< the first is where it happened
 };
 
-/// What the journal in this directory says of its process's death. Nothing: it lives, or ended in
-/// order, or left no trace, as docs/operations.md lists it: SIGKILL, the kernel's OOM killer,
-/// _exit, power loss, and rarer ends that the process could not see. All of it is as the process
-/// left it, and is not to be believed: texts are valid UTF-8, and nothing more.
+/// What the journal in this directory says of its process's death. Empty when the process lives,
+/// ended in order, or left no trace: after SIGKILL, the kernel's OOM killer, _exit, power loss, and
+/// rarer ends (docs/operations.md). Do not trust the contents: texts are valid UTF-8, but nothing
+/// else is checked.
 RUNLOG_EXPORT std::optional<CrashReport> read_crash(const std::filesystem::path& journal);
 
 }  // namespace runlog

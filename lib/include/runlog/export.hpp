@@ -1,10 +1,10 @@
-// RUNLOG_EXPORT marks what the shared library shows; everything else is hidden.
+// RUNLOG_EXPORT marks what the shared library exports; everything else is hidden.
 #pragma once
 
 #include <string>  // for the macro
 
-// The library is built with the standard library's usual layout of strings and containers. A
-// program that is not would be taken apart by the first call.
+// The library is built with the standard library's usual layout of strings and containers. In a
+// program with another layout the first call would corrupt memory.
 #if defined(_GLIBCXX_DEBUG)
 #error "runlog's interface cannot be used with -D_GLIBCXX_DEBUG; build that file without it"
 #endif

@@ -1,6 +1,6 @@
-// Options: everything start_logging can be told. Each field has its RUNLOG_* variable; a value set
-// in code wins over the environment, which wins over the launcher's variables, which win over the
-// default. A variable that does not parse makes start_logging fail with its name in the message.
+// Options: the settings of start_logging. Each field but on_error has a RUNLOG_* variable. A value
+// set in code wins over the environment, which wins over the launcher's variables, which win over
+// the default. When a variable does not parse, start_logging fails and names it.
 #pragma once
 
 #include <chrono>
@@ -21,8 +21,8 @@
 namespace runlog {
 
 /// A parameter's value, made from any arithmetic type or string. Integers keep all 64 bits: an
-/// unsigned one above INT64_MAX is kept as text, all its digits. Floating values become double,
-/// exactly (a long double is rounded); bool is kept as 0 or 1. Strings are UTF-8.
+/// unsigned one above INT64_MAX is kept as text with all its digits. Floating values become double,
+/// exactly (a long double is rounded). A bool is kept as 0 or 1. Strings are UTF-8.
 class Value : public std::variant<bool, std::int64_t, double, std::string> {
  public:
   Value() = default;
@@ -52,27 +52,26 @@ class Value : public std::variant<bool, std::int64_t, double, std::string> {
   }
 };
 
-/// When appended records are made to survive power loss. SIGKILL never loses any of them.
+/// When appended records become safe from power loss. SIGKILL never loses any of them.
 enum class Sync : std::uint8_t {
-  never,        ///< the kernel writes back when it likes (tens of seconds)
-  interval,     ///< one fdatasync per sync_interval, by a thread of its own
-  each_record,  ///< every call returns after fdatasync of its record: 0.1–10 ms each
+  never,        ///< when the kernel writes them back (after tens of seconds)
+  interval,     ///< once per sync_interval, by a thread of the run
+  each_record,  ///< before the call returns: 0.1–10 ms for each
 };
 
-/// What happens to a call when the disk, or the disk budget, is full. Some calls, ten a second for
-/// each thread that logs, first make room themselves where they can: they pack what waits to be
-/// packed, which may take some 100 ms.
+/// What happens to a call when the disk, or the disk budget, is full. Up to ten calls a second of
+/// each thread first try to make room: they pack closed segments, which may take some 100 ms.
 enum class Overflow : std::uint8_t {
-  drop_newest_counted,  ///< the record is counted, and a gap tells how many
+  drop_newest_counted,  ///< the record is dropped and counted, and a gap record says how many
   block,                ///< the call waits up to overflow_block, then as above
-  drop_oldest_packed,   ///< the oldest pack not yet shipped makes room; its records are counted
+  drop_oldest_packed,   ///< the oldest unshipped pack is removed; its records are counted
 };
 
 /// What start_logging does when the run id already has journals under `root`. A journal to which
 /// nothing was ever logged, because its start failed or was killed, does not count.
 enum class Resume : std::uint8_t {
   never,  ///< fail with already_exists when this rank of the run has one; other ranks' do not
-          ///< count. Of processes that start the same rank at once, exactly one does.
+          ///< count. When several processes start the same rank at once, exactly one succeeds.
   allow,  ///< open a new journal beside them (never append to an old one)
   must,   ///< fail with not_found when no rank of the run has one
 };
@@ -81,8 +80,8 @@ struct Options {
   std::filesystem::path root = {};  ///< RUNLOG_ROOT; default "runs". Created when missing.
   std::string project = {};         ///< RUNLOG_PROJECT; default "default"
   std::string experiment = {};      ///< RUNLOG_EXPERIMENT
-  /// RUNLOG_RUN_ID, else TORCHELASTIC_RUN_ID, else SLURM_JOB_ID (with _SLURM_RESTART_COUNT
-  /// ignored), else generated: yyyymmdd-hhmmss-xxxxxx. 1–128 of [A-Za-z0-9._-], not starting with
+  /// RUNLOG_RUN_ID, else TORCHELASTIC_RUN_ID (unless "none"), else SLURM_JOB_ID (a requeued job has
+  /// the same), else generated: yyyymmdd-hhmmss-xxxxxx. 1–128 of [A-Za-z0-9._-], not starting with
   /// '.' or '_'.
   std::string run_id = {};
   std::string name = {};                                       ///< RUNLOG_NAME
@@ -97,8 +96,8 @@ struct Options {
   std::optional<std::int64_t> local_rank = {};  ///< RUNLOG_LOCAL_RANK, LOCAL_RANK, SLURM_LOCALID, …
   /// RUNLOG_STORE: where packs go. A path or file:///absolute/path; s3://bucket/prefix, with
   /// ?region=, endpoint=, profile=; azblob://account/container/prefix; gs://bucket/prefix;
-  /// https:// and davs:// for servers that take PUT. Empty: stay local. Credentials are found as
-  /// each cloud's tools find them (docs/clouds.md); starting does not talk to the store.
+  /// https:// and davs:// for servers that take PUT. Empty: stay local. docs/clouds.md says where
+  /// credentials come from. Starting does not talk to the store.
   std::string store = {};
 
   std::optional<Sync> sync = {};  ///< RUNLOG_SYNC; default interval
@@ -110,42 +109,43 @@ struct Options {
   /// RUNLOG_PACK_BYTES; 16 MiB of segments, ≥ 64 KiB
   std::optional<std::uint64_t> pack_bytes = {};
   std::optional<std::uint64_t> segment_bytes = {};  ///< RUNLOG_SEGMENT_BYTES; 4 MiB, 64 KiB–64 MiB
-  /// RUNLOG_DISK_BUDGET; default 1 GiB, ≥ 4 segments. Segments, packs and kept packs of this
-  /// journal together; kept packs that are shipped go first when it is reached. When the disk is
-  /// full, kept packs and artifacts go, then those of other journals below the root that this user
-  /// owns.
+  /// RUNLOG_DISK_BUDGET; default 1 GiB, ≥ 4 segments. Bounds segments, packs and kept packs of this
+  /// journal together. When it is reached, kept packs (already shipped) are removed first. When the
+  /// disk is full, kept packs and artifacts are removed, then those of other journals below the
+  /// root that this user owns.
   std::optional<std::uint64_t> disk_budget = {};
-  /// RUNLOG_ARTIFACT_BUDGET; default 64 GiB. Artifacts of this journal that wait for the store, and
-  /// kept ones that it has, which go first; values over 1 MiB are among them. An artifact or image
-  /// that does not fit is refused before it is copied (Errc::no_space), such a value is dropped and
-  /// counted. Also where several threads stage at once.
+  /// RUNLOG_ARTIFACT_BUDGET; default 64 GiB. Bounds the artifacts of this journal, and its values
+  /// over 1 MiB, that wait for the store or are kept; kept ones are removed first. An artifact or
+  /// image that does not fit is refused before it is copied (Errc::no_space); a value that does not
+  /// fit is dropped and counted. Also holds when several threads stage at once.
   std::optional<std::uint64_t> artifact_budget = {};
   std::optional<Overflow> overflow = {};  ///< RUNLOG_OVERFLOW: drop_newest_counted, block, …
   std::optional<std::chrono::milliseconds> overflow_block = {};   ///< RUNLOG_OVERFLOW_BLOCK; 100 ms
   std::optional<std::chrono::milliseconds> finish_deadline = {};  ///< RUNLOG_FINISH_DEADLINE; 30 s
   std::optional<Resume> resume = {};                              ///< RUNLOG_RESUME; default allow
-  /// RUNLOG_CRASH_MARKER; default on. Handlers of the program come first, but for one that is
-  /// installed after the start and only where the action is the default (docs/operations.md).
+  /// RUNLOG_CRASH_MARKER; default on: note in the journal how the process died. The program's
+  /// signal handlers work as without it, except one that is installed after the start, and only if
+  /// it finds the default action (docs/operations.md).
   std::optional<bool> crash_marker = {};
-  /// RUNLOG_STOP_SIGNALS: the signals that announce a pre-emption, "TERM,USR1"; of HUP, INT, QUIT,
-  /// USR1, USR2, TERM, PWR and XCPU. The first of each sets Run::stop_requested() and does nothing
-  /// else, the second acts as by default. Only where the default action was in place at the start:
-  /// a handler of the program, or of its launcher, is left alone. Not in children, which the signal
-  /// ends; but in a daemon that goes on when the process that started the run is gone. Default:
-  /// none.
+  /// RUNLOG_STOP_SIGNALS: the signals that announce a pre-emption, as "TERM,USR1"; possible are
+  /// HUP, INT, QUIT, USR1, USR2, TERM, PWR and XCPU. The first of each only sets
+  /// Run::stop_requested(), the second has the default action. A signal that is handled or ignored
+  /// at the start is left alone. In forked children the signal has the default action, except in a
+  /// daemon that has replaced the process that started the run. Default: none.
   std::string stop_signals = {};
   std::optional<bool> sigbus_guard = {};  ///< RUNLOG_SIGBUS_GUARD; default on
-  /// RUNLOG_KEEP_SHIPPED; default on: packs stay until clean
+  /// RUNLOG_KEEP_SHIPPED; default on: shipped packs and artifacts stay until clean() or until their
+  /// room is needed
   std::optional<bool> keep_shipped = {};
 
   /// RUNLOG_NETWORK_ROOT; default off: a root on NFS, SMB, Lustre and the like is refused, because
   /// the promises about full disks and about not waiting do not hold there (docs/durability.md).
   std::optional<bool> network_root = {};
 
-  /// Told, at most once a second, what goes wrong where no caller is told: from the keeper's or
-  /// shipper's thread, or from the thread whose call met a full disk. Default: one line on stderr,
-  /// without waiting for who reads it; stats().reports_unwritten counts those that it did not take.
-  /// Must not throw and must not call into runlog.
+  /// Called at most once a second, with a failure that no caller gets: from a background thread, or
+  /// from a thread whose call does background work or met a full disk. Default: writes one line to
+  /// stderr without waiting for its reader; stats().reports_unwritten counts the lines that could
+  /// not be written. Must not throw and must not call into runlog.
   std::function<void(const Error&)> on_error = {};
 };
 

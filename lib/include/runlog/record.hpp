@@ -1,5 +1,5 @@
-// Record: one logged value, as every reader and every pack presents it. The columns of a pack are
-// the fields of this struct, so a record survives journal → pack → reader unchanged.
+// Record: one logged value. The columns of a pack are the fields of this struct, so a record passes
+// unchanged from the journal to the pack and to the reader.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace runlog {
 
 /// What a record is. The numbers are part of the journal format (docs/format.md): never reuse one.
 enum class Kind : std::uint8_t {
-  unknown = 0,      ///< written by a newer runlog; the columns are kept as they are
+  unknown = 0,      ///< of a newer version; the columns are kept
   metric = 1,       ///< name, step?, and value (double) or int_value (int64, bool as 0/1)
   text = 2,         ///< name: the level ("info"); text: the message
   param = 3,        ///< name; text, value or int_value
@@ -27,7 +27,7 @@ enum class Kind : std::uint8_t {
   image = 11,       ///< name, step?; text: the blob's sha256 in hex; int_value: its bytes
   json = 12,        ///< name: the schema; text: the document as given
   file = 13,        ///< name: the artifact's name; text: sha256 in hex; int_value: bytes
-  rewind = 14,      ///< step: records of the run with a step >= this one and logged before are void
+  rewind = 14,      ///< step: earlier records of the run with a step >= this one are void
   status = 15,      ///< name: "started", "complete", "failed", "cancelled"; text: why
   child = 16,       ///< name: the child's run id
   gap = 17,         ///< int_value: records dropped just before this one; text: why
@@ -56,14 +56,14 @@ struct Record {
   std::optional<std::string_view> payload = {};  ///< raw bytes
 };
 
-/// Why records that were expected cannot be had, and how many. `begin, end` are half-open byte
-/// offsets in `path`; both 0 where the whole file is meant.
+/// Bytes that should have been records: how many records are lost, and why. `begin, end` are
+/// half-open byte offsets in `path`; both are 0 when the whole file is meant.
 struct Damage {
   std::string path = {};
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
   std::uint64_t records_lost = 0;
-  bool exact = true;  ///< false: at least that many (the end of the damaged stretch is unknown)
+  bool exact = true;  ///< false: at least that many
   std::string why = {};
 };
 

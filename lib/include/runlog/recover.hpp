@@ -1,5 +1,5 @@
-// recover: finish the job of writers that are gone. The same code packs and ships as in a live run;
-// `runlog-recover` is a face on this header.
+// recover: packs and ships what dead processes left, with the code of a live run. `runlog-recover`
+// uses this header.
 #pragma once
 
 #include <chrono>
@@ -18,9 +18,9 @@
 
 namespace runlog {
 
-/// What one recover() learns of the stores and the next should know: connections, credentials, and
-/// until when a store that was busy, or closed to us, is left alone. For who looks again and again,
-/// as `runlog-recover --watch` does. Serves one call at a time and must outlive it.
+/// What a recover() passes on to the next one about the stores: connections, credentials, and how
+/// long to leave alone a store that was busy or refused. For programs that call recover()
+/// repeatedly, as `runlog-recover --watch` does. Serves one call at a time and must outlive it.
 class RUNLOG_EXPORT StoreMemory {
  public:
   StoreMemory();
@@ -38,13 +38,13 @@ class RUNLOG_EXPORT StoreMemory {
 
 /// How far a recover() has come.
 struct RecoverProgress {
-  std::size_t journals_done = 0;    ///< told to on_outcome
-  std::size_t journals = 0;         ///< all that are to be worked on
-  std::uint64_t bytes_shipped = 0;  ///< packs and artifacts that have arrived
-  /// Packs and artifacts that still wait, and what is written of segments that are not packed yet,
-  /// which becomes less. Kept copies that are shipped once more count from when their turn comes.
+  std::size_t journals_done = 0;    ///< passed to on_outcome
+  std::size_t journals = 0;         ///< in all
+  std::uint64_t bytes_shipped = 0;  ///< of packs and artifacts that have arrived
+  /// Of packs and artifacts that still wait, and of segments that are not packed yet, which shrink
+  /// when they are packed. Kept copies that are shipped once more count when their turn comes.
   std::uint64_t bytes_waiting = 0;
-  std::string run_id = {};  ///< of the journal that is worked on, or was last
+  std::string run_id = {};  ///< of the current or last journal
 };
 
 struct RecoverOptions {
@@ -52,31 +52,31 @@ struct RecoverOptions {
   std::vector<std::string> runs = {};  ///< globs over run ids; empty: all
   bool dry_run = false;                ///< report only; take no lock, write nothing
   bool keep = false;                   ///< leave recovered segments in torn/ even when undamaged
-  /// Ship the copies that were kept of what has been shipped once more, as after the store was
-  /// emptied. With another `store` than before that is done anyway. The end of a journal goes only
-  /// to a store that has all of it: what neither the store nor the journal has is told, and the
-  /// journal waits.
+  /// Ship once more the kept copies of what has been shipped, as after the store was emptied. This
+  /// is done anyway when `store` is another store than before. A journal's end is sent only to a
+  /// store that has all of the journal: when the store and the journal both lack something, the
+  /// message names it and the journal waits.
   bool again = false;
-  /// What neither such a store nor the journal has is lost: it is counted as damaged, and the end
-  /// goes. For when nobody has it: the old store is gone, or the machine lost its power before the
-  /// records were synced.
+  /// Count as damaged what both such a store and the journal lack, and send the end. For data of
+  /// which no copy exists: the old store is gone, or the machine lost its power before the records
+  /// were synced.
   bool accepts_missing = false;
   /// Take a journal of another host on NFS, SMB, Lustre and the like for dead when no lock is seen.
   /// Without it such a journal waits: not every mount shows the locks of other hosts.
   bool trusts_network_locks = false;
-  /// For all shipping together. A store that does not answer, or not now, is asked again until
-  /// then; what only its owner can mend (permissions, a missing bucket) is told at once.
+  /// For all shipping together. A store that is busy or does not answer is asked again until then;
+  /// a journal whose store needs its owner (permissions, a missing bucket) does not wait.
   std::chrono::milliseconds timeout = std::chrono::minutes(10);
-  bool retries = true;  ///< false: ask each store once; for who calls again soon
-  /// Told, once per store, why it is waited for.
+  bool retries = true;  ///< false: ask each store once, because the next call comes soon
+  /// Called once per store with the reason for waiting for it.
   std::function<void(const std::string& message)> on_wait = {};
-  /// Told of each run directory that cannot be looked into. Without it such a one is left out.
+  /// Called for each run directory that cannot be read; recover() goes on without it.
   std::function<void(const Error& error)> on_unread = {};
-  /// Told when the work begins, before each journal, after each object that has arrived, and after
-  /// on_outcome.
+  /// Called when the work begins, before each journal, after each object that has arrived, and
+  /// after on_outcome.
   std::function<void(const RecoverProgress&)> on_progress = {};
   std::string torchelastic_error_file = {};  ///< read for the reason of a crash, if set
-  /// Kept from call to call by who calls again soon; null: each call begins anew.
+  /// Shared by successive calls; null: each call starts without knowledge of the stores.
   StoreMemory* memory = nullptr;
 };
 
@@ -84,9 +84,9 @@ struct RecoverOptions {
 struct RecoverOutcome {
   enum class Verdict : std::uint8_t {
     shipped,  ///< everything is in its store (or packed, where no store is named)
-    live,     ///< its writer, or another recover, holds it: left alone
+    live,     ///< its writer, or another recovery, holds the lock: nothing was done
     waiting,  ///< something could not be shipped or packed yet; all of it is still on disk
-    failed,   ///< the journal could not be worked on at all; see message
+    failed,   ///< nothing could be done with the journal; see message
   };
   JournalInfo journal = {};
   Verdict verdict = Verdict::failed;
@@ -100,9 +100,9 @@ struct RecoverOutcome {
 };
 RUNLOG_EXPORT std::string_view verdict_name(RecoverOutcome::Verdict verdict) noexcept;
 
-/// Works through every journal under `root` whose writer is gone. `on_outcome` is called as each is
-/// done, from the calling thread. One bad journal never stops the others. Safe to repeat, to
-/// interrupt (stop token, SIGKILL), and to run beside itself. Errors: `root` cannot be read.
+/// Packs and ships every journal under `root` whose writer is gone. Calls `on_outcome` after each,
+/// from the calling thread. One bad journal never stops the others. Safe to repeat, to interrupt
+/// (stop token, SIGKILL), and to run several times at once. Blocks. Errors: `root` cannot be read.
 RUNLOG_EXPORT Result<std::vector<RecoverOutcome>> recover(
     const std::filesystem::path& root, const RecoverOptions& options,
     const std::function<void(const RecoverOutcome&)>& on_outcome = {},
@@ -118,9 +118,9 @@ struct CleanedFile {
   std::string why_kept = {};
 };
 
-/// Removes local copies of packs in shipped/ and of blobs whose bytes the store has: each is read
-/// back from the store and compared by SHA-256 first. Live journals' packs are cleaned too (a pack
-/// in shipped/ is final), their blobs are not. `dry_run` removes nothing.
+/// Removes local copies of shipped packs and blobs. Reads each back from the store first and
+/// compares it by SHA-256. Removes the packs of live journals too (a pack in shipped/ is final),
+/// but not their blobs. `dry_run` removes nothing. Blocks.
 RUNLOG_EXPORT Result<std::vector<CleanedFile>> clean(const std::filesystem::path& root,
                                                      const std::string& store_override,
                                                      bool dry_run);

@@ -32,20 +32,21 @@ enum class Errc : std::uint8_t {
 /// The name of `code` as it appears in messages, for example "no_space".
 RUNLOG_EXPORT std::string_view errc_name(Errc code) noexcept;
 
-/// A failure. `message` names the action and the path and ends with the system's own words where
-/// there are any: "cannot preallocate 4194304 bytes at runs/a/r0-…: No space left on device".
+/// A failure. `message` names the action and the path, and ends with the system's words if a system
+/// call failed: "cannot preallocate 4194304 bytes at runs/a/r0-…: No space left on device".
 struct Error {
   Errc code = Errc::io;
   int os_errno = 0;  ///< errno, or 0 where no system call was involved
   std::string message;
 };
 
-/// Builds an Error from errno: `doing` is "cannot open", `path` the object; chooses the Errc.
+/// Builds an Error from an errno, and chooses its Errc. `doing`: as "cannot open"; `path`: what was
+/// to be opened.
 RUNLOG_EXPORT Error os_error(int os_errno, std::string_view doing, std::string_view path);
 
 namespace detail {
-/// Where a Result is taken for what it is not: writes a line to stderr and aborts, in every build.
-/// `error`: what it holds instead of a value, or nullptr where it holds no error.
+/// For value() of an Error and error() of a value: writes a line to stderr and aborts, in every
+/// build. `error`: what the Result holds instead of a value; nullptr when it holds a value.
 [[noreturn]] RUNLOG_EXPORT void end_for_wrong_result(const Error* error) noexcept;
 }  // namespace detail
 

@@ -1,23 +1,25 @@
-// Run: one process's part in one training run. Every call below appends to a memory-mapped journal;
-// what a returned call wrote survives any death of the process. Delivery is the keeper's business.
+// Run: one process's part in one training run. Every call below appends to a memory-mapped journal.
+// A record survives any death of the process once its call has returned. Background threads pack
+// and ship the journal.
 //
-// Thread-safety: all members may be called from any thread at any time. Nothing here throws.
-// Not from a signal handler, not even log(): each of them may take memory or a mutex that the
-// interrupted thread holds, and would then wait for ever. Let the handler set a flag of the type
-// volatile sig_atomic_t, and log where the loop looks at it.
-// Cancellation: no call is a cancellation point. A thread that is cancelled meanwhile finishes the
-// call and ends at its own next point. Asynchronous cancellation is not supported.
-// Cost: a metric through a handle is tens of nanoseconds and no system call; calls that stage files
-// (upload_*, log_image) read and write them before they return.
+// Thread-safety: all members of Run, Metric and At may be called from any thread at any time.
+// Assign to a handle only while no other thread uses that handle. Nothing here throws.
+// Do not call anything from a signal handler, not even log(): it may need memory or a mutex that
+// the interrupted thread holds, and would then wait for ever. Let the handler set a flag of the
+// type volatile sig_atomic_t, and log where the loop looks at it.
+// Cancellation: no call is a cancellation point. A thread that is cancelled during a call finishes
+// the call and ends at its own next point. Asynchronous cancellation is not supported.
+// Cost: a metric through a handle takes tens of nanoseconds and no system call; calls that stage
+// files (upload_*, log_image) read and write them before they return.
 // Durable on return: against death of the process always; against power loss after the sync
 // interval, or after wait_until(Durable).
 //
 // Names and texts, whatever the caller passes:
 //   empty name        recorded as "unnamed"
 //   name > 512 bytes  cut at a character, with "~" and 8 hex digits of a checksum of the whole name
-//   invalid UTF-8     each bad byte becomes U+FFFD; then a name, and a column of a row or table,
-//                     ends in "~" and that checksum, so that two of them stay two; a text keeps its
-//                     original bytes as payload
+//   invalid UTF-8     each bad byte becomes U+FFFD. A name, and a column of a row or table, then
+//                     ends in "~" and that checksum, so that different names stay different. The
+//                     payload has the original bytes of a text.
 //   value > 1 MiB     kept whole as a blob; the record is of kind `spill` and names it
 //   series > 1 000 000 per journal   dropped and counted, and the gap says so
 #pragma once
@@ -95,10 +97,10 @@ concept NumberRange = requires(const Range& range) {
   requires NumberLike<std::remove_cvref_t<decltype(*std::data(range))>>;
 };
 
-/// Numbers that lie one behind the other: a vector, array or span of any arithmetic type (not of
-/// characters; a vector<bool> has no elements to point to), or {1, 2.5}. Each is kept as Number
-/// keeps it; a float is converted to double exactly, so 0.1f is written 0.10000000149011612.
-/// A view: it ends with what it was made from.
+/// A view of contiguous numbers: a vector, array or span of any arithmetic type (not of characters;
+/// not vector<bool>, which has no contiguous elements), or {1, 2.5}. Each is kept as Number keeps
+/// it; a float is converted to double exactly, so 0.1f is written 0.10000000149011612. What it was
+/// made from must outlive it.
 class Numbers {
  public:
   Numbers() noexcept = default;  ///< none
@@ -126,19 +128,21 @@ class Numbers {
 
 enum class Level : std::uint8_t { debug, info, warning, error };
 
-/// How far records have come. Committed: on return of the call, always (a crash of the process
-/// cannot take them). Durable: power loss cannot. Shipped: the store has acknowledged them.
+/// How far records have come. Committed: they survive a crash of the process; true when the call
+/// returns. Durable: they survive power loss. Shipped: the store has acknowledged them.
 enum class Stage : std::uint8_t { Committed, Durable, Shipped };
 inline constexpr Stage Committed = Stage::Committed;
 inline constexpr Stage Durable = Stage::Durable;
 inline constexpr Stage Shipped = Stage::Shipped;
 
-/// Failed: it cannot be reached (no store, the store rejects, the disk fails); stats() tells why.
+/// Done: the stage is reached. Timeout: not yet. Failed: it cannot be reached (no store, the store
+/// rejects, the disk fails); stats().last_error says why.
 enum class Wait : std::uint8_t { Done, Timeout, Failed };
 
 enum class RunStatus : std::uint8_t { running, complete, failed, cancelled };
 
-/// Counters since start, readable at any time; each only grows, except the *_now and waiting ones.
+/// Counters since the start, readable at any time. Each only grows, except packs_waiting,
+/// objects_refused and disk_bytes_now.
 struct Stats {
   std::uint64_t records = 0;         ///< appended
   std::uint64_t dropped = 0;         ///< by overflow, after the end, or over a limit
@@ -148,8 +152,8 @@ struct Stats {
   std::uint64_t names_mended = 0;    ///< names or texts that were empty, too long or not UTF-8
   std::uint64_t times_mended = 0;    ///< Run::at() before 1970 or after now
   std::uint64_t property_conflicts = 0;
-  std::uint64_t segments_late = 0;  ///< segments a writer had to prepare itself
-  std::uint64_t syncs = 0;          ///< fdatasync rounds
+  std::uint64_t segments_late = 0;  ///< segments that a writer had to prepare itself
+  std::uint64_t syncs = 0;          ///< rounds of syncing
   std::uint64_t segments_sealed = 0;
   std::uint64_t packs_made = 0;
   std::uint64_t packs_shipped = 0;
@@ -157,22 +161,22 @@ struct Stats {
   std::uint64_t records_shipped = 0;
   std::uint64_t ship_retries = 0;
   std::uint64_t packs_waiting = 0;
-  /// Packs, artifacts and the like that the store refuses while it takes others; `last_error` names
-  /// one of them.
+  /// Packs, artifacts and other objects that the store refuses while it takes others; `last_error`
+  /// names one of them.
   std::uint64_t objects_refused = 0;
   std::uint64_t disk_bytes_now = 0;  ///< segments, packs, artifacts, and kept copies
   std::uint64_t lanes = 0;
   std::uint64_t series = 0;
   std::uint64_t sigbus_caught = 0;
-  std::uint64_t journals_adopted = 0;  ///< dead journals finished by this run's keeper
-  /// Reports of the background that nobody got: stderr was closed, full or unread, or on_error
+  std::uint64_t journals_adopted = 0;  ///< dead journals that this run has finished
+  /// Background failures that were not reported: stderr was closed, full or unread, or on_error
   /// threw.
   std::uint64_t reports_unwritten = 0;
-  std::string last_error = {};  ///< of the background, with what to do; empty: none
+  std::string last_error = {};  ///< the last background failure and what to do; empty: none
 };
 
-/// A metric whose name has been looked up once: for hot loops. Copyable; keeps its run's memory
-/// alive.
+/// A metric whose name has been looked up once: for hot loops. Copies refer to the same metric and
+/// keep the run's memory alive.
 class RUNLOG_EXPORT Metric {
  public:
   Metric() noexcept = default;  ///< an empty handle: log() does nothing
@@ -189,10 +193,9 @@ class RUNLOG_EXPORT Metric {
   std::uint32_t series_ = 0;
 };
 
-/// One step of training: everything logged with it has this step and the time of its making, so
-/// that the clock is read once and not once per metric. For one turn of a loop: it belongs to the
-/// thread that made it and must not outlive the Run it came from. A metric of another run is
-/// dropped and counted.
+/// One step of training: everything logged with it has this step and the time at which the Step was
+/// made, so the clock is read only once. For one iteration of a loop: use it only in the thread
+/// that made it; it must not outlive its Run. A metric of another run is dropped and counted.
 class RUNLOG_EXPORT Step {
  public:
   void log(const Metric& metric, Number value) noexcept;
@@ -218,14 +221,14 @@ struct Column {
   Numbers values;
 };
 
-/// The calls of a Run with a time stamp of the caller's: when a value was measured and not when it
-/// is logged (an event of the device, lines of another log). As Step, it must not outlive the Run
-/// it came from; unlike it, any thread may use it. Nothing else differs, but that such a metric
-/// costs some 20 to 50 bytes more, and about a hundred nanoseconds.
+/// The calls of a Run with the caller's time stamp: when a value was measured, not when it is
+/// logged (an event of the device, lines of another log). It must not outlive its Run; any thread
+/// may use it. A metric costs some 20 to 50 bytes more than through Run, and about a hundred
+/// nanoseconds.
 ///
-/// Readers merge lanes, ranks and attempts by time, so a record shows up where its time puts it;
-/// the records of a thread keep the order of the calls. A rewind in the same thread goes by the
-/// calls; in other threads what is stamped before it counts as logged before it.
+/// Readers merge lanes, ranks and attempts by time, so a record appears at the place of its time
+/// stamp; the records of a thread keep the order of the calls. For a rewind, the order of the calls
+/// counts within its thread; in other threads the time stamps count.
 class RUNLOG_EXPORT At {
  public:
   void log(std::string_view name, Number value) noexcept;
@@ -256,7 +259,7 @@ class RUNLOG_EXPORT At {
   std::int64_t time_ns_;
 };
 
-/// What upload_folder has done.
+/// The result of upload_folder.
 struct FolderReport {
   std::uint64_t staged = 0;            ///< files
   std::uint64_t bytes = 0;             ///< in them
@@ -268,11 +271,11 @@ struct FolderReport {
 /// A handle to the run; copies refer to the same run. The last handle's destructor ends a run that
 /// was not ended: complete(), or fail("exception", …) while an exception is unwinding the stack.
 ///
-/// Handles may be static or never destroyed: what is open when exit() is called, or main() left, is
-/// ended then, as complete or, where the status is not 0, as failed with "exit status N". Calls are
-/// safe and their records kept until the process is gone, also through a handle whose destructor
-/// has run meanwhile in exit(); what comes after that end is in the journal, in the store when that
-/// is a directory, and is else shipped by the next start or by runlog-recover.
+/// Handles may be static or never destroyed: exit(), or the return from main(), ends an open run,
+/// as complete or, if the status is not 0, as failed with "exit status N". Until the process is
+/// gone, calls stay safe and their records are kept, also through a handle whose destructor has run
+/// in exit(). Records after that end are in the journal, and in the store if that is a directory;
+/// otherwise the next start or runlog-recover ships them.
 ///
 /// A forked child logs through the same handles, into a journal of its own.
 class RUNLOG_EXPORT Run {
@@ -284,13 +287,13 @@ class RUNLOG_EXPORT Run {
   Run& operator=(const Run&) noexcept;
   Run& operator=(Run&&) noexcept;
 
-  /// The process's run: the last one started and not ended. Without one, starts one when
-  /// RUNLOG_ROOT, RUNLOG_RUN_ID or RUNLOG_STORE is set, else returns an inert handle.
+  /// The process's run: the last one that was started and has not ended. If there is none, starts
+  /// one when RUNLOG_ROOT, RUNLOG_RUN_ID or RUNLOG_STORE is set, else returns an inert handle.
   static Run current() noexcept;
 
   /// False for an inert handle.
   explicit operator bool() const noexcept { return core_ != nullptr; }
-  /// Empty without memory for them.
+  /// Empty for an inert handle, and when there is no memory for the text.
   [[nodiscard]] std::string run_id() const noexcept;
   [[nodiscard]] std::string session() const noexcept;
   [[nodiscard]] std::filesystem::path journal_path() const noexcept;
@@ -298,19 +301,18 @@ class RUNLOG_EXPORT Run {
   // Metrics. Repeated, backward and missing steps are kept as they come.
   void log(std::string_view name, Number value) noexcept;
   void log(std::string_view name, Number value, std::int64_t step) noexcept;
-  /// One row: every metric with the same step and the same time stamp.
+  /// One row: all its metrics have the same step and the same time stamp.
   void log(std::int64_t step, std::initializer_list<NamedNumber> row) noexcept;
   void log(std::int64_t step, std::span<const NamedNumber> row) noexcept;
   [[nodiscard]] Metric metric(std::string_view name) noexcept;
   /// For many metrics of one step: `auto now = run.step(i); now.log(loss, 0.3); now.log(lr, 1e-4);`
   [[nodiscard]] Step step(std::int64_t step) noexcept;
   /// For records of another time than now: `run.at(measured).log("gpu/power", 312.5, step);`
-  /// From 1970 until now; an earlier or later one becomes the nearest of these, and is counted in
-  /// stats().times_mended.
+  /// A time before 1970 becomes 1970, a future one becomes now; stats().times_mended counts both.
   [[nodiscard]] At at(std::chrono::system_clock::time_point time) noexcept;
 
-  // Structured values. They are kept as JSON text, so that engines can query them; numbers in the
-  // shortest form that reads back exactly, NaN and infinities as strings.
+  // Structured values. They are kept as JSON text, so that engines can query them. Numbers have the
+  // shortest form that reads back exactly; NaN and infinities are strings.
   // `values` may be a vector, array or span of any number type, or {1, 2.5}: see Numbers.
   void log_list(std::string_view name, Numbers values,
                 std::optional<std::int64_t> step = {}) noexcept;
@@ -329,28 +331,28 @@ class RUNLOG_EXPORT Run {
   void log_json(std::string_view schema, std::string_view document) noexcept;
   void text(Level level, std::string_view message) noexcept;
 
-  // Images and artifacts. The content is staged in the journal when these return: the source may be
-  // deleted or overwritten at once. A file is taken as long as it is at the call: of one that grows
-  // meanwhile the record says so (payload "grew while it was read"), and one that changes is read
-  // once more, then kept and marked ("changed while it was read"). Holes stay holes.
-  // Errors: not_found, io, no_space (told before the first byte is copied), invalid_argument (not a
-  // regular file, or one of /proc), finished. Cost: a read, a write and an fsync of the content.
+  // Images and artifacts. When these return, the journal has a synced copy of the content: the
+  // source may be deleted or overwritten at once. A file is copied up to its length at the call. If
+  // it grows meanwhile, the record's payload says "grew while it was read". If it changes, it is
+  // read once more; if it changes again, the copy is kept and the payload says "changed while it
+  // was read". Holes stay holes. Errors: not_found, io, no_space (before the first byte is copied),
+  // invalid_argument (not a regular file, or one of /proc), finished. Cost: a read, a write and an
+  // fsync of the content.
   Result<void> log_image(std::string_view name, const std::filesystem::path& path,
                          std::optional<std::int64_t> step = {}) noexcept;
   Result<void> log_image(std::string_view name, std::span<const std::byte> encoded,
                          std::optional<std::int64_t> step = {}) noexcept;
   Result<void> upload_file(std::string_view name, const std::filesystem::path& path,
                            std::optional<std::int64_t> step = {}) noexcept;
-  /// All of them are tried; the first error is returned.
+  /// Tries all of them, and returns the first error.
   Result<void> upload_files(
       std::span<const std::pair<std::string, std::filesystem::path>> files) noexcept;
-  /// Every regular file below `path`, named `name`/relative/path, in the order of the names within
-  /// each directory. Symbolic links are not followed; journals (of this process and others), runs
-  /// in a store, FIFOs, sockets and devices are left out: the report counts them, and so does a
-  /// text of level warning in the run. One file that cannot be staged does not keep the others out.
-  /// Errors: of the first file or directory that should have been staged and was not; the message
-  /// counts them all and names the first. invalid_argument when nothing was staged, though not for
-  /// want of anything there.
+  /// Stages every regular file below `path` as `name`/relative/path, in the order of the names
+  /// within each directory. Leaves out symbolic links, journals (of this process and others), runs
+  /// in a store, FIFOs, sockets and devices; the report and a text of level warning in the run
+  /// count them. A file that cannot be staged does not stop the others.
+  /// Errors: that of the first file or directory that could not be staged; the message names it and
+  /// counts all of them. invalid_argument when everything there was left out.
   Result<FolderReport> upload_folder(std::string_view name,
                                      const std::filesystem::path& path) noexcept;
 
@@ -358,7 +360,7 @@ class RUNLOG_EXPORT Run {
   void param(std::string_view name, const Value& value) noexcept;
   // clang-format off
   // Version 14 does not know where a requires clause ends.
-  /// Of any arithmetic type or string, without a copy of it: see Value for what is kept.
+  /// A value of any arithmetic type or string, without a copy: Value says what is kept.
   template <typename T>
   requires std::is_arithmetic_v<T>
   void param(std::string_view name, T value) noexcept {
@@ -383,51 +385,54 @@ class RUNLOG_EXPORT Run {
   void set_tags(std::initializer_list<std::pair<std::string_view, std::string_view>> tags) noexcept;
   void remove_tags(std::span<const std::string> names) noexcept;
   void remove_tags(std::initializer_list<std::string_view> names) noexcept;
-  /// Set once: the first value is the property. Another value later is kept as a record, counted in
-  /// stats().property_conflicts and reported by `runlog verify`; false is returned.
+  /// Sets a property once: the first value stands. A later call with another value returns false;
+  /// its record is kept, stats().property_conflicts counts it, and `runlog verify` reports it.
   bool property(std::string_view name, std::string_view value) noexcept;
 
-  /// Training resumes from a checkpoint at `step`: what was logged before this call with a step
-  /// >= `step` is void for readers that ask (ReadOptions::apply_rewind). Nothing is deleted.
-  /// Before it are: earlier calls of this thread; earlier attempts of this rank that were under the
-  /// same root, whatever the clocks of their hosts said; of other threads and ranks, by the time.
+  /// Training resumes from a checkpoint at `step`: readers with ReadOptions::apply_rewind leave out
+  /// the records before this call with a step >= `step`. Nothing is deleted.
+  /// Before this call are: earlier calls of this thread; all records of earlier attempts of this
+  /// rank under the same root, whatever the clocks of their hosts said; and records of other
+  /// threads and ranks with an earlier time.
   void rewind(std::int64_t step) noexcept;
 
-  /// A hint: seal, pack and ship what is there now. Returns at once.
+  /// A hint to seal, pack and ship now what has been logged. Returns at once.
   void flush() noexcept;
   /// Waits until every record whose call returned before this one has reached `stage`.
   Wait wait_until(Stage stage, std::chrono::milliseconds timeout) noexcept;
 
-  /// A run of its own, with its own journal and keeper, that names this one as its parent. Its run
-  /// id is "<parent's id>.<name>", the same on every rank and in every attempt of the parent: so
-  /// the child may have ranks and attempts, too. What is not of [A-Za-z0-9_-] in `name` becomes '-'
-  /// and the id ends in 128 characters at most; where something was changed, "-" and 8 hex digits
-  /// of a checksum keep two children apart. Called twice with one name, it opens a second journal
-  /// of the same child, as a restart would. Rank, world and all else are the parent's, but for tags
-  /// and params. Errors: as start_logging.
+  /// Starts a run of its own, with its own journal and threads, that names this one as its parent.
+  /// Its run id is "<parent's id>.<name>", the same on every rank and in every attempt of the
+  /// parent, so the child may have ranks and attempts, too. Characters of `name` other than
+  /// [A-Za-z0-9_-] become '-', and the id is cut to 128 characters; in both cases it ends in "-"
+  /// and 8 hex digits of a checksum, so that different children stay different. A second call with
+  /// the same name opens a second journal of the same child, as a restart would. All options but
+  /// tags and params are the parent's. Errors: as start_logging.
   Result<Run> child_run(std::string_view name) noexcept;
 
   [[nodiscard]] Stats stats() const noexcept;
 
   /// True once a signal of Options::stop_signals has asked this process to stop: save, and end the
-  /// run. Stays true. One load; for the training loop. False for an inert handle. A child made by
-  /// fork() is ended by the signal instead, unless it has taken the place of the process that
-  /// started the run: that one is gone, and the child has left its session, as daemon(3) does.
+  /// run. Stays true. Costs one load; for the training loop. False for an inert handle. In a child
+  /// made by fork() the signal has its default action instead, unless the child has replaced the
+  /// process that started the run: that process is gone, and the child has left its session, as
+  /// daemon(3) does.
   [[nodiscard]] bool stop_requested() const noexcept;
 
   // The end. Writes the end record, packs and ships what is left, and returns when that is done or
-  // the finish deadline passes; what is left then is shipped by the next start or by
-  // runlog-recover. The first of the three wins; later calls do nothing.
+  // the finish deadline passes; the next start or runlog-recover ships the rest. The first of the
+  // three wins; later calls do nothing.
   //
-  // Which log calls are in: every call that had returned before the end was called, in whatever
-  // thread. A call that another thread makes while the end is under way is in whole, or it is
-  // dropped and counted in stats().dropped; so is every later one. The data cannot tell of these:
-  // its last record has been written. So join the threads that log before you end the run.
+  // The run contains the record of every call, in any thread, that had returned before the end was
+  // called. A call that another thread makes during the end is recorded whole, or dropped and
+  // counted in stats().dropped; every later call is dropped and counted. The data cannot count
+  // these drops, because its last record has been written. So join the threads that log before you
+  // end the run.
   void complete() noexcept;
   void fail(std::string_view code, std::string_view message) noexcept;
   void cancel() noexcept;
 
-  // Reading back, from the journal, no server. Blocks while it reads; not for hot loops.
+  // Reading back, from the journal only. Blocks while it reads; not for hot loops.
   struct Point {
     std::int64_t time_ns = 0;
     std::optional<std::int64_t> step = {};
@@ -449,8 +454,9 @@ class RUNLOG_EXPORT Run {
   RunCore* core_ = nullptr;  // handle_'s, for the hot path
 };
 
-/// Opens a journal and starts its keeper. Synchronous, local, no network; < 10 ms on a warm
-/// machine. Errors: invalid_argument, no_space, read_only, io, already_exists / not_found (resume).
+/// Makes a journal and starts the run's background threads. Uses no network; takes < 10 ms on a
+/// warm machine. Errors: invalid_argument, no_space, read_only, io, already_exists and not_found
+/// (see Resume), unsupported (a root on a network file system).
 RUNLOG_EXPORT Result<Run> start_logging(Options options = {}) noexcept;
 
 }  // namespace runlog

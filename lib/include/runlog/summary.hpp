@@ -1,5 +1,5 @@
-// What records come to: the sums of a series, and the facts of a run. Packs carry them in their
-// footers, so that summarize_series() need not decode a row; see reader.hpp.
+// Summaries of records: the numbers of a series, and the facts of a run. Packs have them in their
+// footers, so that summarize_series() need not decode rows; see reader.hpp.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +12,13 @@
 
 namespace runlog {
 
-/// The metrics of a series that have a value; an int_value counts as the double next to it. First
-/// and last are by the order in which Reader yields the records of one journal. The times tell
-/// where in that order a record stands: its own time, or that of a record before it in its pack
-/// whose clock was ahead.
+/// The values of a series of metrics; an int_value counts as the nearest double. First and last are
+/// by the order in which Reader yields the records of one journal. The times give the place in that
+/// order: the record's own time, or the highest time of an earlier record in its pack.
 struct SeriesNumbers {
   double first = 0;
   double last = 0;
-  double min = std::numeric_limits<double>::quiet_NaN();  ///< of those that are not NaN, if any
+  double min = std::numeric_limits<double>::quiet_NaN();  ///< of those that are not NaN; else NaN
   double max = std::numeric_limits<double>::quiet_NaN();
   std::int64_t first_time_ns = 0;
   std::int64_t last_time_ns = 0;
@@ -31,7 +30,7 @@ struct SeriesStep {
   std::int64_t time_ns = 0;  ///< as in SeriesNumbers
 };
 
-/// What the records of one kind and name come to.
+/// The summary of all records of one kind and name.
 struct SeriesSummary {
   Kind kind = Kind::unknown;
   std::string name = {};
@@ -40,12 +39,12 @@ struct SeriesSummary {
   std::optional<SeriesNumbers> numbers = {};  ///< of metrics
 };
 
-/// Adds what `more` says of the same series, in other packs or journals. Kind and name stay as they
-/// are. Of two records of the same time, that in `more` is the later one.
+/// Adds `more`, the summary of the same series in other packs or journals. Kind and name do not
+/// change. Of two records with the same time, the one in `more` counts as the later.
 RUNLOG_EXPORT void merge(SeriesSummary& series, const SeriesSummary& more);
 
-/// A record that says something of the run as a whole: a param, a tag or its removal, a property, a
-/// file, a child or a status.
+/// A record about the run as a whole: a param, a tag or its removal, a property, a file, a child or
+/// a status.
 struct Fact {
   Kind kind = Kind::unknown;
   std::string name = {};
