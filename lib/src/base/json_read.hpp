@@ -1,6 +1,6 @@
-// JsonText: reads values out of a small JSON document by path. The text is untrusted: size and
-// nesting are bounded before the parser sees it, and nonsense is an error, never a crash. Not for
-// secrets: the parser leaves pieces of what it reads in freed memory (see
+// JsonText: reads values out of a small JSON document by path, with Boost.PropertyTree. The text is
+// not trusted: size and nesting are checked before it is parsed, and invalid text is an error,
+// never a crash. Not for secrets: the parser leaves parts of the text in freed memory (see
 // store/credentials/json_members).
 #pragma once
 

@@ -1,5 +1,5 @@
-// JSON, written by hand: the core library needs a few small objects and fast lines, and reads only
-// its own meta.json (journal/meta.cpp), so it carries no JSON library.
+// JSON, written by hand: the library writes only small flat objects, and lines of records that must
+// be fast. base/json_read reads JSON, with Boost.PropertyTree.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// Adopt: take over the journal of a dead process and finish its job: seal by reading, pack, ship.
-// Used by runlog-recover for whole roots and by a live run for its forked children and its
-// predecessors.
+// Adopt: take over the journal of a dead process and finish it: read its segments, pack, ship. Used
+// by runlog-recover for whole roots, and by a live run for its forked children and earlier
+// attempts.
 #pragma once
 
 #include <filesystem>
@@ -16,9 +16,9 @@
 
 namespace runlog {
 
-/// Whether another host may hold the journal's lock without our seeing it: it was written on
-/// another one, and lies on a network file system, where locks reach other hosts or do not (nolock,
-/// localflock).
+/// Whether another host may hold the journal's lock and we cannot see it: the journal was written
+/// on another host, and lies on a network file system, where locks may not reach other hosts
+/// (nolock, localflock).
 [[nodiscard]] bool may_lock_be_unseen(const JournalDir& directory, const Meta& meta,
                                       const FindFileSystem& find_file_system);
 
@@ -29,7 +29,7 @@ struct AdoptOptions {
   bool keep = false;
   bool again = false;                 ///< ship kept copies once more
   bool spares_others = false;         ///< other journals' copies may be all there is of them
-  bool accepts_missing = false;       ///< what a store that has moved lacks is lost
+  bool accepts_missing = false;       ///< count as lost what the new store and the journal lack
   bool trusts_network_locks = false;  ///< else: see may_lock_be_unseen
   std::string torchelastic_error_file = {};
   UploadOptions upload = {};
@@ -39,14 +39,14 @@ struct AdoptOptions {
 /// The store an adoption ships to; empty: none is named. `meta` as of read_meta.
 [[nodiscard]] std::string store_url_of(const Meta& meta, const AdoptOptions& options);
 
-/// Works on one journal. `outcome.journal` has path and meta filled in on return. `upload`, if
-/// given, tells how shipping went; may be repeated for what waits.
+/// Packs and ships one journal. Does not fill in the outcome's `journal`. `upload`, if given,
+/// receives the result of shipping. May be called again for what waits.
 [[nodiscard]] RecoverOutcome adopt_journal(const std::filesystem::path& path,
                                            const AdoptOptions& options,
                                            UploadOutcome* upload = nullptr);
 
-/// Whether everything of it has been shipped, or packed where it names no store. Cheap: directory
-/// listings only; does not touch LOCK.
+/// Whether everything in the journal has been shipped, or packed if it has no store. Cheap: lists
+/// directories only, and does not touch LOCK.
 [[nodiscard]] bool is_done(const JournalDir& directory, bool has_store);
 
 }  // namespace runlog
