@@ -1,6 +1,5 @@
-// crypto: what we take from OpenSSL's libcrypto, and its first use in this process. Digests and
-// MACs throw std::bad_alloc where libcrypto has no memory, or has been ended by somebody's exit
-// handler.
+// crypto: digests and MACs of OpenSSL's libcrypto, and its first use in this process. They throw
+// std::bad_alloc when libcrypto has no memory, or when an exit handler has shut it down.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// Identities of runs, children and journals: what they are made of, and how they are written.
-// platform/random makes new ones.
+// Identities of runs, children and journals: their parts and their text forms. platform/random
+// makes new ones.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// The error of a call that found no memory.
+// The error of a call that got no memory.
 #pragma once
 
 #include <cerrno>

@@ -1,4 +1,4 @@
-// Sha256: names blobs and proves copies equal.
+// Sha256: the names of blobs, and the comparison of copies.
 #pragma once
 
 #include <span>

@@ -1,4 +1,5 @@
-// URLs of stores as text: what of them may be shown and kept. What they mean is store_url's to say.
+// URLs of stores as text: which parts may be shown and written down. store/cloud/store_url knows
+// what they mean.
 #pragma once
 
 #include <string>

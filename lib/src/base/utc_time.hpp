@@ -1,5 +1,5 @@
-// The calendar, without the C library's: gmtime_r and timegm take the time zone's lock, and a child
-// made while another thread of its parent holds that one would wait for it for ever.
+// The calendar, without gmtime_r and timegm: these take the time zone's lock. A child that is
+// forked while another thread of its parent holds that lock would wait for ever.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// UTF-8: is it valid, where may it be cut, and what to show where it is not.
+// UTF-8: validity, where a text may be cut, and replacements for invalid bytes.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// DiskRoom: what a journal takes of the disk beside its segments, and what of it can go. Counts are
-// taken from the directory and not summed up: others remove files too (`runlog clean`), and a
-// difference that was missed once would be missed for ever.
+// DiskRoom: how much of the disk a journal takes beside its segments, and which files may be
+// removed. It reads the directory instead of keeping sums: other programs remove files too (`runlog
+// clean`), and a sum that is wrong once stays wrong.
 #pragma once
 
 #include <array>

@@ -1,6 +1,6 @@
-// Drops: how many calls were dropped, why, and of how many of them a gap record tells. Counted in
-// memory and, at the same time, in the journal's crash file: a process that is killed while it
-// drops has nowhere else to say so. read/untold reads that.
+// Drops: how many calls were dropped, why, and how many of them gap records count. The counts are
+// in memory and in the journal's crash file, from which read/untold reads them when the process is
+// killed before it writes a gap record.
 #pragma once
 
 #include <array>

@@ -2,8 +2,8 @@
 // that logs much a lane of its own; threads that log rarely share lane 0 under a mutex.
 //
 // It writes and never reads; the keeper takes closed segments from it (take_opened) and gives them
-// back to its pool. A journal of a forked child has none at first: then nothing is sealed or packed
-// until it gets one (set_keeper), or until somebody adopts it.
+// back to its pool. The journal of a forked child has no keeper at first: nothing is sealed or
+// packed until it gets one (set_keeper), or until the journal is adopted.
 #pragma once
 
 #include <array>

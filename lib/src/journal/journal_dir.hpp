@@ -1,8 +1,8 @@
-// JournalDir: the names inside a journal directory. The directory is the state: which file lies
-// where says what has happened to it, and rename moves it on.
+// JournalDir: the names inside a journal directory. The directory is the state: the place of a file
+// is its state, and a rename moves it to the next one.
 //
 //   <root>/<run_id>/r<rank>-<session>/
-//     LOCK              held by the writer, or by whoever adopted the journal
+//     LOCK              held by the writer, or by an adopter
 //     meta.json         who and where; written once
 //     crash             how the process died, written by itself (platform/crash_layout)
 //     end.json          how it ended; written at the end or by recovery
@@ -10,9 +10,9 @@
 //     packs/NNNNNNNN.parquet   packed, not yet acknowledged by the store
 //     blobs/<sha256>    staged artifacts, not yet acknowledged
 //     shipped/          packs, blobs and end.json the store has
-//     refused           what the store refuses of it, for people; absent: nothing
-//     moved.json        where it ships to since it was given another store
-//     torn/             originals of damaged segments
+//     refused           what the store refuses of it, as text; absent: nothing
+//     moved.json        the store that it ships to, if another than in meta.json
+//     torn/             originals of damaged files
 #pragma once
 
 #include <cstdint>

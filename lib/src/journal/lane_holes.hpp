@@ -1,5 +1,5 @@
-// Holes in lanes: the sequence numbers of a lane run on from 0, over packs and segments, so what is
-// between two of them that are here is what a file held that is not.
+// Holes in lanes: the sequence numbers of a lane count up from 0, over packs and segments. Numbers
+// that are missing between the files that are here belong to a file that is not.
 #pragma once
 
 #include <cstdint>

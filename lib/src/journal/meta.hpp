@@ -1,5 +1,5 @@
-// Meta: meta.json, end.json and moved.json, the small texts beside a journal's data: who writes,
-// how it ended, and where it ships to if not where it did. The only place that knows their keys.
+// Meta: meta.json (who writes), end.json (how it ended) and moved.json (the new store). The only
+// place that knows their keys.
 #pragma once
 
 #include <cstdint>

@@ -1,21 +1,21 @@
-// Keeper: the background thread of a run. Keeps spares ready, closes segments that are due, packs
-// what is closed, recycles, and tells the shipper. It runs at the lowest priority and nothing a
-// writer does ever waits for it. Syncing is another's (keep/syncer.hpp).
+// Keeper: the thread that prepares spares, closes segments that are due, packs closed segments,
+// recycles, and tells the shipper. It has the lowest priority, and no writer ever waits for it.
+// Another thread syncs (keep/syncer.hpp).
 //
-// Who asks for an end or a pack and waits for it does the work itself, in his own thread and at his
-// own priority, when the keeper is not at it already: on a machine with busy cores a thread of the
-// lowest priority answers a fraction of a second late, once per fsync. Whoever works has the Turn;
-// a keeper in the middle of something gives it up when somebody comes for it, and leaves what it
-// has not finished: an unfinished pack has no name yet, all else goes on where it was left.
+// A caller that waits for an end or a pack does the work itself, in its own thread and at its own
+// priority, unless the keeper is already doing it: on a machine with busy cores a thread of the
+// lowest priority answers a fraction of a second late, once per fsync. The thread that works holds
+// the Turn. A working keeper gives it up when a caller asks for it, and leaves its work unfinished:
+// an unfinished pack has no name yet, everything else continues where it stopped.
 //
-// On such a machine a fast writer also fills segments faster than that thread can pack them. Then
-// the syncer, which has the job's priority, works in the keeper's place for a while, and the end
-// never finds more than about a second's segments. It gives the Turn up like the keeper,
-// which sleeps meanwhile: preempted in the middle of something it would hold up both.
+// On such a machine a fast writer also fills segments faster than the keeper can pack them. Then
+// the syncer, which has the job's priority, does the keeper's work for a while, so that the end
+// never finds more than about a second's segments. It gives up the Turn as the keeper does. The
+// keeper sleeps meanwhile: if it were preempted during its work, it would delay both.
 //
-// Without memory a round breaks off in the same way and is done again a moment later.
+// Without memory a round stops in the same way and is repeated a moment later.
 //
-// It lives here, above journal/, because it packs; journal/ only offers it closed segments.
+// It lies above journal/, because it packs; journal/ only offers it closed segments.
 #pragma once
 
 #include <array>

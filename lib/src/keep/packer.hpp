@@ -1,4 +1,4 @@
-// Packer: sealed segments in, one pack in packs/ out. A live keeper and recovery use the same code.
+// Packer: makes one pack in packs/ from sealed segments, for the keeper and for recovery.
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,11 @@
-// Syncer: makes durable what lanes append. Has a thread of its own, at the job's priority: it waits
-// for the device and computes nothing, so neither a keeper in the middle of a pack nor a machine
-// whose cores are all busy holds it up. Who waits for Durable syncs in his own thread. Only for a
-// keeper that has fallen behind, as the lowest priority must on such a machine, it also works.
+// Syncer: makes durable what lanes append. Has a thread of its own at the job's priority. The
+// thread waits for the device and computes almost nothing, so neither packing nor a machine with
+// busy cores delays it. A caller that waits for Durable syncs in its own thread. When the keeper
+// has fallen behind, the syncer also does the keeper's work.
 //
-// It finds the segments that lanes open, hands them on to the keeper, and syncs them until the
-// keeper lets them go. A file that was removed, or that could not be synced, is given up: the
-// segment is an orphan from then on, which is durable when the keeper has packed it.
+// It finds the segments that lanes open, passes them to the keeper, and syncs them until the keeper
+// releases them. A file that was removed, or that could not be synced, is given up: its segment is
+// an orphan from then on, which is durable when the keeper has packed it.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// ChunkWriter: the pages of one column chunk, whatever the column: cut, compressed, checksummed,
-// and described. Only for the columns of pack_columns.hpp.
+// ChunkWriter: cuts, compresses, checksums and describes the pages of one column chunk of any type.
+// Only for the columns of pack_columns.hpp.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,5 @@
-// IndexTable: finds which of numbered entries equals a given one, by hash. The entries themselves
-// live with the caller. Made for dictionaries, where a node per entry would cost more than the
-// look-up.
+// IndexTable: finds the number of an entry by its hash. The caller keeps the entries. For
+// dictionaries, where a node per entry would cost more than the look-up.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,8 @@
-// Pack: an immutable Parquet file made from sealed segments, the unit of shipping. This room turns
-// records into Parquet bytes and back; it knows the pack's schema and nothing of journals or
-// stores.
+// Pack: a Parquet file made from sealed segments, the unit of shipping. This room turns records
+// into Parquet bytes and back; it knows the pack's schema and nothing of journals or stores.
 //
 // The schema is flat (docs/format.md, "Packs"): seq, lane, time, kind, name, step, value,
-// int_value, text, payload. Everything else a pack must say travels as key-value metadata.
+// int_value, text, payload. All else is key-value metadata.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The columns of the row group that is being written: they gather values, then turn themselves into
-// the bytes of a column chunk, choosing its encoding. Knows pages; knows nothing of records.
+// The columns of the row group that is being written: each collects values, then chooses an
+// encoding and writes the bytes of a column chunk. Knows pages; knows nothing of records.
 #pragma once
 
 #include <algorithm>

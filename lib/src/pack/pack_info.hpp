@@ -1,5 +1,5 @@
-// PackInfo as the key-value texts of a Parquet footer, and back. The texts are for people, too:
-// docs/format.md, "Packs", describes them.
+// PackInfo as the key-value texts of a Parquet footer, and back. docs/format.md, "Packs", describes
+// the texts.
 #pragma once
 
 #include <span>

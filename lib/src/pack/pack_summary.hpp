@@ -1,6 +1,6 @@
-// PackSummary: what the records of a pack come to, so that who wants no more than that need not
-// decode a row. It travels as one text in the pack's footer (docs/format.md, "Packs"). Knows how
-// summaries are made of records, put together, written and parsed; knows nothing of files.
+// PackSummary: the summary of a pack's records, so that `stat` need not decode rows. It is one text
+// in the pack's footer (docs/format.md, "Packs"). Knows how summaries are made of records, merged,
+// written and parsed; knows nothing of files.
 #pragma once
 
 #include <cstddef>

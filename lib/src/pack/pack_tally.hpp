@@ -1,6 +1,6 @@
-// PackTally: the summary of a pack that is being written. It looks at the columns of a row group
-// when that is complete, where names are numbers already: so a metric costs a dozen instructions
-// and no look-up, and it is the same summary however the rows came.
+// PackTally: the summary of a pack that is being written. It reads the columns of a complete row
+// group, in which names are numbers already: a metric costs a dozen instructions and no look-up,
+// and the summary does not depend on how the rows were appended.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// The words of which the texts in a pack's footer are made: numbers, and bytes that are escaped so
-// that they separate nothing. Parquet's strings are UTF-8, names and paths may be any bytes.
+// The parts of the texts in a pack's footer: numbers, and bytes that are escaped so that they do
+// not look like separators. Parquet's strings are UTF-8, names and paths may be any bytes.
 #pragma once
 
 #include <charconv>

@@ -1,12 +1,11 @@
-// backtrace: return addresses and the modules they lie in, taken in a signal handler: no memory is
-// asked for and no lock of the loader is taken.
+// backtrace: return addresses and their modules, taken in a signal handler without allocating
+// memory or taking the loader's lock.
 //
 // The frames come from the compiler's unwinder (_Unwind_Backtrace), because optimized code keeps no
-// frame pointers. With glibc 2.35 and later it finds its tables without a lock. Where it takes one
-// (older ones), a thread that dies inside dlopen would wait for itself or for others: there only
-// the place of the fault and its caller are taken. The modules come from /proc/self/maps, read into
-// a buffer of our own, and from the ELF headers in memory: what was loaded since the start, and by
-// whom, then makes no difference.
+// frame pointers. With glibc 2.35 and later it finds its tables without a lock. Older ones take a
+// lock, and a thread that dies inside dlopen would wait for ever: there only the place of the fault
+// and its caller are taken. The modules come from /proc/self/maps, read into a buffer of our own,
+// and from the ELF headers in memory, so libraries that were loaded later are known, too.
 #pragma once
 
 #include "platform/crash_layout.hpp"

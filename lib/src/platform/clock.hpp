@@ -1,4 +1,4 @@
-// Clock: the time of day in nanoseconds, from the time-stamp counter where it can be trusted (about
+// Clock: the time of day in nanoseconds, from the time-stamp counter where that is reliable (about
 // 10 ns a call), else from clock_gettime (about 25 ns).
 //
 // Calibration: time = anchor_ns + (tsc − anchor_tsc) × ns_per_tick, ns_per_tick as 32.32 fixed

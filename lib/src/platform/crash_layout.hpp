@@ -9,9 +9,9 @@
 //     7168   1024  zero
 //     8192   8192  the tally: calls that were dropped, and how many of them a gap record tells of
 //
-// Each part but the tally is valid if its checksum matches. Exception and backtrace say by a time
-// and a thread to which mark they belong. The tally changes with every call that is dropped, each
-// slot of it by one thread at a time, and has no checksum.
+// Each part but the tally is valid if its checksum matches. A time in exception and backtrace tells
+// to which mark they belong. The tally changes with every dropped call, each slot by one thread at
+// a time, and has no checksum.
 #pragma once
 
 #include <cstddef>

@@ -3,10 +3,10 @@
 // exception that nobody caught, or that was being handled when it aborted; quick_exit; and whether
 // exit() had been called before. platform/crash_report reads it.
 //
-// A mark belongs to its process: a child has none of its parent's. It is made before the signal
-// acts. Where a handler of the host comes between, which may survive the signal, the mark is
-// provisional: it is withdrawn when the handler returns, when the thread logs again (it has left
-// the handler by a jump), or when the process still lives after a minute.
+// A mark belongs to its process: a child has none of its parent's. It is made before the signal has
+// its effect. If the host has a handler, which may survive the signal, the mark is provisional: it
+// is withdrawn when the handler returns, when the thread logs again (it has left the handler by a
+// jump), or when the process still lives after a minute.
 #pragma once
 
 #include <cstddef>

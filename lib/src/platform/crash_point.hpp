@@ -1,7 +1,7 @@
-// Crash points: places between two steps that must survive being the last one. In builds with
+// Crash points: named places at which a test can kill the process. In builds with
 // RUNLOG_CRASH_POINTS (the Debug presets), a process with RUNLOG_CRASH_AT=<name> kills itself with
-// SIGKILL there, with RUNLOG_CRASH_AT=<name>:<n> the nth time that it comes by; with RUNLOG_HANG_AT
-// the thread that comes by stays there. Elsewhere they compile to nothing.
+// SIGKILL there, with RUNLOG_CRASH_AT=<name>:<n> the nth time; with RUNLOG_HANG_AT the thread that
+// reaches the point stays there. In other builds they compile to nothing.
 #pragma once
 
 #if defined(RUNLOG_CRASH_POINTS)

@@ -1,4 +1,4 @@
-// CrashReport from the bytes of a crash file. They may be anybody's: every length and text is
+// CrashReport from the bytes of a crash file. The bytes are not trusted: every length and text is
 // checked.
 #pragma once
 

@@ -1,5 +1,5 @@
-// current_exception: type and text of the exception that this thread handles, for a dying process
-// to note. std::terminate handles the one that nobody caught.
+// current_exception: type and text of the exception that this thread handles, for the crash mark.
+// In std::terminate that is the uncaught exception.
 #pragma once
 
 #include <cstddef>

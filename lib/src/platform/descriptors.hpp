@@ -1,5 +1,5 @@
-// descriptors: no descriptor of ours is 0, 1 or 2, also in a job that has closed them: what the job
-// then prints would go into our file.
+// descriptors: keeps our descriptors above 2, also in a job that has closed 0, 1 or 2: otherwise
+// the job would print into our file.
 #pragma once
 
 #include <utility>

@@ -1,4 +1,4 @@
-// directories: making and listing them. What is listed may change meanwhile.
+// directories: making and listing them. Other processes may change them meanwhile.
 #pragma once
 
 #include <cstdint>

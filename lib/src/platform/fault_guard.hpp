@@ -2,12 +2,12 @@
 // whose file was truncated, whose disk failed, or whose file system copies on write and has no room
 // for the copy. The page is replaced by memory with the same content, the owner's flag is raised,
 // and the job goes on. What is written to that page from then on survives only when the keeper
-// packs it: at most the record whose store raised the signal and the segment's end. This is the
-// second net; preallocation is the first. A SIGBUS elsewhere is for others: platform/signals.
+// packs it: at most the record whose store raised the signal and the segment's end. Preallocation
+// makes this rare. platform/signals passes a SIGBUS elsewhere on.
 //
-// In a forked child the range is not there (MappedFile), so that it cannot write where its parent
-// does. A child that was made in the middle of an append, by a signal handler that then returns
-// into it, ends the append in memory of its own: the SIGSEGV is mended in the same way.
+// A forked child does not have the range (MappedFile), so that it cannot write where its parent
+// does. When a signal handler forks during an append and returns into it in the child, the append
+// raises SIGSEGV there; memory of the child's own replaces the page in the same way.
 #pragma once
 
 #include <atomic>

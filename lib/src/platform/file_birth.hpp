@@ -1,4 +1,4 @@
-// When a file was made, as its file system tells.
+// When a file was made, according to its file system.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// file_copy: a user's file taken as it is at one moment: what may be read, clones, holes.
+// file_copy: what a copy of a user's file needs: which files may be read, clones, holes.
 #pragma once
 
 #include <cstdint>

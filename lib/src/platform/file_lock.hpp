@@ -1,14 +1,14 @@
-// FileLock: the claim of one process on one journal. An open-file-description lock (F_OFD_SETLK):
-// it stays whatever this process opens and closes, also other descriptors of LOCK, and it is gone
-// as soon as the last copy of its descriptor is. Copies that outlive the writer are those of forked
-// children. fork()'s handler closes them in the child; for a child that ran none (_Fork, clone),
-// LOCK says who its writer is, so that everybody can see that this process has ended. It also says
-// that a process lives whose descriptor was closed by a job that closes every number (closefrom):
-// a lock that is given up leaves LOCK empty.
+// FileLock: the lock of one process on one journal. It is an open-file-description lock
+// (F_OFD_SETLK): it stays whatever this process opens and closes, also other descriptors of LOCK,
+// and ends with the last copy of its descriptor. Forked children have copies that may outlive the
+// writer. fork()'s handler closes the copy in the child. For a child that runs no handler (_Fork,
+// clone), LOCK contains the identity of its writer, so that others see that this process has ended.
+// The identity also shows that a process lives when the job has closed the descriptor (closefrom):
+// a process that gives the lock up empties LOCK.
 //
-// Byte 0 of LOCK is the writer's. Byte 1 is locked by whoever adopts a dead writer's journal, and
-// by the writer until its identity is written: no identity is ever judged that is not the holder's.
-// Decision 0002.
+// Byte 0 of LOCK is the writer's. Byte 1 is locked by an adopter of a dead writer's journal, and by
+// the writer until its identity is written: so an identity that is read is the holder's. Decision
+// 0002.
 #pragma once
 
 #include <cstdint>

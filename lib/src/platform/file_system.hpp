@@ -1,6 +1,5 @@
-// file_system: the few file operations runlog needs, each with EINTR handled, descriptors that do
-// not leak through exec, and errors that name the path. Durability is explicit: nothing here syncs
-// unless its name says so.
+// file_system: the few file operations that runlog needs. They handle EINTR, their descriptors are
+// closed on exec, and their errors name the path. Nothing here syncs unless its name says so.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// file_system_kind: where the bytes of a file system are, as far as its number in statfs(2) tells.
-// A journal's promises need them on this machine: see docs/decisions/0009.
+// file_system_kind: whether a file system is on this machine or behind a network, as far as
+// statfs(2) tells. A journal's promises need a local one: docs/decisions/0009.
 #pragma once
 
 #include <cstdint>

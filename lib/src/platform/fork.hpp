@@ -1,10 +1,10 @@
-// fork: what a child process must not take over from its parent, however it was made: by fork(), by
-// _Fork() or by the system call clone, which run no handler.
+// fork: keeps a child process from using its parent's state, whether it was made by fork(), or by
+// _Fork() or the system call clone, which run no handler.
 //
-// Two means, and no lock held across a fork. Memory that the kernel zeroes in the child
-// (MADV_WIPEONFORK, Linux 4.14): what a thread of the parent had locked there is unlocked in the
-// child, what pointed to the parent's state points nowhere. And duties: functions that a child runs
-// once, from fork()'s handler or, where none ran, when runlog is next used in it.
+// There are two means, and no lock is held across a fork. First, memory that the kernel zeroes in
+// the child (MADV_WIPEONFORK, Linux 4.14): locks there are unlocked in the child, and pointers to
+// the parent's state are null. Second, duties: functions that a child runs once, from fork()'s
+// handler or else when it next uses runlog.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// InCall: what holds while a thread is in a call of ours that takes its time.
+// InCall: what holds while a thread is in a call of ours that may take long.
 #pragma once
 
 #include <pthread.h>

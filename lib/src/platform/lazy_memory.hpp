@@ -1,5 +1,5 @@
-// LazyMemory: addresses without memory, which takes some where it is written to. Private and of no
-// file, which Boost.Interprocess has no maps for.
+// LazyMemory: a range of addresses that takes memory only where it is written to. It is private and
+// anonymous, a kind of map that Boost.Interprocess does not offer.
 #pragma once
 
 #include <cstddef>

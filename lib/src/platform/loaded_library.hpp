@@ -1,4 +1,4 @@
-// LoadedLibrary: a shared library that is used where it is there.
+// LoadedLibrary: a shared library that is used if it is installed.
 #pragma once
 
 #include "runlog/result.hpp"

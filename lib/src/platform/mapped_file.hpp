@@ -1,5 +1,5 @@
 // MappedFile: a file mapped shared into memory, writable or read-only. Keeps no descriptor: a job
-// may close every number that it does not know (closefrom), and open files of its own there.
+// may close every descriptor that it does not know (closefrom), and reuse its number.
 #pragma once
 
 #include <filesystem>

@@ -1,6 +1,6 @@
-// membarrier: a full barrier in every thread of the process that runs, for the price of one system
-// call in the thread that asks. Where the kernel or a sanitizer has none, both sides must use
-// sequentially consistent operations.
+// membarrier: a full barrier in every running thread of the process, at the price of one system
+// call in the calling thread. Where the kernel or a sanitizer does not support it, both sides must
+// use sequentially consistent operations.
 #pragma once
 
 namespace runlog {

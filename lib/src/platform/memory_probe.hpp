@@ -1,5 +1,5 @@
-// is_readable: whether an address that a signal handler was handed, or found on a broken stack, may
-// be read. Safe in a handler.
+// is_readable: whether an address from a signal's context or from a broken stack may be read. Safe
+// in a signal handler.
 #pragma once
 
 #include <sys/syscall.h>

@@ -1,4 +1,4 @@
-// NoSigpipe: keeps SIGPIPE from the process while this thread writes to sockets.
+// NoSigpipe: suppresses SIGPIPE while this thread writes to sockets.
 #pragma once
 
 #include <signal.h>

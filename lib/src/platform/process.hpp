@@ -1,4 +1,4 @@
-// process: who this process is, for LOCK and meta.json, and how the keeper behaves as a thread.
+// process: the identity, user and environment of this process, and the priorities of our threads.
 #pragma once
 
 #include <cstdint>

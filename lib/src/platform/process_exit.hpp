@@ -1,6 +1,6 @@
-// process_exit: how a process leaves by exit(), and how to know that it does. Handlers and
-// destructors of static objects run in the reverse order of their registration, so neither the
-// first nor the last word is to be had by registering: hence the question is_exiting().
+// process_exit: what to do at exit(), and whether the process is in it. Handlers and destructors of
+// static objects run in the reverse order of their registration, so a library can neither register
+// to be the first nor to be the last. Hence is_exiting().
 #pragma once
 
 namespace runlog {

@@ -1,5 +1,5 @@
-// process_key: whether a process is the one that it was. A pid does not tell: in a pid namespace of
-// its own a child may have the pid of its parent (both are process 1 of their containers).
+// process_key: whether this is still the same process, or a child of it. The pid is not enough: in
+// a pid namespace of its own a child may have its parent's pid (both may be 1 in their containers).
 #pragma once
 
 #include <cstdint>

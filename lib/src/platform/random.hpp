@@ -1,5 +1,5 @@
 // New identities, from the kernel's random source. Never from the program's seeded generators: two
-// ranks with one seed must not collide, and drawing from them would change the user's experiment.
+// ranks with the same seed must not collide, and drawing would change the user's experiment.
 #pragma once
 
 #include <cstdint>

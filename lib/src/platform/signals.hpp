@@ -1,24 +1,23 @@
-// signals: the only place that installs signal handlers. One handler serves whoever has something
-// to do when a signal comes (a repair, a mark, a request to stop), and then lets the signal act
-// exactly as it would without it.
+// signals: the only place that installs signal handlers. One handler does all that has to be done
+// at a signal (a repair, a mark, a request to stop), and then lets the signal act exactly as it
+// would without it.
 //
-// Which signals. Faults (SEGV, BUS, FPE, ILL, TRAP, SYS) and ABRT: also where the host has a
-// handler, which is then called with the same arguments, under the mask and flags that it asked
-// for. All others only where their action is the default, so that no handler of the host is stood
-// before; one that the host installs later takes ours away, and one that it restores later works.
-// What is ignored stays ignored. Real-time signals are left alone: runtimes look for a free one by
-// its default action.
+// Which signals. Faults (SEGV, BUS, FPE, ILL, TRAP, SYS) and ABRT: also if the host has a handler,
+// which is then called with the same arguments, under its own mask and flags. All others only if
+// their action is the default, so that we never come before a handler of the host; a handler that
+// the host installs later replaces ours. Ignored signals stay ignored. Real-time signals are left
+// alone: runtimes look for a free one by its default action.
 //
-// A host that installs its handler only where it finds the default action, and does so after us,
-// finds ours and installs none. CPython does that, with SIGINT alone: so where the program has an
-// interpreter that is not initialised yet, SIGINT is left to it. To leave SIGINT alone everywhere
-// would cost every other job the reason of its end by ^C, which then looks like SIGKILL; and to
-// hide our handler from sigaction() is not for a library to do. Where the interpreter is loaded
-// later, the program has to initialise it before the run starts, or to switch the marker off.
+// A host that installs a handler only where it finds the default action, and does so after us,
+// finds ours and installs none. CPython does that with SIGINT. So if the program has an interpreter
+// that is not initialised yet, SIGINT is left to it. If SIGINT were left alone everywhere, the
+// journal of every other job would lack the reason of its end by ^C, as after SIGKILL. A library
+// should not hide its handler from sigaction(). If the interpreter is loaded later, the program
+// must initialise it before the run starts, or switch the marker off.
 //
-// Handlers stay for the life of the process; with nothing to do they only pass on. No thread of
-// ours looks now and then whether they are still there: between the look of a host at what is
-// installed and its own installation ours might come, and be lost to it or it to us.
+// Handlers stay for the life of the process; when there is nothing to do, they only pass the signal
+// on. We do not check later whether they are still installed: a host may read the installed handler
+// and then set its own, and if ours came between, one of the two would be lost.
 #pragma once
 
 #include <signal.h>

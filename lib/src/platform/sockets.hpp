@@ -1,4 +1,4 @@
-// sockets: what an HTTP library leaves to us of its sockets.
+// sockets: operations on the sockets of an HTTP library that it does not offer itself.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// standard_error: what this library has to say where nobody listens. Never waits for a reader, a
-// terminal or a lock of stdio, and raises no signal.
+// standard_error: writes lines to stderr. Never waits for a reader, a terminal or a lock of stdio,
+// and raises no signal.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// ThreadKey: a value of each thread that is handed over when the thread ends: after the destructors
-// of its thread_local objects, beside those of other keys. The main thread does not end: exit()
-// runs its destructors and none of its keys.
+// ThreadKey: a value of each thread, and a function that gets it when the thread ends: after the
+// destructors of its thread_local objects, among those of other keys. exit() does not call it for
+// the main thread.
 #pragma once
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-// Attempts: in which order the journals of one rank of a run came. A job that starts again notes
-// which attempt it found, so that the order does not hang on the clocks of the hosts.
+// Attempts: the order of the journals of one rank of a run. A restarted job notes which attempt it
+// found, so that the order does not depend on the clocks of the hosts.
 #pragma once
 
 #include <cstdint>

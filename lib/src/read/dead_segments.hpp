@@ -1,5 +1,5 @@
-// Dead segments: what is in lanes/ when nobody writes there any more: segments with records, unused
-// ones, those that are in a pack already, and what cannot be read.
+// Dead segments: the files in lanes/ of a dead journal: segments with records, unused ones, those
+// that are in a pack already, and unreadable ones.
 #pragma once
 
 #include <cstdint>

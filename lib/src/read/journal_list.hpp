@@ -1,4 +1,4 @@
-// Finding journals and what their small files tell, for the reader.
+// Finds journals and reads their small files, for the reader.
 #pragma once
 
 #include <filesystem>

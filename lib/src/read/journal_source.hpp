@@ -1,8 +1,8 @@
 // JournalSource: one journal as a stream of records by time, from its segments and packs together,
-// live or dead, or from the packs a store has of it. The Reader merges several of these.
+// live or dead, or from its packs in a store. The Reader merges several of these.
 //
-// Memory: of the packs only those are open whose time has come, and at most kOpen_packs_max of
-// them, however many overlap.
+// Memory: only the packs at the current time are open, and at most kOpen_packs_max of them, however
+// many overlap.
 #pragma once
 
 #include <array>

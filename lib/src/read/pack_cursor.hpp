@@ -1,7 +1,7 @@
-// PackCursor: one pack as a stream of records, from a file or from a store. At first only its
-// footer is looked at; it is opened when time reaches it, holds one decoded row group, and gives
-// everything back at its end. So a journal of thousands of packs is read in the memory, and with
-// the descriptors, of the few that overlap in time.
+// PackCursor: one pack as a stream of records, from a file or from a store. At first it reads only
+// the footer. It opens the pack when the merge reaches its time, holds one decoded row group, and
+// frees everything at its end. So a journal of thousands of packs needs the memory and descriptors
+// of the few that overlap in time.
 #pragma once
 
 #include <cstdint>
@@ -35,9 +35,8 @@ struct StoreReading {
   std::size_t kept_bytes = 0;  ///< of ends of packs, kept between the first look and the reading
   int failures = 0;            ///< requests in a row that got no answer
 
-  /// get() and head(), but a store that has stopped answering is not asked again and again: a pack
-  /// may have thousands of brothers, and each question may take half a minute, because the store
-  /// itself repeats what may pass.
+  /// get() and head(), but they fail at once when the store has stopped answering: there may be
+  /// thousands of packs, and each request may take half a minute, because the store itself retries.
   /// Errors: not_found, corrupt and too_large are about the object; anything else says that the
   /// store did not answer (unavailable) or refused (read_only), and nothing about the object.
   Result<void> fetch(ObjectWindow& window, ByteRange range);

@@ -1,4 +1,4 @@
-// Pull over any ObjectStore, so that tests bring one that fails.
+// Pull from any ObjectStore, so that tests can use one that fails.
 #pragma once
 
 #include "runlog/store.hpp"

@@ -1,7 +1,7 @@
-// Rewinds: which records a later rewind of their run has made void. What is later is told by the
-// order of the calls where that is known, for clocks are set, and differ from host to host: within
-// a lane by the sequence numbers, between the attempts of a rank by what the later one found when
-// it started. Only between others, threads and ranks, does the time decide.
+// Rewinds: which records a later rewind of their run has made void. "Later" follows the order of
+// the calls where that is known, because clocks are set, and differ between hosts: within a lane
+// the sequence numbers decide, between the attempts of a rank what the later one found when it
+// started. Only between different threads and ranks the time decides.
 #pragma once
 
 #include <cstdint>

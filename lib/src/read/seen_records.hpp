@@ -1,5 +1,5 @@
-// SeenRecords: which records of a journal somebody has seen. Not by time: records may carry times
-// that their callers gave, and clocks are set.
+// SeenRecords: which records of a journal a Follower has yielded. Not by time: callers may give
+// records any time, and clocks are set.
 #pragma once
 
 #include <cstdint>

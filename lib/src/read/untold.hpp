@@ -1,5 +1,5 @@
-// Untold: what a process dropped before it died, and no gap record tells of: the tally in its crash
-// file. Whoever reads or recovers the journal tells of it in the process's place.
+// Untold: the calls that a dead process had dropped and that no gap record counts: the tally in its
+// crash file. Readers and recovery make the gap records in its place.
 #pragma once
 
 #include <cstdint>

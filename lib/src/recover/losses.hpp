@@ -1,6 +1,6 @@
-// Losses: what a dead journal has lost, told once and added up: files that are damaged, empty or
-// gone, as far as its own files, and the store that it goes to, show it. Derived from what lies
-// where each time, so that a recovery that was killed counts nothing twice.
+// Losses: how many records a dead journal has lost in files that are damaged, empty or missing, as
+// far as its other files and its store show. Computed from the places of the files each time, so
+// that a killed recovery counts nothing twice.
 #pragma once
 
 #include <cstdint>

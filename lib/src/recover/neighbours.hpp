@@ -1,5 +1,5 @@
-// Neighbours: what a live job does for dead journals beside its own. Forked children leave some,
-// and an earlier incarnation may have died with packs on disk.
+// Neighbours: a live job adopts dead journals beside its own, those of forked children and those of
+// earlier attempts that died with packs on disk.
 #pragma once
 
 #include <filesystem>

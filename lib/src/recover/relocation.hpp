@@ -1,7 +1,6 @@
-// Relocation: a dead journal that is given another store, or the same one once more because it was
-// emptied. What it has kept of what it shipped becomes what it has to ship. What it has not kept
-// the new store may lack; then the journal's end does not go there, because that would say that
-// everything has arrived.
+// Relocation: gives a dead journal another store, or the same one again after it was emptied. The
+// kept copies of what was shipped have to be shipped again. The new store may lack what was not
+// kept; then the journal's end is not sent, because it would say that everything has arrived.
 #pragma once
 
 #include <cstdint>

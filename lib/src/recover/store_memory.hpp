@@ -1,4 +1,4 @@
-// What a recovery knows of the stores; kept by StoreMemory for whoever looks again.
+// What a recovery knows of the stores; StoreMemory keeps it for the next one.
 #pragma once
 
 #include <chrono>

@@ -1,14 +1,15 @@
-// RunCore: what all handles of one run share: options, status, and this process's part in the run:
-// its journal, its keeper. Also what becomes of it in a forked child and when the process exits.
+// RunCore: the state that all handles of one run share: options, status, and this process's part in
+// the run, with its journal and keeper. Also what happens to it in a forked child and at exit.
 //
-// fork: a child has no part in the run until it first logs; then it gets a journal of its own. What
-// tells it so lies in a page that the kernel zeroes in every child, and so do the locks: whatever a
+// fork: a child has no part in the run until it first logs; then it gets a journal of its own. The
+// pointer to the part and the locks lie in a page that the kernel zeroes in every child: whatever a
 // thread of the parent was doing, the child finds nothing half done and nothing locked. The
-// parent's part stays in the child's memory and is only read for what never changes. A child starts
-// without threads; one that fills a segment, or logs beyond a ship interval, gets a keeper.
+// parent's part stays in the child's memory; the child reads only what never changes. A child
+// starts without threads; one that fills a segment, or logs longer than a ship interval, gets a
+// keeper.
 //
-// exit: an end by exit() is told once all handlers that came later have run (end_at_exit), but
-// calls are taken, and their records kept, until the process is gone.
+// exit: an end by exit() is recorded after all handlers that were registered later (end_at_exit).
+// Calls are accepted, and their records kept, until the process is gone.
 #pragma once
 
 #include <atomic>

@@ -1,11 +1,11 @@
-// StartClaim: what Options::resume asks for, decided once for each (run, rank), and nothing left
-// behind by a start that fails.
+// StartClaim: decides Options::resume once for each (run, rank). A start that fails leaves nothing
+// behind.
 //
-// Under resume=never looking and making are one step: both are done under the lock of
-// <root>/<run_id>/.r<rank>.start, which is there only as long as somebody starts. Whoever has it
-// removes it before he gives it up; one who was killed leaves a file that nobody holds, and the
-// next one takes it. The others wait for it, so that of many at once exactly one starts, or, if
-// that one fails, the next. Other ranks have other files.
+// Under resume=never, looking for a journal and making one are one step: a process does both under
+// the lock of <root>/<run_id>/.r<rank>.start, a file that exists only during a start. The holder
+// removes the file before it unlocks it. A holder that is killed leaves an unlocked file, which the
+// next process locks. The others wait for the lock, so that of many at once exactly one starts, or,
+// if that one fails, the next. Other ranks have other files.
 #pragma once
 
 #include <filesystem>

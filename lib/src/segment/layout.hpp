@@ -1,5 +1,5 @@
 // Layout: the numbers of the segment format, version 1. docs/format.md is its specification,
-// tests/conformance holds files it must keep reading: the three change in the same commit.
+// tests/conformance has files that every reader must read: the three change in the same commit.
 //
 //   segment  = header (128 bytes) · blocks
 //   block    = 4096 bytes at a multiple of 4096 (the first one starts behind the header);

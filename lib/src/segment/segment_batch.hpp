@@ -1,6 +1,6 @@
-// SegmentBatch: what a walker yields at a time, the records between two block heads. Metrics stay
-// as they lie in the segment, checked and not yet read: whoever packs them moves them straight into
-// columns, and a Record, six times as long, is made only for who wants one.
+// SegmentBatch: the records between two block heads, which a walker yields at a time. Metrics stay
+// as they lie in the segment, checked but not converted: the packer moves them straight into
+// columns. A Record, which is six times as long, is made only on request.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// The beginning of a segment: is it ours, which one is it, was it ever in use? Knows nothing of the
-// records behind the header, but for the block heads that repeat what the header says.
+// The beginning of a segment: whether it is ours, its identity, and whether it was ever in use. Of
+// the records it knows only the block heads, which repeat what the header says.
 #pragma once
 
 #include <cstdint>

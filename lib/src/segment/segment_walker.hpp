@@ -1,12 +1,12 @@
-// SegmentWalker: reads one segment's bytes, whatever they are. It yields every record that
-// validates, steps over damage, and says where it was and how many records it took. It knows bytes,
-// not files.
+// SegmentWalker: reads one segment from any bytes. It yields every record that validates, steps
+// over damage, and says where the damage is and how many records are lost. It knows bytes, not
+// files.
 //
 // How lost records are counted: each block head carries the sequence number of the record behind
 // it, the seal the number after the last. Between two such anchors, (difference − records read) is
-// exactly what was lost. Behind the last anchor only the next segment of the lane (`end_seq`) can
-// tell; without it the walker counts the records that the damaged bytes still hint at, as a lower
-// bound, and says so (Damage::exact = false).
+// exactly the number lost. Behind the last anchor only the next segment of the lane (`end_seq`)
+// gives it; without that the walker counts the records that the damaged bytes still show, as a
+// lower bound (Damage::exact = false).
 #pragma once
 
 #include <cstdint>

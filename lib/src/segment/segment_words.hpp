@@ -1,5 +1,5 @@
-// How the words of a segment are read and checked, one at a time: what the header's and the
-// records' reader share. Only for them.
+// Reads and checks single words of a segment. Only for the readers of the header and of the
+// records.
 #pragma once
 
 #include <algorithm>

@@ -1,9 +1,9 @@
-// SegmentWriter: appends records to one mapped segment. It is the format's pen: it knows bytes,
-// blocks, marks and declarations, and nothing of files, threads or who decides when to seal.
+// SegmentWriter: appends records to one mapped segment. It knows bytes, blocks, marks and
+// declarations, and nothing of files, threads or when to seal.
 //
 // Crash safety: every record's payload is complete before its commit word is stored (release), and
 // the bytes behind the last record are zero. A process killed between any two instructions leaves
-// whole records and, at most, payload bytes behind a zero commit word, which nobody reads.
+// whole records and, at most, payload bytes behind a zero commit word, which readers ignore.
 #pragma once
 
 #include <algorithm>

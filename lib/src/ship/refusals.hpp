@@ -1,7 +1,7 @@
-// Refusals: what one store has not taken, object by object, from pass to pass, and whether that is
-// the object's fault or the store's. An object that fails while others go through is refused: it is
-// set aside, and asked for again at growing intervals. Where nothing goes through, the store is
-// ill: it is left alone for a while, and no object is blamed for it.
+// Refusals: the objects that one store has not accepted, from pass to pass, and whether the cause
+// is the object or the store. An object that fails while others pass is refused: it is set aside
+// and sent again at growing intervals. If nothing passes, the store has failed: it is left alone
+// for a while, and no object counts as refused.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,6 @@
-// Shipper: the thread that talks to the store, so that a store that hangs delays nothing but
-// shipping. It looks at packs/ and blobs/ when told and when a retry is due, lets dead journals
-// beside its own be adopted in between, and knows nothing of segments.
+// Shipper: the thread that talks to the store, so that a store that hangs delays only shipping. It
+// reads packs/ and blobs/ when it is told to and when a retry is due, adopts dead journals beside
+// its own in between, and knows nothing of segments.
 #pragma once
 
 #include <algorithm>

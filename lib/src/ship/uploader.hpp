@@ -1,6 +1,5 @@
-// Uploader: one pass over what a journal has waiting for its store. What is acknowledged moves to
-// shipped/ (or is removed); everything else stays where it is. An object that the store refuses
-// keeps no other one waiting, but the end.
+// Uploader: one pass over the files of a journal that wait for its store. Acknowledged files are
+// moved to shipped/ (or removed); all others stay. Only the end waits for a refused object.
 #pragma once
 
 #include <chrono>

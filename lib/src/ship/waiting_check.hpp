@@ -1,6 +1,6 @@
-// What waits in a dead journal, looked at before it is sent: is a pack, is a blob, still what its
-// writer made? What is not is kept in torn/, and what can be read of a pack goes on in its place.
-// Knows nothing of stores.
+// Checks the waiting packs and blobs of a dead journal before they are sent. Damaged ones are moved
+// to torn/; a new pack of the readable rows takes the place of a damaged one. Knows nothing of
+// stores.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Backoff: how long to leave a store alone that did not answer, and an object that it refuses.
+// Backoff: how long to wait for a store that did not answer, and for an object that it refuses.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// The store that is a directory: a mounted bucket, a network share, a disk.
+// A store in a directory: a mounted bucket, a network share, a disk.
 #pragma once
 
 #include <filesystem>

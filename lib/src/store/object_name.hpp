@@ -1,6 +1,6 @@
-// Object names: where things lie in a store, relative to its prefix. Hive-partitioned, so that
-// engines prune by project, run and rank; fixed by what the object is, so that shipping twice is
-// shipping once.
+// Object names: the names in a store, relative to its prefix. They are Hive-partitioned, so that
+// engines prune by project, run and rank. An object always has the same name, so shipping it twice
+// has the effect of shipping it once.
 #pragma once
 
 #include <cstdint>

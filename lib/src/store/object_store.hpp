@@ -1,6 +1,6 @@
-// ObjectStore: where packs go, and where they are read again. The writing half asks for what every
-// store can do: create an object under a name nobody has used, and say truthfully whether it is
-// there now. The reading half is list, head and get; a plain HTTP server has no list.
+// ObjectStore: the interface to a store. The writing half needs what every store can do: create an
+// object under an unused name, and say truthfully whether it is there. The reading half is list,
+// head and get; a plain HTTP server has no list.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,6 @@
-// ObjectWindow: an object of a store as a file in memory that is mostly holes. Each byte has the
-// address its offset asks for, but takes memory only between fetch() and forget(): a pack of any
-// size is read in the memory of its largest row group. It knows nothing of what the bytes mean.
+// ObjectWindow: an object of a store as a sparse file in memory. Each byte has the address of its
+// offset, but takes memory only between fetch() and forget(): a pack of any size is read in the
+// memory of its largest row group. It knows nothing of what the bytes mean.
 #pragma once
 
 #include <cstddef>

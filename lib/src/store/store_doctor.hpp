@@ -1,6 +1,5 @@
-// Doctor: tries on a store what shipping and reading will ask of it, and says in words what is
-// wrong. It works over any ObjectStore; what lies in front of one that is reached by HTTP is looked
-// at apart: credentials, TLS, clock.
+// Doctor: tries what shipping and reading need of a store, and says what is wrong. It works with
+// any ObjectStore; for a store over HTTP, cloud_doctor also checks credentials, TLS and clock.
 #pragma once
 
 #include <string>

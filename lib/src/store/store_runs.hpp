@@ -1,6 +1,6 @@
-// Runs in a store: what part of a store a URL names, which runs are there, and what objects a run
+// Runs in a store: which part of a store a URL names, which runs are there, and which objects a run
 // has. Prefixes are listed one level at a time, so that naming a run never lists the others. A
-// store is not trusted: names that runlog cannot have made are passed over.
+// store is not trusted: names that runlog cannot have made are ignored.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// StoreSet: the stores that one shipper or one recovery talks to, each opened once: connections,
-// credentials and what has been learnt of the server serve all journals.
+// StoreSet: the stores of one shipper or one recovery. Each is opened once; all journals share its
+// connections, its credentials and what is known of the server.
 #pragma once
 
 #include <map>
