@@ -4,7 +4,7 @@
 #include <exception>
 #include <string>
 
-#include "../tools/common/console.hpp"
+#include "cli/console.hpp"
 #include "interrupt.hpp"
 #include "options.hpp"
 #include "report.hpp"

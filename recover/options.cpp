@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <memory>
 
-#include "../tools/common/console.hpp"
-#include "../tools/common/help_format.hpp"
-#include "../tools/common/text.hpp"
+#include "cli/console.hpp"
+#include "cli/help_format.hpp"
+#include "cli/text.hpp"
 #include "runlog/version.hpp"
 
 namespace runlog::recover_tool {

@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
-#include "../tools/common/journal_fields.hpp"
-#include "../tools/common/text.hpp"
+#include "cli/journal_fields.hpp"
+#include "cli/text.hpp"
 #include "report.hpp"
 
 namespace runlog::recover_tool {

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "../tools/common/console.hpp"
-#include "../tools/common/damage_text.hpp"
-#include "../tools/common/journal_fields.hpp"
-#include "../tools/common/table.hpp"
-#include "../tools/common/units.hpp"
+#include "cli/console.hpp"
+#include "cli/damage_text.hpp"
+#include "cli/journal_fields.hpp"
+#include "cli/table.hpp"
+#include "cli/units.hpp"
 
 namespace runlog::recover_tool {
 namespace {

@@ -1,7 +1,7 @@
 // cat: every record that passes the filter, in the order of time.
 #include <string>
 
-#include "../common/console.hpp"
+#include "cli/console.hpp"
 #include "commands.hpp"
 #include "findings.hpp"
 #include "records.hpp"

@@ -6,7 +6,7 @@
 #include <ctime>
 #include <limits>
 
-#include "../common/units.hpp"
+#include "cli/units.hpp"
 
 namespace runlog::tools {
 namespace {

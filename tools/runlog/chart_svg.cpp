@@ -5,8 +5,8 @@
 #include <array>
 #include <iterator>
 
-#include "../common/text.hpp"
 #include "chart.hpp"
+#include "cli/text.hpp"
 
 namespace runlog::tools {
 namespace {

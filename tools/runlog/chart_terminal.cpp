@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <utility>
 
-#include "../common/console.hpp"
-#include "../common/text.hpp"
 #include "chart.hpp"
+#include "cli/console.hpp"
+#include "cli/text.hpp"
 
 namespace runlog::tools {
 namespace {

@@ -1,9 +1,9 @@
 // clean: removes local copies that the store has. The library compares and removes; this prints.
 #include <string>
 
-#include "../common/console.hpp"
-#include "../common/text.hpp"
-#include "../common/units.hpp"
+#include "cli/console.hpp"
+#include "cli/text.hpp"
+#include "cli/units.hpp"
 #include "commands.hpp"
 #include "json.hpp"
 #include "runlog/recover.hpp"

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "../common/console.hpp"
-#include "../common/text.hpp"
+#include "cli/console.hpp"
+#include "cli/text.hpp"
 #include "commands.hpp"
 #include "json.hpp"
 #include "runlog/store.hpp"

@@ -1,7 +1,7 @@
 #include "findings.hpp"
 
-#include "../common/console.hpp"
-#include "../common/damage_text.hpp"
+#include "cli/console.hpp"
+#include "cli/damage_text.hpp"
 #include "options.hpp"
 
 namespace runlog::tools {

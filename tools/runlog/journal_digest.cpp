@@ -1,6 +1,6 @@
 #include "journal_digest.hpp"
 
-#include "../common/text.hpp"
+#include "cli/text.hpp"
 #include "records.hpp"
 
 namespace runlog::tools {

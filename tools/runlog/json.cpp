@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "../common/journal_fields.hpp"
-#include "../common/text.hpp"
+#include "cli/journal_fields.hpp"
+#include "cli/text.hpp"
 
 namespace runlog::tools {
 namespace {

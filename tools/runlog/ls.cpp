@@ -2,10 +2,10 @@
 #include <string>
 #include <vector>
 
-#include "../common/console.hpp"
-#include "../common/journal_fields.hpp"
-#include "../common/table.hpp"
-#include "../common/units.hpp"
+#include "cli/console.hpp"
+#include "cli/journal_fields.hpp"
+#include "cli/table.hpp"
+#include "cli/units.hpp"
 #include "commands.hpp"
 #include "findings.hpp"
 #include "json.hpp"

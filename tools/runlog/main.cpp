@@ -6,7 +6,7 @@
 #include <string>
 #include <variant>
 
-#include "../common/console.hpp"
+#include "cli/console.hpp"
 #include "commands.hpp"
 #include "options.hpp"
 #include "output.hpp"

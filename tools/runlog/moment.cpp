@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "../common/units.hpp"
+#include "cli/units.hpp"
 
 namespace runlog::tools {
 namespace {

@@ -8,9 +8,9 @@
 #include <memory>
 #include <utility>
 
-#include "../common/console.hpp"
-#include "../common/help_format.hpp"
-#include "../common/text.hpp"
+#include "cli/console.hpp"
+#include "cli/help_format.hpp"
+#include "cli/text.hpp"
 #include "moment.hpp"
 #include "runlog/version.hpp"
 

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "../common/console.hpp"
+#include "cli/console.hpp"
 #include "options.hpp"
 
 namespace runlog::tools {

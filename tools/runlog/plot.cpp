@@ -11,10 +11,10 @@
 #include <tuple>
 #include <utility>
 
-#include "../common/console.hpp"
-#include "../common/text.hpp"
-#include "../common/units.hpp"
 #include "chart.hpp"
+#include "cli/console.hpp"
+#include "cli/text.hpp"
+#include "cli/units.hpp"
 #include "commands.hpp"
 #include "findings.hpp"
 #include "records.hpp"

@@ -4,9 +4,9 @@
 #include <cstdio>
 #include <string>
 
-#include "../common/console.hpp"
-#include "../common/text.hpp"
-#include "../common/units.hpp"
+#include "cli/console.hpp"
+#include "cli/text.hpp"
+#include "cli/units.hpp"
 #include "commands.hpp"
 #include "json.hpp"
 #include "runlog/store.hpp"

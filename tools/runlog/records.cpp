@@ -6,8 +6,8 @@
 #include <set>
 #include <utility>
 
-#include "../common/text.hpp"
-#include "../common/units.hpp"
+#include "cli/text.hpp"
+#include "cli/units.hpp"
 
 namespace runlog::tools {
 namespace {

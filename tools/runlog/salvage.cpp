@@ -1,8 +1,8 @@
 // salvage: records out of a file that is no journal any more: a core dump, a disk image.
 #include <string>
 
-#include "../common/console.hpp"
-#include "../common/units.hpp"
+#include "cli/console.hpp"
+#include "cli/units.hpp"
 #include "commands.hpp"
 #include "findings.hpp"
 #include "records.hpp"

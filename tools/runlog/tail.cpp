@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "../common/console.hpp"
-#include "../common/journal_fields.hpp"
+#include "cli/console.hpp"
+#include "cli/journal_fields.hpp"
 #include "commands.hpp"
 #include "findings.hpp"
 #include "records.hpp"

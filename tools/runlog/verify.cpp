@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "../common/console.hpp"
-#include "../common/damage_text.hpp"
-#include "../common/text.hpp"
-#include "../common/units.hpp"
+#include "cli/console.hpp"
+#include "cli/damage_text.hpp"
+#include "cli/text.hpp"
+#include "cli/units.hpp"
 #include "commands.hpp"
 #include "json.hpp"
 #include "records.hpp"
