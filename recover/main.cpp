@@ -60,7 +60,7 @@ int run(const Command& command) {
     if (!command.quiet) {
       tools::say("runlog-recover", "interrupted; what is left is on disk, run it again");
     }
-    return exit_interrupted;
+    return tools::exit_interrupted;
   }
   return report.exit_code();
 }
@@ -76,6 +76,6 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {  // std::bad_alloc and friends
     runlog::tools::say("runlog-recover", std::string("cannot go on: ") + error.what() +
                                              "; nothing is lost, run it again");
-    return exit_failed;
+    return runlog::tools::exit_failed;
   }
 }

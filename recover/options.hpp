@@ -1,4 +1,4 @@
-// What the command line asked for. Parsing is in options.cpp, the only file that knows CLI11.
+// What the command line asked for.
 #pragma once
 
 #include <chrono>
@@ -6,19 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "cli/exit_codes.hpp"
 #include "runlog/recover.hpp"
 
 namespace runlog::recover_tool {
-
-/// Exit codes; the lowest line that applies wins.
-enum Exit : int {
-  exit_whole = 0,         // everything is in its store
-  exit_damaged = 3,       // so it is, but some records were damaged or had been dropped
-  exit_failed = 1,        // a root could not be read
-  exit_waiting = 4,       // some records are on this machine only
-  exit_interrupted = 130  // SIGINT or SIGTERM; not with --watch, where they are the normal end
-};
-inline constexpr int exit_usage = 2;
 
 struct Command {
   std::vector<std::string> roots = {};
@@ -34,7 +25,7 @@ struct Command {
 /// or an error has been explained on stderr.
 struct Parsed {
   std::optional<Command> command = {};
-  int exit_code = exit_whole;
+  int exit_code = tools::exit_whole;
 };
 
 Parsed parse_options(int argc, char** argv);

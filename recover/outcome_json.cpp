@@ -1,40 +1,37 @@
-#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "cli/journal_fields.hpp"
-#include "cli/text.hpp"
+#include "cli/json_object.hpp"
 #include "report.hpp"
 
 namespace runlog::recover_tool {
 
 std::string outcome_json(const RecoverOutcome& outcome, bool for_terminal) {
-  using Json = nlohmann::ordered_json;
-  Json object;
+  tools::JsonObject object;
   tools::visit_fields(outcome.journal, true,
-                      [&](const char* key, const auto& value) { object[key] = value; });
-  object["verdict"] = std::string(verdict_name(outcome.verdict));
-  object["records_kept"] = outcome.records_kept;
-  object["records_damaged"] = outcome.records_damaged;
+                      [&](const char* key, const auto& value) { object.set(key, value); });
+  object.set("verdict", verdict_name(outcome.verdict));
+  object.set("records_kept", outcome.records_kept);
+  object.set("records_damaged", outcome.records_damaged);
   // The count of this recovery; the journal's own, from all it ever wrote, has the same meaning.
-  object["records_dropped"] = outcome.records_dropped;
-  object["packs_sent"] = outcome.packs_shipped;
-  object["bytes_sent"] = outcome.bytes_shipped;
-  Json damages = Json::array();
+  object.set("records_dropped", outcome.records_dropped);
+  object.set("packs_sent", outcome.packs_shipped);
+  object.set("bytes_sent", outcome.bytes_shipped);
+  std::vector<tools::JsonObject> damages;
   for (const Damage& damage : outcome.damage) {
-    damages.push_back({{"path", damage.path},
-                       {"begin", damage.begin},
-                       {"end", damage.end},
-                       {"records", damage.records_lost},
-                       {"exact", damage.exact},
-                       {"why", damage.why}});
+    tools::JsonObject one;
+    one.set("path", damage.path);
+    one.set("begin", damage.begin);
+    one.set("end", damage.end);
+    one.set("records", damage.records_lost);
+    one.set("exact", damage.exact);
+    one.set("why", damage.why);
+    damages.push_back(std::move(one));
   }
-  object["damage"] = std::move(damages);
-  if (!outcome.message.empty()) object["message"] = outcome.message;
-  // Paths may hold any bytes; what is not UTF-8 becomes U+FFFD.
-  std::string text = object.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (!for_terminal) return text;
-  std::string out;
-  tools::append_visible(out, text, true);
-  return out;
+  object.set("damage", damages);
+  if (!outcome.message.empty()) object.set("message", outcome.message);
+  return object.line(for_terminal);
 }
 
 }  // namespace runlog::recover_tool

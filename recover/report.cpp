@@ -220,9 +220,9 @@ int Report::exit_code() const {
     waits |= outcome.verdict == Verdict::waiting || outcome.verdict == Verdict::failed;
     lost |= has_losses(outcome);
   }
-  if (waits) return exit_waiting;
-  if (!failures_.empty()) return exit_failed;
-  return lost ? exit_damaged : exit_whole;
+  if (waits) return tools::exit_waiting;
+  if (!failures_.empty()) return tools::exit_failed;
+  return lost ? tools::exit_damaged : tools::exit_whole;
 }
 
 }  // namespace runlog::recover_tool

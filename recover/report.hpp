@@ -36,6 +36,9 @@ class Report {
   void show_progress(const RecoverProgress& progress);
   void wipe_progress();
 
+  /// The first that applies: `exit_waiting`, when some records are on this machine only;
+  /// `exit_failed`, when a root could not be read; `exit_damaged`, when everything is in its store
+  /// but some records were damaged or had been dropped; `exit_whole`.
   [[nodiscard]] int exit_code() const;
 
  private:

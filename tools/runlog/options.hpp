@@ -8,20 +8,11 @@
 #include <variant>
 #include <vector>
 
+#include "cli/exit_codes.hpp"
 #include "runlog/reader.hpp"
 #include "runlog/record.hpp"
 
 namespace runlog::tools {
-
-/// Exit codes, the same in both programs (4 and 130 only where something is moved).
-enum Exit : int {
-  exit_whole = 0,
-  exit_failed = 1,
-  exit_usage = 2,
-  exit_damaged = 3,
-  exit_waiting = 4,
-  exit_pipe_closed = 141,  // what a shell shows for a program that SIGPIPE ended
-};
 
 enum class Format { text, json, csv };
 
