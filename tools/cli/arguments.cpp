@@ -61,7 +61,7 @@ CompletedCommand completed(const CLI::App& app, const OfferedWords& offered) {
     for (const std::string& name : option->get_lnames()) one.names.push_back("--" + name);
     const std::string placeholder = option->get_type_name();
     const auto words = offered.find(option);
-    if (option->get_type_size() == 0) {
+    if (option->get_items_expected_max() == 0) {  // a flag
       one.value = CompletedOption::Value::none;
     } else if (words != offered.end()) {
       one.value = CompletedOption::Value::words;

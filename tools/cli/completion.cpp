@@ -10,7 +10,8 @@ namespace {
 // tables.
 constexpr std::string_view kScript = R"(%F() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local subcommands='%S' subcommand='' options='' words='' before='' i
+  local subcommands='%S'
+  local subcommand='' options='' words='' before='' i
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; ++i)); do
     if [[ -n $subcommands && ${COMP_WORDS[i]} != -* ]]; then
@@ -71,7 +72,7 @@ std::string value_rows(const std::string& subcommand, const CompletedCommand& co
         rows += "words='" + joined(option.words, " ") + "'";
         break;
       case CompletedOption::Value::file:
-        rows += "mapfile -t COMPREPLY < <(compgen -f -- \"$word\") && return";
+        rows += "mapfile -t COMPREPLY < <(compgen -f -- \"$word\"); return";
         break;
       case CompletedOption::Value::anything:
       case CompletedOption::Value::none:

@@ -2,20 +2,38 @@
 #include <string>
 
 #include "cli/console.hpp"
-#include "commands.hpp"
 #include "findings.hpp"
 #include "records.hpp"
+#include "selection.hpp"
+#include "subcommand.hpp"
 
 namespace runlog::tools {
+namespace {
 
-int run(const CatCommand& command, Output& out) {
-  auto reader = Reader::open(command.path, read_options(command.filter));
+struct Options {
+  std::string path = {};
+  Filter filter = {};
+  Format format = Format::text;
+};
+
+void declare(Arguments& arguments, Options& options) {
+  add_path(arguments, options.path);
+  add_kinds(arguments, options.filter);
+  add_names(arguments, options.filter);
+  add_runs(arguments, options.filter);
+  add_range(arguments, options.filter);
+  add_rewind(arguments, options.filter);
+  add_format(arguments, options.format);
+}
+
+int run(const Options& options, Output& out) {
+  auto reader = Reader::open(options.path, read_options(options.filter));
   if (!reader) {
-    say_error("runlog", command.path, reader.error());
+    say_error("runlog", options.path, reader.error());
     return exit_failed;
   }
-  RecordFilter filter(command.filter);
-  RecordWriter writer({.format = command.format,
+  RecordFilter filter(options.filter);
+  RecordWriter writer({.format = options.format,
                        .for_terminal = out.is_terminal(),
                        .with_origin = needs_origin(reader->journals())});
   writer.append_header(out.buffer());
@@ -27,7 +45,10 @@ int run(const CatCommand& command, Output& out) {
   }
   out.flush();
   if (!out.ok()) return exit_whole;  // finish() says what became of it
-  return warn_of_findings(command.path, *reader);
+  return warn_of_findings(options.path, *reader);
 }
 
+const Subcommand kCat(20, "cat", "Print records, merged by time", declare, run);
+
+}  // namespace
 }  // namespace runlog::tools

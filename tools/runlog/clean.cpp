@@ -2,18 +2,44 @@
 #include <string>
 
 #include "cli/console.hpp"
+#include "cli/json_object.hpp"
 #include "cli/text.hpp"
 #include "cli/units.hpp"
-#include "commands.hpp"
-#include "json.hpp"
 #include "runlog/recover.hpp"
+#include "subcommand.hpp"
 
 namespace runlog::tools {
+namespace {
 
-int run(const CleanCommand& command, Output& out) {
-  const auto files = clean(command.root, command.store, command.dry_run);
+struct Options {
+  std::string root = {};
+  std::string store = {};
+  bool dry_run = false;
+  bool json = false;
+};
+
+void declare(Arguments& arguments, Options& options) {
+  arguments.positional("ROOT", options.root, "The root whose shipped packs and blobs may go")
+      .required();
+  arguments.flag("--dry-run", options.dry_run, "Compare, but remove nothing");
+  arguments.value("--store", "URL", options.store, "Compare with this store, not the journal's");
+  arguments.flag("--json", options.json, "One JSON object per file and line");
+  arguments.footer("Exit: 0 all gone, 1 could not run, 2 usage, 4 something had to be kept.");
+}
+
+std::string cleaned_json(const CleanedFile& file, bool for_terminal) {
+  JsonObject object;
+  object.set("path", file.path.native());
+  object.set("bytes", file.bytes);
+  object.set("removed", file.removed);
+  if (!file.why_kept.empty()) object.set("why_kept", file.why_kept);
+  return object.line(for_terminal);
+}
+
+int run(const Options& options, Output& out) {
+  const auto files = clean(options.root, options.store, options.dry_run);
   if (!files) {
-    say_error("runlog", command.root, files.error());
+    say_error("runlog", options.root, files.error());
     return exit_failed;
   }
   std::uint64_t gone_bytes = 0;
@@ -27,21 +53,25 @@ int run(const CleanCommand& command, Output& out) {
       ++gone;
       gone_bytes += file.bytes;
     }
-    if (command.json) {
+    if (options.json) {
       out.write(cleaned_json(file, out.is_terminal()) + "\n");
       continue;
     }
-    std::string line = is_kept ? "kept" : command.dry_run ? "would remove" : "removed";
+    std::string line = is_kept ? "kept" : options.dry_run ? "would remove" : "removed";
     line += "  " + short_bytes(file.bytes) + "  " + visible(file.path.native());
     if (is_kept) line += ": " + visible(file.why_kept);
     out.write(line + "\n");
   }
   out.flush();
-  std::string total = command.root + ": " + (command.dry_run ? "would remove " : "removed ") +
+  std::string total = options.root + ": " + (options.dry_run ? "would remove " : "removed ") +
                       counted(gone, "file") + ", " + short_bytes(gone_bytes);
   if (kept > 0) total += "; kept " + std::to_string(kept) + ", run runlog-recover to ship them";
   say("runlog", total);
   return kept > 0 ? exit_waiting : exit_whole;
 }
 
+const Subcommand kClean(80, "clean", "Remove local copies that the store has, byte for byte",
+                        declare, run);
+
+}  // namespace
 }  // namespace runlog::tools

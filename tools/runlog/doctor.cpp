@@ -4,15 +4,35 @@
 #include <vector>
 
 #include "cli/console.hpp"
+#include "cli/json_object.hpp"
 #include "cli/text.hpp"
-#include "commands.hpp"
-#include "json.hpp"
 #include "runlog/store.hpp"
+#include "subcommand.hpp"
 
 namespace runlog::tools {
 namespace {
 
 constexpr std::size_t kCheck_columns = 13;
+
+struct Options {
+  std::string url = {};
+  bool json = false;
+};
+
+void declare(Arguments& arguments, Options& options) {
+  arguments.positional("URL", options.url, "The store, as runs name it").required();
+  arguments.flag("--json", options.json, "One JSON object per check and line");
+  arguments.footer("Exit: 0 runs can ship there, 1 they cannot, 2 usage.");
+}
+
+std::string check_json(const StoreCheck& check, bool for_terminal) {
+  JsonObject object;
+  object.set("check", check.check);
+  object.set("verdict", verdict_name(check.verdict));
+  object.set("detail", check.detail);
+  if (!check.remedy.empty()) object.set("remedy", check.remedy);
+  return object.line(for_terminal);
+}
 
 std::string verdict_word(StoreCheck::Verdict verdict, bool with_color) {
   switch (verdict) {
@@ -28,12 +48,10 @@ std::string verdict_word(StoreCheck::Verdict verdict, bool with_color) {
   return painted("-   ", Color::dim, with_color);
 }
 
-}  // namespace
-
-int run(const DoctorCommand& command, Output& out) {
-  const std::vector<StoreCheck> checks = diagnose_store(command.url);
+int run(const Options& options, Output& out) {
+  const std::vector<StoreCheck> checks = diagnose_store(options.url);
   for (const StoreCheck& check : checks) {
-    if (command.json) {
+    if (options.json) {
       out.write(check_json(check, out.is_terminal()) + "\n");
       continue;
     }
@@ -45,9 +63,13 @@ int run(const DoctorCommand& command, Output& out) {
   }
   out.flush();
   const bool is_fit = is_fit_for_shipping(checks);
-  say("runlog", shown_path(command.url) +
+  say("runlog", shown_path(options.url) +
                     (is_fit ? ": runs can ship there" : ": runs cannot ship there safely"));
   return is_fit ? exit_whole : exit_failed;
 }
 
+const Subcommand kDoctor(100, "doctor", "Say whether runs can ship to a store, and what is wrong",
+                         declare, run);
+
+}  // namespace
 }  // namespace runlog::tools

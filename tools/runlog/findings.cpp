@@ -2,7 +2,7 @@
 
 #include "cli/console.hpp"
 #include "cli/damage_text.hpp"
-#include "options.hpp"
+#include "cli/exit_codes.hpp"
 
 namespace runlog::tools {
 namespace {

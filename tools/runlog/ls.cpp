@@ -4,14 +4,35 @@
 
 #include "cli/console.hpp"
 #include "cli/journal_fields.hpp"
+#include "cli/json_object.hpp"
 #include "cli/table.hpp"
 #include "cli/units.hpp"
-#include "commands.hpp"
 #include "findings.hpp"
-#include "json.hpp"
+#include "subcommand.hpp"
 
 namespace runlog::tools {
 namespace {
+
+struct Options {
+  std::string path = {};
+  bool quick = false;
+  bool json = false;
+};
+
+void declare(Arguments& arguments, Options& options) {
+  const std::string root = environment("RUNLOG_ROOT");
+  options.path = root.empty() ? "runs" : root;
+  arguments.positional("PATH", options.path, "Where to look; default: $RUNLOG_ROOT, else runs");
+  arguments.flag("-q,--quick", options.quick, "Do not look into packs and segments; no counts");
+  arguments.flag("--json", options.json, "One JSON object per journal and line");
+}
+
+std::string journal_json(const JournalInfo& info, bool with_counts, bool for_terminal) {
+  JsonObject object;
+  visit_fields(info, with_counts,
+               [&](const char* key, const auto& value) { object.set(key, value); });
+  return object.line(for_terminal);
+}
 
 Color state_color(JournalState state) {
   switch (state) {
@@ -72,33 +93,35 @@ std::string table_text(const std::vector<JournalInfo>& journals, bool quick, boo
   return text;
 }
 
-}  // namespace
-
-int run(const ListCommand& command, Output& out) {
+int run(const Options& options, Output& out) {
   std::vector<Error> failures;
-  const auto journals = command.quick ? list_journals(command.path, &failures)
-                                      : summarize(command.path, nullptr, &failures);
+  const auto journals = options.quick ? list_journals(options.path, &failures)
+                                      : summarize(options.path, nullptr, &failures);
   if (!journals) {
-    say_error("runlog", command.path, journals.error());
+    say_error("runlog", options.path, journals.error());
     return exit_failed;
   }
-  if (command.json) {
+  if (options.json) {
     for (const JournalInfo& info : *journals) {
-      out.write(journal_json(info, !command.quick, out.is_terminal()));
+      out.write(journal_json(info, !options.quick, out.is_terminal()));
       out.write("\n");
     }
-    return warn_of_failures(command.path, failures);
+    return warn_of_failures(options.path, failures);
   }
   if (journals->empty()) {
-    if (failures.empty()) say("runlog", shown_path(command.path) + ": no journals in it");
-    return warn_of_failures(command.path, failures);
+    if (failures.empty()) say("runlog", shown_path(options.path) + ": no journals in it");
+    return warn_of_failures(options.path, failures);
   }
-  out.write(table_text(*journals, command.quick, out.has_color()));
+  out.write(table_text(*journals, options.quick, out.has_color()));
   out.flush();
   for (const JournalInfo& info : *journals) {
     if (!info.refused.empty()) say("runlog", info.path.native() + ": " + info.refused);
   }
-  return warn_of_failures(command.path, failures);
+  return warn_of_failures(options.path, failures);
 }
 
+const Subcommand kLs(10, "ls", "List runs: state, records, last step, what is not shipped yet",
+                     declare, run);
+
+}  // namespace
 }  // namespace runlog::tools

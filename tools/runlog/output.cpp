@@ -7,7 +7,7 @@
 #include <system_error>
 
 #include "cli/console.hpp"
-#include "options.hpp"
+#include "cli/exit_codes.hpp"
 
 namespace runlog::tools {
 

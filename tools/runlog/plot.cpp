@@ -15,9 +15,10 @@
 #include "cli/console.hpp"
 #include "cli/text.hpp"
 #include "cli/units.hpp"
-#include "commands.hpp"
 #include "findings.hpp"
 #include "records.hpp"
+#include "selection.hpp"
+#include "subcommand.hpp"
 
 namespace runlog::tools {
 namespace {
@@ -27,6 +28,57 @@ constexpr int kTerminal_columns = 80;
 constexpr int kTerminal_lines = 20;
 constexpr int kSvg_width_px = 960;
 constexpr int kSvg_height_px = 540;
+constexpr int kPixels_max = 16384;
+
+struct Options {
+  std::string path = {};
+  std::string named_path = {};           // by --path; then `path` is a series
+  std::vector<std::string> series = {};  // names or globs
+  Filter filter = {};
+  bool by_time = false;
+  bool log_y = false;
+  double smooth = 0;     // weight of the past, [0, 1)
+  std::string svg = {};  // file, "-" for stdout, empty for the terminal
+  int width = 0;         // columns, or pixels with --svg; 0: choose
+  int height = 0;
+};
+
+Complaint check_weight(const std::string& text) {
+  char* end = nullptr;
+  const double weight = std::strtod(text.c_str(), &end);
+  const bool is_good = !text.empty() && *end == '\0' && weight >= 0 && weight < 1;
+  return is_good ? "" : "'" + text + "' is not a weight from 0 to less than 1";
+}
+
+Complaint settle_path(Options& options) {
+  if (options.named_path.empty()) return options.path.empty() ? "PATH is required" : "";
+  if (!options.path.empty()) options.series.insert(options.series.begin(), options.path);
+  options.path = options.named_path;
+  return {};
+}
+
+void declare(Arguments& arguments, Options& options) {
+  arguments.positional("PATH", options.path,
+                       "Root, run, journal, pack, or URL or directory of a store");
+  arguments.positional("SERIES", options.series, "Names or globs of metrics; none: list them");
+  arguments.value("--path", "PATH", options.named_path,
+                  "The PATH, so that every argument is a SERIES");
+  arguments.settle([&options] { return settle_path(options); });
+  arguments.flag("--time", options.by_time, "Time along x instead of the step");
+  arguments.flag("--log-y", options.log_y, "Logarithmic y; values <= 0 are left out");
+  arguments
+      .value("--smooth", "W", options.smooth,
+             "Moving average; W is the weight of the past, 0 to <1")
+      .check(check_weight);
+  arguments.value("--svg", "FILE", options.svg, "Write an SVG file instead; - for stdout");
+  arguments.value("--width", "N", options.width, "Columns, or pixels with --svg")
+      .in_range(20, kPixels_max);
+  arguments.value("--height", "N", options.height, "Lines, or pixels with --svg")
+      .in_range(6, kPixels_max);
+  add_runs(arguments, options.filter, kPlain);
+  add_range(arguments, options.filter, kPlain);
+  add_rewind(arguments, options.filter, kPlain);
+}
 
 // One metric of one rank of one run, over all attempts.
 struct Curve {
@@ -45,7 +97,7 @@ struct Skipped {
 
 class Collector {
  public:
-  explicit Collector(const PlotCommand& command) : command_(command) {}
+  explicit Collector(const Options& options) : options_(options) {}
 
   void add(const Reader::Entry& entry) {
     const Record& record = entry.record;
@@ -53,12 +105,12 @@ class Collector {
         record.value ? *record.value : static_cast<double>(record.int_value.value_or(0));
     if (!std::isfinite(y)) {
       ++skipped_.not_finite;
-    } else if (command_.log_y && y <= 0) {
+    } else if (options_.log_y && y <= 0) {
       ++skipped_.not_positive;
-    } else if (!command_.by_time && !record.step) {
+    } else if (!options_.by_time && !record.step) {
       ++skipped_.without_step;
     } else {
-      const double x = command_.by_time
+      const double x = options_.by_time
                            ? static_cast<double>(record.time_ns) / static_cast<double>(kSecond_ns)
                            : static_cast<double>(*record.step);
       add_point(curves_[{std::string(record.name), entry.journal->run_id, entry.journal->rank}],
@@ -91,16 +143,16 @@ class Collector {
  private:
   // A moving average that starts at the first value, not at 0 (the correction TensorBoard does).
   void add_point(Curve& curve, Point point) const {
-    if (command_.smooth > 0) {
+    if (options_.smooth > 0) {
       curve.raw.add(point);
-      curve.average = curve.average * command_.smooth + point.y * (1 - command_.smooth);
-      curve.weight = curve.weight * command_.smooth + (1 - command_.smooth);
+      curve.average = curve.average * options_.smooth + point.y * (1 - options_.smooth);
+      curve.weight = curve.weight * options_.smooth + (1 - options_.smooth);
       point.y = curve.average / curve.weight;
     }
     curve.points.add(point);
   }
 
-  const PlotCommand& command_;
+  const Options& options_;
   std::map<std::tuple<std::string, std::string, std::int64_t>, Curve> curves_;
   Skipped skipped_;
 };
@@ -121,16 +173,16 @@ int list_names(const std::string& path, const std::set<std::string>& names, Outp
   return exit_whole;
 }
 
-int draw_to_file(const Chart& chart, const PlotCommand& command, Output& out) {
-  const std::string svg = draw_svg(chart, command.width > 0 ? command.width : kSvg_width_px,
-                                   command.height > 0 ? command.height : kSvg_height_px);
-  if (command.svg == "-") {
+int draw_to_file(const Chart& chart, const Options& options, Output& out) {
+  const std::string svg = draw_svg(chart, options.width > 0 ? options.width : kSvg_width_px,
+                                   options.height > 0 ? options.height : kSvg_height_px);
+  if (options.svg == "-") {
     out.write(svg);
     return exit_whole;
   }
-  const int fd = ::open(command.svg.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  const int fd = ::open(options.svg.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) {
-    say("runlog", command.svg + ": cannot create it: " + std::generic_category().message(errno) +
+    say("runlog", options.svg + ": cannot create it: " + std::generic_category().message(errno) +
                       "; choose another file");
     return exit_failed;
   }
@@ -141,24 +193,22 @@ int draw_to_file(const Chart& chart, const PlotCommand& command, Output& out) {
   return exit_code;
 }
 
-void draw_to_terminal(const Chart& chart, const PlotCommand& command, Output& out) {
+void draw_to_terminal(const Chart& chart, const Options& options, Output& out) {
   const int columns =
-      command.width > 0 ? command.width : terminal_columns(out.fd(), kTerminal_columns);
-  const int lines = command.height > 0 ? command.height : kTerminal_lines;
+      options.width > 0 ? options.width : terminal_columns(out.fd(), kTerminal_columns);
+  const int lines = options.height > 0 ? options.height : kTerminal_lines;
   out.write(draw_terminal(chart, columns, lines, out.has_color()));
 }
 
-}  // namespace
-
-int run(const PlotCommand& command, Output& out) {
-  auto reader = Reader::open(command.path, read_options(command.filter));
+int run(const Options& options, Output& out) {
+  auto reader = Reader::open(options.path, read_options(options.filter));
   if (!reader) {
-    say_error("runlog", command.path, reader.error());
+    say_error("runlog", options.path, reader.error());
     return exit_failed;
   }
-  Collector collector(command);
+  Collector collector(options);
   std::set<std::string> names;
-  RecordFilter filter(command.filter);
+  RecordFilter filter(options.filter);
   Reader::Entry entry;
   std::string last_name;  // records come in runs of few names
   bool is_wanted = false;
@@ -167,42 +217,45 @@ int run(const PlotCommand& command, Output& out) {
     if (names.empty() || entry.record.name != last_name) {
       last_name = entry.record.name;
       names.insert(last_name);
-      is_wanted = !command.series.empty() && matches_any(command.series, last_name);
+      is_wanted = !options.series.empty() && matches_any(options.series, last_name);
     }
     if (is_wanted) collector.add(entry);
   }
-  const int exit_code = warn_of_findings(command.path, *reader);
-  if (command.series.empty()) {
-    const int listed = list_names(command.path, names, out);
+  const int exit_code = warn_of_findings(options.path, *reader);
+  if (options.series.empty()) {
+    const int listed = list_names(options.path, names, out);
     return listed != exit_whole ? listed : exit_code;
   }
 
-  Chart chart = {.x_label = command.by_time ? "time (UTC)" : "step",
+  Chart chart = {.x_label = options.by_time ? "time (UTC)" : "step",
                  .series = collector.take(),
-                 .x_scale = command.by_time ? Scale::time : Scale::linear,
-                 .y_scale = command.log_y ? Scale::logarithmic : Scale::linear};
-  say_skipped(command.path, collector.skipped());
+                 .x_scale = options.by_time ? Scale::time : Scale::linear,
+                 .y_scale = options.log_y ? Scale::logarithmic : Scale::linear};
+  say_skipped(options.path, collector.skipped());
   if (chart.series.empty()) {
-    say("runlog", shown_path(command.path) + ": nothing to draw; `runlog plot " +
-                      shown_path(command.path) + "` lists the metrics in it");
+    say("runlog", shown_path(options.path) + ": nothing to draw; `runlog plot " +
+                      shown_path(options.path) + "` lists the metrics in it");
     return exit_failed;
   }
   if (chart.series.size() > kSeries_max) {
-    say("runlog", shown_path(command.path) + ": drawing " + std::to_string(kSeries_max) + " of " +
+    say("runlog", shown_path(options.path) + ": drawing " + std::to_string(kSeries_max) + " of " +
                       std::to_string(chart.series.size()) +
                       " curves; choose with --run and --rank");
     chart.series.resize(kSeries_max);
   }
   std::set<std::string> runs;
   for (const JournalInfo& info : reader->journals()) runs.insert(info.run_id);
-  chart.title = runs.size() == 1 ? *runs.begin() : shown_path(command.path);
+  chart.title = runs.size() == 1 ? *runs.begin() : shown_path(options.path);
 
-  if (!command.svg.empty()) {
-    const int drawn = draw_to_file(chart, command, out);
+  if (!options.svg.empty()) {
+    const int drawn = draw_to_file(chart, options, out);
     return drawn != exit_whole ? drawn : exit_code;
   }
-  draw_to_terminal(chart, command, out);
+  draw_to_terminal(chart, options, out);
   return exit_code;
 }
 
+const Subcommand kPlot(60, "plot", "Draw series in the terminal or as SVG", declare, run);
+
+}  // namespace
 }  // namespace runlog::tools

@@ -5,17 +5,60 @@
 #include <string>
 
 #include "cli/console.hpp"
+#include "cli/json_object.hpp"
 #include "cli/text.hpp"
 #include "cli/units.hpp"
-#include "commands.hpp"
-#include "json.hpp"
 #include "runlog/store.hpp"
+#include "selection.hpp"
+#include "subcommand.hpp"
 
 namespace runlog::tools {
 namespace {
 
 /// So much arrives between two looks at the line of progress.
 constexpr std::uint64_t kProgress_bytes = 1u << 20;
+
+struct Options {
+  std::string url = {};
+  std::string directory = {};
+  std::vector<std::string> runs = {};  // globs
+  bool json = false;
+};
+
+void declare(Arguments& arguments, Options& options) {
+  arguments.positional("URL", options.url, "A store, or a project or run in it: s3://b/p/project=x")
+      .required();
+  arguments.positional("DIR", options.directory, "The directory; it then reads like the store")
+      .required();
+  add_run_globs(arguments, options.runs);
+  arguments.flag("--json", options.json, "One JSON object per object and line");
+  arguments.footer(
+      "Exit: 0 all is here, 1 could not run, 2 usage, 3 damaged, 4 not all; run it again.");
+}
+
+const char* verdict_text(PulledObject::Verdict verdict) {
+  switch (verdict) {
+    case PulledObject::Verdict::copied:
+      return "copied";
+    case PulledObject::Verdict::present:
+      return "present";
+    case PulledObject::Verdict::damaged:
+      return "damaged";
+    case PulledObject::Verdict::failed:
+      break;
+  }
+  return "failed";
+}
+
+std::string pulled_json(const PulledObject& pulled, bool for_terminal) {
+  JsonObject object;
+  object.set("name", pulled.name);
+  object.set("bytes", pulled.bytes);
+  object.set("verdict", verdict_text(pulled.verdict));
+  if (pulled.replaced) object.set("replaced", true);
+  if (!pulled.message.empty()) object.set("message", pulled.message);
+  return object.line(for_terminal);
+}
 
 // One line on stderr that is written over and over; nothing where stderr is not a terminal.
 class Progress {
@@ -56,16 +99,14 @@ int exit_code_of(const PullReport& report) {
   return report.failed > 0 || !report.stopped_by.empty() ? exit_waiting : exit_whole;
 }
 
-}  // namespace
-
-int run(const PullCommand& command, Output& out) {
+int run(const Options& options, Output& out) {
   Progress progress;
-  PullOptions options;
-  options.runs = command.runs;
-  options.on_bytes = [&](std::uint64_t bytes) { progress.add_bytes(bytes); };
-  options.on_object = [&](const PulledObject& object) {
+  PullOptions how;
+  how.runs = options.runs;
+  how.on_bytes = [&](std::uint64_t bytes) { progress.add_bytes(bytes); };
+  how.on_object = [&](const PulledObject& object) {
     progress.add_object();
-    if (command.json) {
+    if (options.json) {
       out.write(pulled_json(object, out.is_terminal()) + "\n");
     } else if (object.replaced) {
       progress.clear();
@@ -75,14 +116,14 @@ int run(const PullCommand& command, Output& out) {
       say("runlog", object.name + ": " + verdict_text(object.verdict) + ": " + object.message);
     }
   };
-  const auto report = pull(command.url, command.directory, options);
+  const auto report = pull(options.url, options.directory, how);
   progress.clear();
   out.flush();
   if (!report) {
-    say_error("runlog", command.url, report.error());
+    say_error("runlog", options.url, report.error());
     return exit_failed;
   }
-  std::string total = command.directory + ": " + counted(report->runs, "run") + ", copied " +
+  std::string total = options.directory + ": " + counted(report->runs, "run") + ", copied " +
                       counted(report->copied, "object") + ", " + short_bytes(report->bytes_copied);
   if (report->replaced > 0) {
     total += ", " + std::to_string(report->replaced) + " of them over damaged copies";
@@ -98,4 +139,7 @@ int run(const PullCommand& command, Output& out) {
   return exit_code;
 }
 
+const Subcommand kPull(90, "pull", "Copy runs from a store into a directory", declare, run);
+
+}  // namespace
 }  // namespace runlog::tools

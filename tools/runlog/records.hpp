@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "options.hpp"
 #include "runlog/reader.hpp"
+#include "selection.hpp"
 
 namespace runlog::tools {
 

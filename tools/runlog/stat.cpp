@@ -15,10 +15,11 @@
 #include "cli/journal_fields.hpp"
 #include "cli/table.hpp"
 #include "cli/units.hpp"
-#include "commands.hpp"
 #include "findings.hpp"
 #include "journal_digest.hpp"
 #include "runlog/crash.hpp"
+#include "selection.hpp"
+#include "subcommand.hpp"
 #include "symbols.hpp"
 
 namespace runlog::tools {
@@ -28,6 +29,16 @@ constexpr std::size_t kRows_max = 20;  // series, files and params shown without
 constexpr std::size_t kLabel_columns = 11;
 constexpr std::size_t kValue_columns = 24;  // of a param that is not alone on its line
 constexpr int kColumns_max = 100;
+
+struct Options {
+  std::vector<std::string> paths = {};
+  bool all = false;
+};
+
+void declare(Arguments& arguments, Options& options) {
+  add_paths(arguments, options.paths);
+  arguments.flag("-a,--all", options.all, "Show every series, param and file, however many");
+}
 
 class Screen {
  public:
@@ -254,16 +265,18 @@ int show_path(const std::string& path, bool all, Output& out, bool& is_first) {
   return warn_of_findings(path, damage, failures);
 }
 
-}  // namespace
-
-int run(const StatCommand& command, Output& out) {
+int run(const Options& options, Output& out) {
   int exit_code = exit_whole;
   bool is_first = true;
-  for (const std::string& path : command.paths) {
-    const int one = show_path(path, command.all, out, is_first);
+  for (const std::string& path : options.paths) {
+    const int one = show_path(path, options.all, out, is_first);
     if (one == exit_failed || exit_code == exit_whole) exit_code = one;
   }
   return exit_code;
 }
 
+const Subcommand kStat(40, "stat", "Show one screen per journal: who, state, params, series",
+                       declare, run);
+
+}  // namespace
 }  // namespace runlog::tools

@@ -7,14 +7,35 @@
 
 #include "cli/console.hpp"
 #include "cli/journal_fields.hpp"
-#include "commands.hpp"
 #include "findings.hpp"
 #include "records.hpp"
+#include "selection.hpp"
+#include "subcommand.hpp"
 
 namespace runlog::tools {
 namespace {
 
 constexpr int kPoll_ms = 200;
+
+struct Options {
+  std::string path = {};
+  Filter filter = {};
+  Format format = Format::text;
+  bool follow = false;
+  std::uint64_t lines = 10;
+};
+
+void declare(Arguments& arguments, Options& options) {
+  add_path(arguments, options.path);
+  arguments.flag("-f,--follow", options.follow, "Go on until every writer has ended");
+  arguments.value("-n,--lines", "N", options.lines, "Begin with the last N records; default 10")
+      .not_negative();
+  add_kinds(arguments, options.filter);
+  add_names(arguments, options.filter);
+  add_runs(arguments, options.filter);
+  add_range(arguments, options.filter);
+  add_format(arguments, options.format);
+}
 
 // The last `lines_max` lines.
 class LastLines {
@@ -43,17 +64,17 @@ bool wait_or_closed(int fd) {
   return ::poll(&watched, 1, kPoll_ms) > 0 && (watched.revents & POLLERR) != 0;
 }
 
-int last_only(const TailCommand& command, Output& out) {
-  auto reader = Reader::open(command.path, read_options(command.filter));
+int last_only(const Options& options, Output& out) {
+  auto reader = Reader::open(options.path, read_options(options.filter));
   if (!reader) {
-    say_error("runlog", command.path, reader.error());
+    say_error("runlog", options.path, reader.error());
     return exit_failed;
   }
-  RecordFilter filter(command.filter);
-  RecordWriter writer({.format = command.format,
+  RecordFilter filter(options.filter);
+  RecordWriter writer({.format = options.format,
                        .for_terminal = out.is_terminal(),
                        .with_origin = needs_origin(reader->journals())});
-  LastLines last(command.lines);
+  LastLines last(options.lines);
   Reader::Entry entry;
   while (reader->next(entry)) {
     if (!filter.passes(entry.record)) continue;
@@ -64,7 +85,7 @@ int last_only(const TailCommand& command, Output& out) {
   writer.append_header(out.buffer());
   last.write_to(out);
   out.flush();
-  return warn_of_findings(command.path, *reader);
+  return warn_of_findings(options.path, *reader);
 }
 
 void say_how_it_ended(const std::string& path) {
@@ -76,25 +97,25 @@ void say_how_it_ended(const std::string& path) {
   }
 }
 
-int follow(const TailCommand& command, Output& out) {
+int follow(const Options& options, Output& out) {
   std::vector<Error> failures;
-  const auto journals = list_journals(command.path, &failures);
+  const auto journals = list_journals(options.path, &failures);
   if (!journals) {
-    say_error("runlog", command.path, journals.error());
+    say_error("runlog", options.path, journals.error());
     return exit_failed;
   }
-  (void)warn_of_failures(command.path, failures);
-  auto follower = Follower::open(command.path, read_options(command.filter));
+  (void)warn_of_failures(options.path, failures);
+  auto follower = Follower::open(options.path, read_options(options.filter));
   if (!follower) {
-    say_error("runlog", command.path, follower.error());
+    say_error("runlog", options.path, follower.error());
     return exit_failed;
   }
-  RecordFilter filter(command.filter);
-  RecordWriter writer({.format = command.format,
+  RecordFilter filter(options.filter);
+  RecordWriter writer({.format = options.format,
                        .for_terminal = out.is_terminal(),
                        .with_origin = needs_origin(*journals)});
   // The first poll brings all there is: only the end of it is shown.
-  LastLines last(command.lines);
+  LastLines last(options.lines);
   auto is_alive = follower->poll([&](const Reader::Entry& entry) {
     if (!filter.passes(entry.record)) return;
     std::string line;
@@ -114,17 +135,19 @@ int follow(const TailCommand& command, Output& out) {
     out.flush();
   }
   if (!is_alive) {
-    say_error("runlog", command.path, is_alive.error());
+    say_error("runlog", options.path, is_alive.error());
     return exit_failed;
   }
-  if (out.ok()) say_how_it_ended(command.path);
+  if (out.ok()) say_how_it_ended(options.path);
   return exit_whole;
 }
 
-}  // namespace
-
-int run(const TailCommand& command, Output& out) {
-  return command.follow ? follow(command, out) : last_only(command, out);
+int run(const Options& options, Output& out) {
+  return options.follow ? follow(options, out) : last_only(options, out);
 }
 
+const Subcommand kTail(30, "tail", "Print the last records; -f: and go on while a writer lives",
+                       declare, run);
+
+}  // namespace
 }  // namespace runlog::tools

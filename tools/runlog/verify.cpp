@@ -9,15 +9,57 @@
 
 #include "cli/console.hpp"
 #include "cli/damage_text.hpp"
+#include "cli/json_object.hpp"
 #include "cli/text.hpp"
 #include "cli/units.hpp"
-#include "commands.hpp"
-#include "json.hpp"
 #include "records.hpp"
 #include "runlog/store.hpp"
+#include "selection.hpp"
+#include "subcommand.hpp"
 
 namespace runlog::tools {
 namespace {
+
+struct Options {
+  std::vector<std::string> paths = {};
+  bool json = false;
+};
+
+void declare(Arguments& arguments, Options& options) {
+  add_paths(arguments, options.paths);
+  arguments.flag("--json", options.json, "One JSON object per finding and line");
+  arguments.footer("Exit: 0 whole, 1 could not read, 2 usage, 3 damaged or dropped records.");
+}
+
+// One thing that is wrong or worth knowing, in words and in numbers.
+struct Finding {
+  // "damage", "blob", "dropped", "kinds", "property", "twins", "unread", "unreadable"
+  std::string what = {};
+  std::string path = {};
+  std::string run = {};
+  std::string name = {};
+  Damage damage = {};         // for "damage"
+  std::uint64_t records = 0;  // how many are missing
+  std::string message = {};
+};
+
+std::string finding_json(const Finding& finding, bool for_terminal) {
+  JsonObject object;
+  object.set("what", finding.what);
+  if (!finding.path.empty()) object.set("path", finding.path);
+  if (!finding.run.empty()) object.set("run", finding.run);
+  if (!finding.name.empty()) object.set("name", finding.name);
+  if (finding.what == "damage") {
+    object.set("begin", finding.damage.begin);
+    object.set("end", finding.damage.end);
+    object.set("exact", finding.damage.exact);
+  }
+  if (finding.what == "damage" || finding.what == "dropped") {
+    object.set("records", finding.records);
+  }
+  object.set("message", finding.message);
+  return object.line(for_terminal);
+}
 
 bool is_series(Kind kind) {
   switch (kind) {
@@ -220,6 +262,49 @@ void show(const Finding& finding, bool json, Output& out) {
             visible(finding.message) + "\n");
 }
 
+// What the findings of one path come to.
+struct Tally {
+  std::uint64_t damaged = 0;  // records
+  std::uint64_t dropped = 0;  // records
+  std::size_t damages = 0;
+  std::size_t blobs_bad = 0;
+  std::size_t unread = 0;
+
+  void add(const Finding& finding) {
+    if (finding.what == "unread") {
+      ++unread;
+    } else if (finding.what == "blob") {
+      ++blobs_bad;
+    } else if (finding.what == "damage") {
+      damaged += finding.records;
+      ++damages;
+    } else if (finding.what == "dropped") {
+      dropped += finding.records;
+    }
+  }
+
+  [[nodiscard]] bool is_whole() const { return damages == 0 && dropped == 0 && blobs_bad == 0; }
+
+  [[nodiscard]] int exit_code() const {
+    if (!is_whole()) return exit_damaged;
+    return unread > 0 ? exit_failed : exit_whole;
+  }
+
+  [[nodiscard]] std::string words(const Examination& examination, std::size_t journals) const {
+    const char* const verdict = !is_whole() ? "not whole" : unread > 0 ? "not verified" : "whole";
+    std::string words = std::string(verdict) + ": " + counted(examination.records(), "record") +
+                        " read in " + counted(journals, "journal");
+    if (examination.blobs() > 0) words += ", " + counted(examination.blobs(), "file");
+    if (blobs_bad > 0) words += ", " + std::to_string(blobs_bad) + " of them damaged or missing";
+    if (damages != 0 || dropped != 0) {
+      words += ", " + std::to_string(damaged) + " lost to damage in " + counted(damages, "place") +
+               ", " + std::to_string(dropped) + " dropped";
+    }
+    if (unread > 0) words += "; not everything could be read: try again when it can be";
+    return words;
+  }
+};
+
 int verify_path(const std::string& path, bool json, Output& out) {
   auto reader = Reader::open(path, {.check_digests = true, .check_summaries = true});
   if (!reader) {
@@ -234,54 +319,26 @@ int verify_path(const std::string& path, bool json, Output& out) {
   Examination examination;
   Reader::Entry entry;
   while (reader->next(entry)) examination.add(entry);
-  std::uint64_t damaged = 0;
-  std::uint64_t dropped = 0;
-  std::size_t damages = 0;
-  std::size_t blobs_bad = 0;
-  std::size_t unread = 0;
   std::vector<Finding> findings = examination.findings(*reader);
   if (auto blobs = check_blobs(path)) {
     examination.compare(*blobs, reader->failures().empty(), findings);
   } else {
     findings.push_back(Examination::unread_finding(blobs.error()));
   }
+  Tally tally;
   for (const Finding& finding : findings) {
     show(finding, json, out);
-    if (finding.what == "unread") {
-      ++unread;
-    } else if (finding.what == "blob") {
-      ++blobs_bad;
-    } else if (finding.what == "damage") {
-      damaged += finding.records;
-      ++damages;
-    } else if (finding.what == "dropped") {
-      dropped += finding.records;
-    }
+    tally.add(finding);
   }
   out.flush();
-  const bool is_whole = damages == 0 && dropped == 0 && blobs_bad == 0;
-  const char* const verdict = !is_whole ? "not whole" : unread > 0 ? "not verified" : "whole";
-  std::string words = shown_path(path) + ": " + verdict + ": " +
-                      counted(examination.records(), "record") + " read in " +
-                      counted(reader->journals().size(), "journal");
-  if (examination.blobs() > 0) words += ", " + counted(examination.blobs(), "file");
-  if (blobs_bad > 0) words += ", " + std::to_string(blobs_bad) + " of them damaged or missing";
-  if (damages != 0 || dropped != 0) {
-    words += ", " + std::to_string(damaged) + " lost to damage in " + counted(damages, "place") +
-             ", " + std::to_string(dropped) + " dropped";
-  }
-  if (unread > 0) words += "; not everything could be read: try again when it can be";
-  say("runlog", words);
-  if (!is_whole) return exit_damaged;
-  return unread > 0 ? exit_failed : exit_whole;
+  say("runlog", shown_path(path) + ": " + tally.words(examination, reader->journals().size()));
+  return tally.exit_code();
 }
 
-}  // namespace
-
-int run(const VerifyCommand& command, Output& out) {
+int run(const Options& options, Output& out) {
   int exit_code = exit_whole;
-  for (const std::string& path : command.paths) {
-    const int one = verify_path(path, command.json, out);
+  for (const std::string& path : options.paths) {
+    const int one = verify_path(path, options.json, out);
     // Damage outweighs a path that could not be read: it is the graver news.
     if (exit_code == exit_whole || one == exit_damaged)
       exit_code = one == exit_whole ? exit_code : one;
@@ -289,4 +346,8 @@ int run(const VerifyCommand& command, Output& out) {
   return exit_code;
 }
 
+const Subcommand kVerify(50, "verify", "Read everything and say what is damaged or missing",
+                         declare, run);
+
+}  // namespace
 }  // namespace runlog::tools
