@@ -61,5 +61,8 @@ on_terminal() {
 # needs PROGRAM PACKAGE: a check that cannot be made is no check that passes. tools/check installs it.
 needs() { command -v "$1" >/dev/null || fail "there is no $1: apt-get install $2"; }
 
+# The names of all subcommands of runlog, one a line.
+subcommands() { "$runlog" --help | sed -n '/^Subcommands:/,$p' | grep -oP '^  \K[a-z]+'; }
+
 # overwrite FILE OFFSET TEXT: bit rot.
 overwrite() { printf '%s' "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }

@@ -45,4 +45,4 @@ for program in "$runlog" "$recover"; do
     grep -qE "^$(basename "$program") [0-9]+\.[0-9]+" "$out" || fail version
   done
 done
-for subcommand in ls cat tail stat verify plot salvage clean pull doctor; do fits "$runlog" $subcommand -h; done
+for subcommand in $(subcommands); do fits "$runlog" $subcommand -h; done
