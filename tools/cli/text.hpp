@@ -1,8 +1,5 @@
 // Text for people: what a journal holds was written by a training job, and a name may carry escape
 // sequences. Nothing from a journal, a path or an error reaches a terminal but through visible().
-//
-// The rooms in tools/cli are headers, because two programs share them and each is built from its
-// own folder.
 #pragma once
 
 #include <cstddef>
