@@ -91,6 +91,23 @@ TEST_CASE(
   CHECK(killed.recover().damage.empty());
 }
 
+TEST_CASE("a segment that is gone is told, though it was the last of its lane") {
+  for (const bool are_all_gone : {false, true}) {
+    INFO(are_all_gone);
+    const Killed killed;
+    const auto segments = killed.segments();
+    REQUIRE(segments.size() == 2);  // of the thread, and the shared one
+    fs::remove(segments.back());
+    if (are_all_gone) fs::remove(segments.front());
+    const auto outcome = killed.recover();
+    CHECK(outcome.verdict == runlog::RecoverOutcome::Verdict::shipped);
+    CHECK(names(outcome.damage, segments.back()));
+    CHECK(names(outcome.damage, segments.front()) == are_all_gone);
+    CHECK(outcome.records_damaged == (are_all_gone ? 2 : 1));  // at least
+    CHECK(killed.recover().damage.empty());
+  }
+}
+
 TEST_CASE("a segment that the writer was killed over while it prepared it is no damage") {
   const Killed killed;
   std::ofstream(killed.journal / "lanes" / "00000999.seg").flush();

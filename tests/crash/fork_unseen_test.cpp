@@ -154,3 +154,12 @@ TEST_CASE("what a child dropped before it had a journal is told by its parent") 
     if (how == "later") CHECK(contents.steps(test::slot_name(1)).size() >= 100);
   }
 }
+
+TEST_CASE("a child survives that its parent's crash file was cut off") {
+  TemporaryDirectory root;
+  const std::string tally = (root / "tally").native();
+  const auto [exit, output] = test::run_command(
+      {victim("forking"), "without", (root / "runs").native(), tally, "truncated"}, {});
+  CHECK(exit.code == 0);  // it was killed when it had logged all, by its own SIGKILL
+  CHECK(test::map_acknowledged(tally)->records[1].load() == 500);
+}

@@ -56,7 +56,8 @@ bool repair(const siginfo_t& info) noexcept {
       continue;
     }
     const bool is_childs = range.generation.load(std::memory_order_relaxed) != process_generation();
-    if (is_childs != (info.si_signo == SIGSEGV)) return false;
+    // A child has no map of most of its parent's ranges, and shares some.
+    if (!is_childs && info.si_signo == SIGSEGV) return false;
     // NOLINTNEXTLINE(performance-no-int-to-ptr): an address is all that a signal handler is given
     void* const page = reinterpret_cast<void*>(address & ~(kPage_bytes - 1));
     if (!replace_page(page)) return false;

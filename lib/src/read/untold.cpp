@@ -177,6 +177,16 @@ std::optional<std::uint32_t> last_segment(const JournalDir& directory) {
   return end != 0 ? std::optional(end - 1) : std::nullopt;
 }
 
+std::vector<std::uint32_t> last_segments(const JournalDir& directory) {
+  std::vector<std::uint32_t> numbers;
+  const auto tally = read_tally(directory.crash());
+  if (!tally || is_told(*tally)) return numbers;
+  for (const crash::TallySlot& slot : tally->slot) {
+    if (slot.segment != 0) numbers.push_back(slot.segment - 1);
+  }
+  return numbers;
+}
+
 ToldSegment told_segment(const UntoldDrops& untold, const Session& session) {
   ToldSegment told{.bytes = std::vector<std::byte>(format::kSegment_bytes_min),
                    .header = {.session = session,

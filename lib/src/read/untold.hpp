@@ -26,6 +26,10 @@ struct UntoldDrops {
 [[nodiscard]] Result<std::optional<UntoldDrops>> read_untold(
     const JournalDir& directory, const std::vector<SegmentInput>& segments);
 
+/// The last segment that each lane has come to, of those that had one: it is in lanes/ or in a
+/// pack. Nothing once a recovery has been here.
+[[nodiscard]] std::vector<std::uint32_t> last_segments(const JournalDir& directory);
+
 /// The highest number of a segment that a lane has come to: those above it hold nothing. Nothing
 /// where there is no tally, or no such segment.
 [[nodiscard]] std::optional<std::uint32_t> last_segment(const JournalDir& directory);

@@ -149,6 +149,7 @@ class Adoption {
     remove_leftovers(directory_);
     if (auto made = make_directories(directory_.shipped()); !made) return made;
     if (auto sorted = losses_.sort_out_packs(); !sorted) return sorted;
+    losses_.expect_segments(last_segments(directory_));
     auto packed = pack_segments();
     while (!packed && packed.error().code == Errc::no_space && ship_for_room(url)) {
       packed = pack_segments();
@@ -261,6 +262,13 @@ class Adoption {
   Result<void> pack_segments() {
     auto dead = load_dead_segments(directory_);
     if (!dead) return std::move(dead).error();
+    for (const SegmentInput& one : dead->inputs) losses_.add_segment(one.header.number);
+    for (const auto* const paths : {&dead->unused, &dead->packed, &dead->unreadable}) {
+      for (const auto& path : *paths) {
+        const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
+        if (number) losses_.add_segment(*number);
+      }
+    }
     // Whoever made those packs may have died, or failed, before their names were on the disk.
     if (!dead->packed.empty()) {
       if (auto synced = sync_directory(directory_.packs()); !synced) return synced;

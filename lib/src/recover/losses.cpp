@@ -1,6 +1,7 @@
 #include "recover/losses.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/sha256.hpp"
@@ -64,6 +65,7 @@ Result<void> Losses::sort_out_packs() {
 
 void Losses::add_ranges(const format::PackInfo& info) {
   for (const format::PackSegment& segment : info.segments) {
+    segments_.insert(segment.number);
     ranges_[segment.lane].emplace_back(segment.first_seq, segment.first_seq + segment.records);
   }
 }
@@ -124,12 +126,18 @@ Result<void> Losses::settle(ObjectStore* store) {
   const auto evicted = meta_.evicts_unshipped ? evicted_records(directory_)
                                               : Result(std::optional<std::uint64_t>(0));
   if (!evicted) return evicted.error();
-  const bool asks = !holes.empty() && unread_packs_.empty() && *evicted;
+  const std::vector<std::uint32_t> gone = gone_segments();
+  const bool may_be_lost = !holes.empty() || !gone.empty();
+  const bool asks = may_be_lost && unread_packs_.empty() && *evicted;
   const auto has_all = asks ? has_all_packs(store) : Result<bool>(false);
   if (!has_all) return has_all.error();
   is_settled_ = true;
   if (*has_all && **evicted == 0) {
     count_holes(holes, 0, directory_.path().native(), files_);
+    for (const std::uint32_t number : gone) {
+      files_.push_back({directory_.segment(number).native(), 0, 0, 1, false,
+                        "this segment is gone, and no pack here has it"});
+    }
   } else if (*has_all) {
     add_records_beyond(**evicted, holes);
   }
@@ -138,6 +146,15 @@ Result<void> Losses::settle(ObjectStore* store) {
     if (i >= known || found_.contains(files_[i].path)) news_.push_back(files_[i]);
   }
   return {};
+}
+
+// The last ones of lanes: they leave no holes. Where a file is known to be lost it may be that one.
+std::vector<std::uint32_t> Losses::gone_segments() const {
+  std::vector<std::uint32_t> gone;
+  if (!files_.empty() || is_part_of_moved(directory_)) return gone;
+  std::copy_if(expected_.begin(), expected_.end(), std::back_inserter(gone),
+               [&](std::uint32_t number) { return !segments_.contains(number); });
+  return gone;
 }
 
 // What the holes hold beyond the records that were evicted, and beyond one of each lost file.

@@ -31,6 +31,9 @@ class Losses {
   /// This call has come across `damage`: a whole file. settle() counts it.
   void add_file(Damage damage) { found_.insert(std::move(damage.path)); }
   void add_folder(Damage damage);
+  /// Before anything is packed: segments that a lane has come to, and those that are there.
+  void expect_segments(std::vector<std::uint32_t> numbers) { expected_ = std::move(numbers); }
+  void add_segment(std::uint32_t number) { segments_.insert(number); }
 
   /// Once all is packed, before anything is shipped and may be removed: what the packs here tell.
   Result<void> survey();
@@ -61,6 +64,7 @@ class Losses {
   [[nodiscard]] std::vector<LaneHole> holes_here() const;
   void add_ranges(const format::PackInfo& info);
   [[nodiscard]] Result<bool> has_all_packs(ObjectStore* store) const;
+  [[nodiscard]] std::vector<std::uint32_t> gone_segments() const;
   void add_records_beyond(std::uint64_t told, const std::vector<LaneHole>& holes);
   Result<bool> check_blob(const std::filesystem::path& path, ObjectStore& store);
   Result<bool> check_pack_file(const std::filesystem::path& path, std::uint32_t number,
@@ -72,7 +76,9 @@ class Losses {
   const JournalDir& directory_;
   const Meta& meta_;
   LaneRanges ranges_;
-  std::set<std::uint32_t> packs_;  // that are here
+  std::vector<std::uint32_t> expected_;  // segments that were there
+  std::set<std::uint32_t> segments_;     // that are, or are in packs here
+  std::set<std::uint32_t> packs_;        // that are here
   std::uint64_t records_ = 0;
   std::uint64_t dropped_ = 0;
   std::vector<Damage> files_;    // of which nothing can be read: "at least one record" each

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -249,11 +250,13 @@ int daemon_that_logs_much(const char* root) {
 }
 
 // A child that finds no descriptor for its journal, and is killed; with `how` "later" it finds some
-// after a while, and with "both" its parent is killed, too.
+// after a while, with "both" its parent is killed, too, and with "truncated" its parent's crash
+// file was cut off before.
 int without_journal(const char* root, const std::string& how) {
   auto run = start(root);
   auto metric = run.metric(test::slot_name(0));
   log_some(0, 10, [&](std::int64_t number) { metric.log(number, number); });
+  if (how == "truncated") std::filesystem::resize_file(run.journal_path() / "crash", 0);
   const pid_t child = ::fork();
   if (child == 0) {
     rlimit few{};
@@ -273,7 +276,8 @@ int without_journal(const char* root, const std::string& how) {
     }
     std::raise(SIGKILL);
   }
-  (void)wait_for(child);
+  const int status = wait_for(child);
+  if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) return 7;
   log_some(0, 10, [&](std::int64_t number) { metric.log(number, number); });
   if (how == "both") std::raise(SIGKILL);
   run.complete();
