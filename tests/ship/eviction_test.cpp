@@ -56,12 +56,48 @@ class SlowBucket {
   test::S3Bucket bucket_{[this](const auto& request) { return hold(request); }};
 };
 
-std::set<std::string> names_in(const std::filesystem::path& directory) {
-  std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    if (entry.path().extension() == kPack_suffix) names.insert(entry.path().filename());
+// What has been in packs/, and what of it is not there any more.
+class WaitingPacks {
+ public:
+  explicit WaitingPacks(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  void look() {
+    std::set<std::string> there;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+      if (entry.path().extension() == kPack_suffix) there.insert(entry.path().filename());
+    }
+    std::set_difference(seen_.begin(), seen_.end(), there.begin(), there.end(),
+                        std::inserter(gone_, gone_.end()));
+    seen_.insert(there.begin(), there.end());
   }
-  return names;
+  [[nodiscard]] const std::set<std::string>& seen() const noexcept { return seen_; }
+  [[nodiscard]] const std::set<std::string>& gone() const noexcept { return gone_; }
+
+ private:
+  std::filesystem::path directory_;
+  std::set<std::string> seen_;
+  std::set<std::string> gone_;
+};
+
+runlog::Result<runlog::Run> start(const test::TemporaryDirectory& root, const std::string& store,
+                                  std::uint64_t disk_budget) {
+  auto run = runlog::start_logging({.root = root.path(),
+                                    .store = store,
+                                    .sync_interval = 10ms,
+                                    .ship_interval = 100ms,
+                                    .pack_bytes = 64u << 10,
+                                    .segment_bytes = 64u << 10,
+                                    .disk_budget = disk_budget,
+                                    .overflow = runlog::Overflow::drop_oldest_packed,
+                                    .on_error = [](const runlog::Error&) {}});
+  REQUIRE(run);
+  return run;
+}
+
+// Of a run that has ended, and logged "loss" only.
+void check_books(const std::filesystem::path& store, const runlog::Run& run, std::int64_t calls) {
+  (void)test::check_books(store, {.accounts = {{"loss", static_cast<std::uint64_t>(calls)}},
+                                  .tells_in_its_lane = false,
+                                  .dropped = run.stats().dropped});
 }
 
 }  // namespace
@@ -70,16 +106,7 @@ TEST_CASE("a pack that is being sent is not evicted, and others are") {
   SlowBucket slow;
   const test::TemporaryDirectory root;
   const test::TemporaryDirectory store;
-  auto run = runlog::start_logging({.root = root.path(),
-                                    .store = slow.bucket().url(),
-                                    .sync_interval = 10ms,
-                                    .ship_interval = 100ms,
-                                    .pack_bytes = 64u << 10,
-                                    .segment_bytes = 64u << 10,
-                                    .disk_budget = 512u << 10,
-                                    .overflow = runlog::Overflow::drop_oldest_packed,
-                                    .on_error = [](const runlog::Error&) {}});
-  REQUIRE(run);
+  auto run = start(root, slow.bucket().url(), 512u << 10);
   auto metric = run->metric("loss");
   std::int64_t step = 0;
   const auto log_some = [&] {
@@ -90,17 +117,13 @@ TEST_CASE("a pack that is being sent is not evicted, and others are") {
   const std::string sent = slow.wait_for_pack();
 
   // Nothing is shipped meanwhile: a pack that goes was evicted.
-  std::set<std::string> seen;
-  std::set<std::string> gone;
-  while (gone.empty()) {
-    const auto there = names_in(run->journal_path() / "packs");
-    std::set_difference(seen.begin(), seen.end(), there.begin(), there.end(),
-                        std::inserter(gone, gone.end()));
-    seen.insert(there.begin(), there.end());
+  WaitingPacks packs(run->journal_path() / "packs");
+  while (packs.gone().empty()) {
+    packs.look();
     log_some();
   }
-  CHECK(seen.contains(sent));
-  CHECK_FALSE(gone.contains(sent));
+  CHECK(packs.seen().contains(sent));
+  CHECK_FALSE(packs.gone().contains(sent));
 
   slow.answer();
   CHECK(run->wait_until(runlog::Stage::Shipped, 60s) == runlog::Wait::Done);
@@ -108,9 +131,7 @@ TEST_CASE("a pack that is being sent is not evicted, and others are") {
   CHECK(slow.bucket().count(sent) == 1);
   CHECK(run->stats().dropped > 0);
   slow.bucket().save_to(store.path());
-  (void)test::check_books(store.path(), {.accounts = {{"loss", static_cast<std::uint64_t>(step)}},
-                                         .tells_in_its_lane = false,
-                                         .dropped = run->stats().dropped});
+  check_books(store.path(), *run, step);
 }
 
 TEST_CASE("a pack whose answer was lost is not evicted: it may have arrived") {
@@ -132,38 +153,23 @@ TEST_CASE("a pack whose answer was lost is not evicted: it may have arrived") {
   kept = &bucket;
   const test::TemporaryDirectory root;
   const test::TemporaryDirectory store;
-  auto run = runlog::start_logging({.root = root.path(),
-                                    .store = bucket.url(),
-                                    .sync_interval = 10ms,
-                                    .ship_interval = 100ms,
-                                    .pack_bytes = 64u << 10,
-                                    .segment_bytes = 64u << 10,
-                                    .disk_budget = 1u << 20,
-                                    .overflow = runlog::Overflow::drop_oldest_packed,
-                                    .on_error = [](const runlog::Error&) {}});
-  REQUIRE(run);
+  auto run = start(root, bucket.url(), 1u << 20);
   auto metric = run->metric("loss");
   std::int64_t step = 0;
-  std::set<std::string> seen;
-  std::set<std::string> gone;
+  WaitingPacks packs(run->journal_path() / "packs");
   const auto has_arrived = [&] {
     const std::lock_guard lock(mutex);
     return !arrived.empty();
   };
-  while (gone.empty() || !has_arrived()) {
+  while (packs.gone().empty() || !has_arrived()) {
     for (int i = 0; i < 1000; ++i, ++step) metric.log(step, step);
     run->flush();
-    const auto there = names_in(run->journal_path() / "packs");
-    std::set_difference(seen.begin(), seen.end(), there.begin(), there.end(),
-                        std::inserter(gone, gone.end()));
-    seen.insert(there.begin(), there.end());
+    packs.look();
   }
   is_ill = false;
   CHECK(run->wait_until(runlog::Stage::Shipped, 60s) == runlog::Wait::Done);
   run->complete();
   CHECK(run->stats().dropped > 0);
   bucket.save_to(store.path());
-  (void)test::check_books(store.path(), {.accounts = {{"loss", static_cast<std::uint64_t>(step)}},
-                                         .tells_in_its_lane = false,
-                                         .dropped = run->stats().dropped});
+  check_books(store.path(), *run, step);
 }

@@ -25,6 +25,34 @@ bool is_temporary(const std::string& name) {
   return name.starts_with("tmp-");
 }
 
+std::uint64_t drop_copies_of(const JournalDir& directory, std::uint64_t wanted,
+                             DiskRoom::Copies which) {
+  struct Copy {
+    std::int64_t mtime_ns;
+    std::uint64_t bytes;
+    std::filesystem::path path;
+  };
+  std::vector<Copy> copies;
+  for (const std::string& name : names_in_directory(directory.shipped())) {
+    const bool is_artifact = is_sha256_hex(name);
+    if (!is_artifact && !parse_numbered_name(name, kPack_suffix)) continue;  // end.json stays
+    if (is_artifact ? which == DiskRoom::Copies::packs : which == DiskRoom::Copies::artifacts)
+      continue;
+    std::filesystem::path path = directory.shipped() / name;
+    const auto file = stat_file(path);
+    if (file) copies.push_back({file->mtime_ns, file->disk_bytes, std::move(path)});
+  }
+  std::sort(copies.begin(), copies.end(), [](const Copy& a, const Copy& b) {
+    return a.mtime_ns != b.mtime_ns ? a.mtime_ns < b.mtime_ns : a.path < b.path;
+  });
+  std::uint64_t freed = 0;
+  for (const Copy& copy : copies) {
+    if (freed >= wanted) break;
+    if (remove_file(copy.path)) freed += copy.bytes;
+  }
+  return freed;
+}
+
 }  // namespace
 
 ArtifactRoom::~ArtifactRoom() {
@@ -153,34 +181,13 @@ std::uint64_t DiskRoom::drop_others(std::uint64_t wanted) {
   std::uint64_t freed = 0;
   for (const auto& [time_ns, path] : others) {
     if (freed >= wanted) break;
-    freed += DiskRoom(JournalDir(path), artifact_budget_).drop_some(wanted - freed, Copies::all);
+    freed += drop_copies_of(JournalDir(path), wanted - freed, Copies::all);
   }
   return freed;
 }
 
 std::uint64_t DiskRoom::drop_some(std::uint64_t wanted, Copies which) {
-  struct Copy {
-    std::int64_t mtime_ns;
-    std::uint64_t bytes;
-    std::filesystem::path path;
-  };
-  std::vector<Copy> copies;
-  for (const std::string& name : names_in_directory(directory_.shipped())) {
-    const bool is_artifact = is_sha256_hex(name);
-    if (!is_artifact && !parse_numbered_name(name, kPack_suffix)) continue;  // end.json stays
-    if (is_artifact ? which == Copies::packs : which == Copies::artifacts) continue;
-    std::filesystem::path path = directory_.shipped() / name;
-    const auto file = stat_file(path);
-    if (file) copies.push_back({file->mtime_ns, file->disk_bytes, std::move(path)});
-  }
-  std::sort(copies.begin(), copies.end(), [](const Copy& a, const Copy& b) {
-    return a.mtime_ns != b.mtime_ns ? a.mtime_ns < b.mtime_ns : a.path < b.path;
-  });
-  std::uint64_t freed = 0;
-  for (const Copy& copy : copies) {
-    if (freed >= wanted) break;
-    if (remove_file(copy.path)) freed += copy.bytes;
-  }
+  const std::uint64_t freed = drop_copies_of(directory_, wanted, which);
   if (freed > 0) look_at_all();
   return freed;
 }

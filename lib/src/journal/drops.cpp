@@ -76,7 +76,7 @@ crash::Tally* ShownTally::move_to(std::byte* map, bool is_shared) noexcept {
   auto* const tally = reinterpret_cast<crash::Tally*>(map + crash::kTally_at);
   show(tally->next_segment, next_segment_.load(std::memory_order_relaxed));
   if (tally_.load(std::memory_order_relaxed) != nullptr) show(tally->continues, std::uint64_t{1});
-  show(tally->magic, crash::kTally_magic_masked ^ crash::kMagic_mask);
+  show(tally->magic, crash::tally_magic());
   childs_.store(is_shared ? tally : nullptr, std::memory_order_release);
   return tally_.exchange(tally, std::memory_order_acq_rel);
 }
@@ -130,7 +130,7 @@ bool ShownTally::add_childs(std::uint64_t calls, std::int64_t time_ns) noexcept 
   crash::Tally* const parents = childs_.load(std::memory_order_acquire);
   if (parents == nullptr) return false;
   const std::uint64_t magic = std::atomic_ref(parents->magic).load(std::memory_order_acquire);
-  if (magic != (crash::kTally_magic_masked ^ crash::kMagic_mask)) return false;  // told
+  if (magic != crash::tally_magic()) return false;  // told
   crash::TallySlot& slot = parents->slot[crash::kChildren_slot];
   const std::atomic_ref count(slot.dropped[static_cast<std::size_t>(DropReason::value)]);
   std::uint64_t all = count.load(std::memory_order_relaxed);

@@ -202,7 +202,7 @@ class Journal : public std::enable_shared_from_this<Journal> {
   std::mutex home_mutex_;            // taken when the directory is made, looked after and given up
   bool is_given_up_ = false;         // guarded by home_mutex_
   FileLock lock_;                    // guarded by home_mutex_
-  std::vector<MovedJournal> moved_;  // of directories that were
+  std::vector<MovedJournal> moved_;  // guarded by home_mutex_: directories that were moved
   /// The last is in use; a thread may be at those before. Guarded by home_mutex_.
   std::deque<CrashFile> crash_files_;
   CrashMarker crash_marker_;  // guarded by home_mutex_

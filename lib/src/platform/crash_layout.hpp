@@ -118,6 +118,12 @@ static_assert(sizeof(Backtrace) == kBacktrace_bytes);
 inline constexpr std::uint64_t kTally_magic_masked = 0x32594C4C'41544C52u ^ kMagic_mask;
 /// "RLTOLD_2": the counts of calls are in a pack; the others still hold.
 inline constexpr std::uint64_t kTold_magic_masked = 0x325F444C'4F544C52u ^ kMagic_mask;
+inline std::uint64_t tally_magic() noexcept {
+  return kTally_magic_masked ^ kMagic_mask;
+}
+inline std::uint64_t told_magic() noexcept {
+  return kTold_magic_masked ^ kMagic_mask;
+}
 
 inline constexpr std::size_t kReasons_max = 12;  // see DropReason
 inline constexpr std::size_t kTally_slots = 36;

@@ -17,6 +17,7 @@
 #include <memory>
 
 #include "platform/descriptors.hpp"
+#include "platform/directories.hpp"
 #include "platform/in_call.hpp"
 
 namespace runlog {
@@ -156,10 +157,10 @@ bool is_absent(const std::filesystem::path& path) {
 }
 
 const char* wrong_kind_of_file(const std::filesystem::path& path) {
-  struct stat raw {};
-  if (::lstat(path.c_str(), &raw) != 0 || S_ISREG(raw.st_mode)) return nullptr;
-  return S_ISLNK(raw.st_mode) ? "it is a symbolic link, which is not followed"
-                              : "it is no regular file";
+  const FileKind kind = kind_of_file(path);
+  if (kind == FileKind::regular || kind == FileKind::absent) return nullptr;
+  return kind == FileKind::link ? "it is a symbolic link, which is not followed"
+                                : "it is no regular file";
 }
 
 Result<void> check_kind_of_file(const std::filesystem::path& path) {

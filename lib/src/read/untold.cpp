@@ -10,6 +10,7 @@
 #include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 #include "platform/mapped_file.hpp"
+#include "ship/waiting_check.hpp"
 
 namespace runlog {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 constexpr std::uint64_t kCalls_max = std::uint64_t{1} << 53;
 
 bool is_told(const crash::Tally& tally) {
-  return tally.magic == (crash::kTold_magic_masked ^ crash::kMagic_mask);
+  return tally.magic == crash::told_magic();
 }
 
 std::optional<crash::Tally> read_tally(const std::filesystem::path& path) {
@@ -33,35 +34,27 @@ std::optional<crash::Tally> read_tally(const std::filesystem::path& path) {
   return tally;
 }
 
-// What the packs here hold, by number of the pack.
-struct LocalPacks {
-  std::vector<std::uint32_t> numbers;
-  std::vector<format::PackSegment> segments;
-};
+using Packed = std::vector<format::PackSegment>;
 
-Result<LocalPacks> local_packs(const JournalDir& directory) {
-  LocalPacks packs;
-  for (const auto& place : {directory.packs(), directory.shipped()}) {
-    const auto names = list_if_there(place);
-    if (!names) return names.error();
-    for (const std::string& name : *names) {
-      const auto number = parse_numbered_name(name, kPack_suffix);
-      if (!number) continue;
-      packs.numbers.push_back(*number);
-      const auto file = MappedFile::open_read_only(place / name);
-      if (!file) continue;
-      const auto reader = format::PackReader::open(file->bytes());
-      if (!reader) continue;
-      const auto& segments = reader->info().segments;
-      packs.segments.insert(packs.segments.end(), segments.begin(), segments.end());
-    }
+// What the packs here hold.
+Result<Packed> packed_here(const JournalDir& directory) {
+  const auto packs = packs_here(directory);
+  if (!packs) return packs.error();
+  Packed packed;
+  for (const auto& [number, path] : *packs) {
+    const auto file = MappedFile::open_read_only(path);
+    if (!file) continue;
+    const auto reader = format::PackReader::open(file->bytes());
+    if (!reader) continue;
+    const auto& segments = reader->info().segments;
+    packed.insert(packed.end(), segments.begin(), segments.end());
   }
-  return packs;
+  return packed;
 }
 
-bool holds(const LocalPacks& packs, const std::vector<SegmentInput>& segments, std::int32_t lane,
+bool holds(const Packed& packed, const std::vector<SegmentInput>& segments, std::int32_t lane,
            std::int64_t seq) {
-  for (const format::PackSegment& one : packs.segments) {
+  for (const format::PackSegment& one : packed) {
     const auto records = static_cast<std::int64_t>(one.records);
     if (one.lane == lane && seq >= one.first_seq && seq - one.first_seq < records) return true;
   }
@@ -93,32 +86,33 @@ bool has_untold(const crash::Tally& tally) {
          sum(tally, &crash::TallySlot::dropped) != sum(tally, &crash::TallySlot::told);
 }
 
-void settle_eviction(crash::Tally& tally, const std::vector<std::uint32_t>& packs) {
-  const std::uint32_t evicting = std::exchange(tally.evicting_pack, 0);
-  if (evicting == 0 || std::find(packs.begin(), packs.end(), evicting - 1) != packs.end()) return;
+void settle_eviction(crash::Tally& tally, const JournalDir& directory) {
+  if (tally.evicting_pack == 0) return;
+  const std::filesystem::path path = directory.pack(std::exchange(tally.evicting_pack, 0) - 1);
+  if (!is_absent(path) || !is_absent(directory.shipped() / path.filename())) return;
   auto& evicted = tally.slot[kKeeper_lane].dropped[static_cast<std::size_t>(DropReason::evicted)];
   evicted = std::max(evicted, tally.evicting_total);
   tally.evicted_records = std::max(tally.evicted_records, tally.evicting_records);
 }
 
 // What the process was about to do when it died, it has done or not.
-void settle(crash::Tally& tally, const LocalPacks& packs,
+void settle(crash::Tally& tally, const JournalDir& directory, const Packed& packed,
             const std::vector<SegmentInput>& segments) {
   for (std::size_t lane = 0; lane < crash::kTally_slots; ++lane) {
     crash::TallySlot& slot = tally.slot[lane];
     const std::size_t reason = slot.telling_reason;
     if (reason < 1 || reason > kDrop_reasons) continue;
-    if (holds(packs, segments, static_cast<std::int32_t>(lane), slot.telling_seq)) {
+    if (holds(packed, segments, static_cast<std::int32_t>(lane), slot.telling_seq)) {
       slot.told[reason - 1] = std::max(slot.told[reason - 1], slot.telling_told);
     }
   }
-  settle_eviction(tally, packs.numbers);
+  settle_eviction(tally, directory);
 }
 
-std::uint32_t next_segment(const crash::Tally& tally, const LocalPacks& packs,
+std::uint32_t next_segment(const crash::Tally& tally, const Packed& packed,
                            const std::vector<SegmentInput>& segments) {
   std::uint32_t next = tally.next_segment;
-  for (const format::PackSegment& one : packs.segments) next = std::max(next, one.number + 1);
+  for (const format::PackSegment& one : packed) next = std::max(next, one.number + 1);
   for (const SegmentInput& one : segments) next = std::max(next, one.header.number + 1);
   return next;
 }
@@ -147,15 +141,14 @@ Result<std::optional<UntoldDrops>> read_untold(const JournalDir& directory,
   using Found = std::optional<UntoldDrops>;
   auto tally = read_untold_tally(directory);
   if (!tally || !has_untold(*tally)) return Found{};
-  const auto listed = local_packs(directory);
-  if (!listed) return listed.error();
-  const LocalPacks& packs = *listed;
-  for (const format::PackSegment& one : packs.segments) {
+  const auto packed = packed_here(directory);
+  if (!packed) return packed.error();
+  for (const format::PackSegment& one : *packed) {
     if (one.lane == kTold_lane) return Found{};  // whoever made it died before forget_untold()
   }
-  settle(*tally, packs, segments);
+  settle(*tally, directory, *packed, segments);
   UntoldDrops untold{.calls = sum(*tally, &crash::TallySlot::dropped),
-                     .next_segment = next_segment(*tally, packs, segments)};
+                     .next_segment = next_segment(*tally, *packed, segments)};
   const DropCounts told = sum(*tally, &crash::TallySlot::told);
   bool is_any = false;
   for (std::size_t i = 0; i < kDrop_reasons; ++i) {
@@ -205,13 +198,11 @@ ToldSegment told_segment(const UntoldDrops& untold, const Session& session) {
   return told;
 }
 
-Result<std::optional<std::uint64_t>> evicted_records(const JournalDir& directory) {
+std::optional<std::uint64_t> evicted_records(const JournalDir& directory) {
   auto tally = read_tally(directory.crash());
-  if (!tally) return std::optional<std::uint64_t>();
-  const auto packs = local_packs(directory);
-  if (!packs) return packs.error();
-  settle_eviction(*tally, packs->numbers);
-  return std::optional(tally->evicted_records);
+  if (!tally) return {};
+  settle_eviction(*tally, directory);
+  return tally->evicted_records;
 }
 
 bool is_part_of_moved(const JournalDir& directory) {
@@ -223,10 +214,8 @@ Result<void> forget_untold(const JournalDir& directory) {
   const std::filesystem::path path = directory.crash();
   auto tally = read_tally(path);
   if (!tally || is_told(*tally)) return {};
-  const auto packs = local_packs(directory);
-  if (!packs) return packs.error();
-  settle_eviction(*tally, packs->numbers);  // before that pack is shipped
-  tally->magic = crash::kTold_magic_masked ^ crash::kMagic_mask;
+  settle_eviction(*tally, directory);  // before that pack is shipped
+  tally->magic = crash::told_magic();
   const auto file = OpenFile::open(path, Access::write_there);
   if (!file) return file.error();
   crash_point("before_forget");

@@ -35,8 +35,8 @@ struct UntoldDrops {
 [[nodiscard]] std::optional<std::uint32_t> last_segment(const JournalDir& directory);
 
 /// How many records its lanes miss because packs were removed unshipped (drop_oldest_packed).
-/// Nothing where there is no tally that could say so. Errors: the packs cannot be listed.
-[[nodiscard]] Result<std::optional<std::uint64_t>> evicted_records(const JournalDir& directory);
+/// Nothing where there is no tally that could say so.
+[[nodiscard]] std::optional<std::uint64_t> evicted_records(const JournalDir& directory);
 
 /// Whether the process had more than one directory, because one was moved or removed under it: each
 /// has what the others lack.

@@ -532,10 +532,11 @@ RecoverOutcome adopt_journal(const std::filesystem::path& path, const AdoptOptio
 }
 
 bool is_done(const JournalDir& directory, bool has_store) {
-  if (has_segments(directory) || may_have_untold(directory)) return false;
+  if (has_segments(directory)) return false;
   const bool end_is_shipped = stat_file(directory.shipped() / "end.json").has_value();
-  if (has_store) return end_is_shipped && !has_uploads(directory);
-  return end_is_shipped || stat_file(directory.end());
+  const bool is_through = has_store ? end_is_shipped && !has_uploads(directory)
+                                    : end_is_shipped || stat_file(directory.end());
+  return is_through && !may_have_untold(directory);
 }
 
 }  // namespace runlog

@@ -46,7 +46,7 @@ struct AdoptOptions {
                                            UploadOutcome* upload = nullptr);
 
 /// Whether everything in the journal has been shipped, or packed if it has no store. Cheap: lists
-/// directories only, and does not touch LOCK.
+/// directories, then reads the tally, and does not touch LOCK.
 [[nodiscard]] bool is_done(const JournalDir& directory, bool has_store);
 
 }  // namespace runlog

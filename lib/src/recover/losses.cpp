@@ -123,23 +123,22 @@ Result<void> Losses::settle(ObjectStore* store) {
     holes = holes_here();
   }
   // Packs that made room were told, and no hole says which of them it was.
-  const auto evicted = meta_.evicts_unshipped ? evicted_records(directory_)
-                                              : Result(std::optional<std::uint64_t>(0));
-  if (!evicted) return evicted.error();
+  const auto evicted =
+      meta_.evicts_unshipped ? evicted_records(directory_) : std::optional<std::uint64_t>(0);
   const std::vector<std::uint32_t> gone = gone_segments();
   const bool may_be_lost = !holes.empty() || !gone.empty();
-  const bool asks = may_be_lost && unread_packs_.empty() && *evicted;
+  const bool asks = may_be_lost && unread_packs_.empty() && evicted;
   const auto has_all = asks ? has_all_packs(store) : Result<bool>(false);
   if (!has_all) return has_all.error();
   is_settled_ = true;
-  if (*has_all && **evicted == 0) {
+  if (*has_all && *evicted == 0) {
     count_holes(holes, 0, directory_.path().native(), files_);
     for (const std::uint32_t number : gone) {
       files_.push_back({directory_.segment(number).native(), 0, 0, 1, false,
                         "this segment is gone, and no pack here has it"});
     }
   } else if (*has_all) {
-    add_records_beyond(**evicted, holes);
+    add_records_beyond(*evicted, holes);
   }
   for (std::size_t i = 0; i < files_.size(); ++i) {
     records_ += files_[i].records_lost;
@@ -151,7 +150,7 @@ Result<void> Losses::settle(ObjectStore* store) {
 // The last ones of lanes: they leave no holes. Where a file is known to be lost it may be that one.
 std::vector<std::uint32_t> Losses::gone_segments() const {
   std::vector<std::uint32_t> gone;
-  if (!files_.empty() || is_part_of_moved(directory_)) return gone;
+  if (!files_.empty() || meta_.continues) return gone;
   std::copy_if(expected_.begin(), expected_.end(), std::back_inserter(gone),
                [&](std::uint32_t number) { return !segments_.contains(number); });
   return gone;
@@ -168,7 +167,7 @@ void Losses::add_records_beyond(std::uint64_t told, const std::vector<LaneHole>&
 }
 
 std::vector<LaneHole> Losses::holes_here() const {
-  if (is_part_of_moved(directory_)) return {};
+  if (meta_.continues) return {};
   return lane_holes(ranges_);
 }
 

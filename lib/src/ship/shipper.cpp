@@ -187,8 +187,9 @@ void Shipper::ship_once(bool asks_refused) {
 
 void Shipper::doubt(std::uint32_t pack) {
   const std::lock_guard lock(sending_mutex_);
-  if (std::find(in_doubt_.begin(), in_doubt_.end(), pack) != in_doubt_.end()) return;
-  in_doubt_[next_in_doubt_++ % in_doubt_.size()] = pack;
+  if (is_in_doubt(pack)) return;
+  in_doubt_.push_back(pack);
+  if (in_doubt_.size() > kIn_doubt_max) in_doubt_.erase(in_doubt_.begin());
 }
 
 // What a job has made may have been damaged since, while the store was down for days. Whoever
@@ -200,7 +201,6 @@ Result<bool> Shipper::check_waiting(const std::filesystem::path& file) const {
     auto checked = check_pages(file, settings_.meta, *number);
     return checked ? Result<bool>(true) : std::move(checked).error();
   }
-  if (auto kind = check_kind_of_file(file); !kind) return std::move(kind).error();
   const auto digest = sha256_of_file(file);
   if (!digest) return digest.error();
   if (*digest == name) return true;

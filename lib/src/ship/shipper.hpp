@@ -4,7 +4,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -17,6 +16,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "journal/journal_dir.hpp"
 #include "journal/meta.hpp"
@@ -72,8 +72,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   template <typename Work>
   void unless_busy_with(std::uint32_t pack, Work&& work) {
     const std::lock_guard lock(sending_mutex_);
-    const bool is_in_doubt = std::find(in_doubt_.begin(), in_doubt_.end(), pack) != in_doubt_.end();
-    if (held_back_ != pack && sending_ != pack && !is_in_doubt) work();
+    if (held_back_ != pack && sending_ != pack && !is_in_doubt(pack)) work();
   }
   /// A ticket for wait_shipped: everything in packs/ and blobs/ at the time of the call.
   std::uint64_t request() noexcept;
@@ -102,6 +101,9 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   void tell_no_memory() noexcept;
   void adopt_neighbours(bool whole_root);
   void doubt(std::uint32_t pack);
+  [[nodiscard]] bool is_in_doubt(std::uint32_t pack) const {
+    return std::find(in_doubt_.begin(), in_doubt_.end(), pack) != in_doubt_.end();
+  }
   [[nodiscard]] bool is_waited_for() const;
 
   Settings settings_;
@@ -112,17 +114,12 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   std::stop_source stop_;
   // What the uploader lists was held back before it appeared: it sees that, or a later state.
   static constexpr std::int64_t kNo_pack = -1;
-  static constexpr std::array<std::int64_t, 8> no_packs() noexcept {
-    std::array<std::int64_t, 8> packs{};
-    packs.fill(kNo_pack);
-    return packs;
-  }
   std::atomic<std::int64_t> held_back_ = kNo_pack;
   std::mutex sending_mutex_;
   std::int64_t sending_ = kNo_pack;  // guarded by sending_mutex_
   // Guarded by sending_mutex_: packs whose sending failed, and may have succeeded there.
-  std::array<std::int64_t, 8> in_doubt_ = no_packs();
-  std::size_t next_in_doubt_ = 0;
+  static constexpr std::size_t kIn_doubt_max = 8;
+  std::vector<std::uint32_t> in_doubt_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // with mutex_
   bool has_work_ = false;            // guarded by mutex_
