@@ -147,7 +147,10 @@ TEST_CASE("a recovery to another store leaves others' copies, which may be all t
     test::tell_unmounted("a tmpfs");
     return;
   }
-  auto kept = start(base, {.root = disk.path() / "runs", .run_id = "kept"});
+  auto kept = start(base, {.root = disk.path() / "runs",
+                           .run_id = "kept",
+                           .pack_bytes = 64 * kKiB,
+                           .segment_bytes = 64 * kKiB});
   write_artifact(base / "checkpoint", 2 * kMiB, 1);
   REQUIRE(kept.upload_file("checkpoint", base / "checkpoint"));
   kept.complete();
