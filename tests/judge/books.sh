@@ -15,12 +15,14 @@ look() {
   for one in "${calls[@]}"; do sum=$((sum + one)); done
 }
 
-# So many calls that the budget of eight segments has been used up.
-RUNLOG_SEGMENT_BYTES=64KiB RUNLOG_PACK_BYTES=64KiB RUNLOG_DISK_BUDGET=512KiB RUNLOG_SHIP_INTERVAL=100ms \
+# So many calls that the budget of 64 segments has been used up, and so many packs that some of them were
+# full before that: no thread's first, and without a gap.
+RUNLOG_SEGMENT_BYTES=64KiB RUNLOG_PACK_BYTES=64KiB RUNLOG_DISK_BUDGET=4MiB RUNLOG_SHIP_INTERVAL=100ms \
   "$RUNLOG_VICTIMS/killable" runs notes $threads tight plain 4000000000 2>stderr &
 job=$!
+packs_made() { find runs -path '*/packs/*.parquet' | wc -l; }
 look
-until ((sum >= 400000)); do
+until ((sum >= 400000 && $(packs_made) >= 12)); do
   kill -0 $job || fail "the job ended by itself"
   look
 done

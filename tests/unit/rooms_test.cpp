@@ -112,3 +112,15 @@ TEST_CASE("the operating system is platform's, and each third party one file's")
   }
   CHECK(users.size() > 3);
 }
+
+TEST_CASE("a unit test lies in the folder of the room that it tests") {
+  for (const auto& entry : fs::directory_iterator(fs::path(RUNLOG_SOURCE_DIR) / "tests/unit")) {
+    const auto name = entry.path().filename().string();
+    INFO(name);
+    if (entry.is_directory()) {
+      CHECK(kFloors.contains(name));
+    } else {
+      CHECK(name == "rooms_test.cpp");
+    }
+  }
+}
