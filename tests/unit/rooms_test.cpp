@@ -30,6 +30,15 @@ const std::map<std::string, int> kInner_floors = {
     {"store/cloud", 3},
 };
 
+// Public headers that declare the calls of a room: for rooms that have or use these. The others
+// hold values, and are for all.
+const std::map<std::string, std::set<std::string>> kCallers = {
+    {"runlog/options.hpp", {"run"}},
+    {"runlog/run.hpp", {"run"}},
+    {"runlog/recover.hpp", {"recover", "run"}},
+    {"runlog/reader.hpp", {"read", "export", "recover", "run"}},
+};
+
 std::string room_of(const fs::path& file) {
   return file.begin()->native();
 }
@@ -95,6 +104,18 @@ TEST_CASE("a room includes only rooms below it") {
         }
       });
   CHECK(files > 100);
+}
+
+TEST_CASE("a public header with calls is included only where these are made or used") {
+  std::set<std::string> seen;
+  for_each_include([&](const fs::path& file, const std::string& header, bool) {
+    const auto callers = kCallers.find(header);
+    if (callers == kCallers.end()) return;
+    seen.insert(header);
+    INFO(file << " includes " << header << "; policy.hpp, stats.hpp and others have the values");
+    CHECK(callers->second.contains(room_of(file)));
+  });
+  CHECK(seen.size() == kCallers.size());
 }
 
 TEST_CASE("the operating system is platform's, and each third party one file's") {

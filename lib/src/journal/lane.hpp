@@ -14,7 +14,7 @@
 #include "journal/drops.hpp"
 #include "journal/segment_pool.hpp"
 #include "journal/series_table.hpp"
-#include "runlog/options.hpp"
+#include "runlog/policy.hpp"
 #include "segment/segment_writer.hpp"
 
 namespace runlog {

@@ -35,8 +35,8 @@
 #include "keep/syncer.hpp"
 #include "platform/file_system_kind.hpp"
 #include "platform/semaphore.hpp"
-#include "runlog/options.hpp"
-#include "runlog/run.hpp"
+#include "runlog/policy.hpp"
+#include "runlog/stats.hpp"
 #include "ship/shipper.hpp"
 
 namespace runlog {

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "journal/journal.hpp"
-#include "runlog/options.hpp"
+#include "runlog/policy.hpp"
 
 namespace runlog {
 
