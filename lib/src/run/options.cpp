@@ -1,7 +1,11 @@
-// Options: environment, launchers, defaults, ranges. One table row per variable.
+// Options: what the environment and the defaults add to what the code has set, and whether all of
+// it may be used. option_table.cpp has the options; here is what is common to them: a parser for
+// each type of field.
 #include "runlog/options.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "base/ids.hpp"
 #include "base/out_of_memory.hpp"
@@ -10,21 +14,17 @@
 #include "platform/clock.hpp"
 #include "platform/process.hpp"
 #include "platform/random.hpp"
-#include "platform/signals.hpp"
-#include "segment/layout.hpp"
-#include "store/object_store.hpp"
+#include "run/option_table.hpp"
 
 namespace runlog {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t kLabel_bytes_max = 512;
+// Beyond a year is for ever; added to the time of day it could overflow.
+constexpr milliseconds kDuration_max = std::chrono::hours(24 * 365);
 
-Error invalid(std::string_view what, std::string_view value, std::string_view allowed) {
-  return Error{Errc::invalid_argument, 0,
-               std::string(what) + "='" + mend_utf8(value) + "': " + std::string(allowed)};
-}
+using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 std::optional<std::int64_t> parse_integer(std::string_view text) {
   std::int64_t value = 0;
@@ -74,72 +74,94 @@ std::optional<bool> parse_bool(std::string_view text) {
   return {};
 }
 
-std::optional<Sync> parse_sync(std::string_view text) {
-  if (text == "never") return Sync::never;
-  if (text == "interval") return Sync::interval;
-  if (text == "each_record") return Sync::each_record;
-  return {};
-}
-
-std::optional<Overflow> parse_overflow(std::string_view text) {
-  if (text == "drop_newest_counted") return Overflow::drop_newest_counted;
-  if (text == "block") return Overflow::block;
-  if (text == "drop_oldest_packed") return Overflow::drop_oldest_packed;
-  return {};
-}
-
-std::optional<Resume> parse_resume(std::string_view text) {
-  if (text == "never") return Resume::never;
-  if (text == "allow") return Resume::allow;
-  if (text == "must") return Resume::must;
-  return {};
-}
-
-void set_text(std::string& field, const char* variable) {
-  if (field.empty()) field = environment(variable).value_or("");
-}
-
-// Leaves a set field alone; else takes the variable, else the default.
-template <typename T, typename Parse>
-Result<void> set_field(std::optional<T>& field, const char* variable, T standard, Parse parse,
-                       std::string_view allowed) {
-  if (field) return {};
-  const auto text = environment(variable);
-  if (!text) {
-    field = standard;
-    return {};
+// Of a policy: the text of each value; empty: there is no such value. They count up from 0, so that
+// parse_policy() finds all that the compiler makes us name here.
+constexpr std::string_view name_of(Sync sync) {
+  switch (sync) {
+    case Sync::never:
+      return "never";
+    case Sync::interval:
+      return "interval";
+    case Sync::each_record:
+      return "each_record";
   }
-  field = parse(*text);
-  if (!field) return invalid(variable, *text, allowed);
   return {};
 }
 
-// The first variable that is there, and not empty, decides. Messages name it, else `option`. What
-// `is_index` is 0 or more.
-Result<void> set_from_launcher(std::optional<std::int64_t>& field, const char* option,
-                               std::initializer_list<const char*> variables, bool is_index,
-                               std::int64_t standard) {
-  const auto check = [&](const char* what) -> Result<void> {
-    if (!is_index || (*field >= 0 && *field <= INT32_MAX)) return {};
-    return invalid(what, std::to_string(*field), "must be 0 to " + std::to_string(INT32_MAX));
-  };
-  if (field) return check(option);
-  for (const char* variable : variables) {
-    const auto text = environment(variable);
-    if (!text) continue;
-    field = parse_integer(*text);
-    // A launcher's too: two ranks that both took themselves for rank 0 would be told apart by
-    // nobody.
-    if (!field) return invalid(variable, *text, "must be a whole number");
-    return check(variable);
+constexpr std::string_view name_of(Overflow overflow) {
+  switch (overflow) {
+    case Overflow::drop_newest_counted:
+      return "drop_newest_counted";
+    case Overflow::block:
+      return "block";
+    case Overflow::drop_oldest_packed:
+      return "drop_oldest_packed";
   }
-  field = standard;
   return {};
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> parse_pairs(const char* variable) {
-  std::vector<std::pair<std::string, std::string>> pairs;
-  const auto text = environment(variable);
+constexpr std::string_view name_of(Resume resume) {
+  switch (resume) {
+    case Resume::never:
+      return "never";
+    case Resume::allow:
+      return "allow";
+    case Resume::must:
+      return "must";
+  }
+  return {};
+}
+
+template <typename Policy>
+std::optional<Policy> parse_policy(std::string_view text) {
+  for (std::uint8_t i = 0; !name_of(Policy{i}).empty(); ++i) {
+    if (name_of(Policy{i}) == text) return Policy{i};
+  }
+  return {};
+}
+
+// "never, interval or each_record".
+template <typename Policy>
+std::string list_policies() {
+  std::string names;
+  for (std::uint8_t i = 0; !name_of(Policy{i}).empty(); ++i) {
+    const bool is_last = name_of(Policy{static_cast<std::uint8_t>(i + 1)}).empty();
+    if (i > 0) names += is_last ? " or " : ", ";
+    names += name_of(Policy{i});
+  }
+  return names;
+}
+
+// How a type of field is read: `form` is what its text must be, for messages.
+template <typename Policy>
+struct Reading {
+  static std::string form() { return list_policies<Policy>(); }
+  static std::optional<Policy> parse(std::string_view text) { return parse_policy<Policy>(text); }
+};
+template <>
+struct Reading<bool> {
+  static std::string form() { return "0 or 1"; }
+  static std::optional<bool> parse(std::string_view text) { return parse_bool(text); }
+};
+template <>
+struct Reading<std::int64_t> {
+  static std::string form() { return "a whole number"; }
+  static std::optional<std::int64_t> parse(std::string_view text) { return parse_integer(text); }
+};
+template <>
+struct Reading<std::uint64_t> {
+  static std::string form() { return "a size such as 65536, 16MiB, 1GiB"; }
+  static std::optional<std::uint64_t> parse(std::string_view text) { return parse_bytes(text); }
+};
+template <>
+struct Reading<milliseconds> {
+  static std::string form() { return "a duration such as 250ms, 1s, 5m"; }
+  static std::optional<milliseconds> parse(std::string_view text) { return parse_duration(text); }
+};
+
+Result<Pairs> read_pairs(const std::string& variable) {
+  Pairs pairs;
+  const auto text = environment(variable.c_str());
   if (!text) return pairs;
   std::string_view rest = *text;
   while (!rest.empty()) {
@@ -147,7 +169,7 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_pairs(const char*
     const std::string_view pair = rest.substr(0, end);
     const std::size_t equals = pair.find('=');
     if (equals == std::string_view::npos || equals == 0) {
-      return invalid(variable, *text, "must be name=value,name=value");
+      return not_allowed(variable, *text, "name=value,name=value");
     }
     pairs.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
     rest.remove_prefix(std::min(end + 1, rest.size()));
@@ -164,150 +186,119 @@ Value guess_value(const std::string& text) {
   return text;
 }
 
-Result<void> set_identity(Options& options) {
-  if (options.root.empty()) options.root = environment("RUNLOG_ROOT").value_or("runs");
-  set_text(options.project, "RUNLOG_PROJECT");
-  if (options.project.empty()) options.project = "default";
-  set_text(options.experiment, "RUNLOG_EXPERIMENT");
-  set_text(options.name, "RUNLOG_NAME");
-  set_text(options.group, "RUNLOG_GROUP");
-  set_text(options.parent_run, "RUNLOG_PARENT_RUN");
-  set_text(options.store, "RUNLOG_STORE");
-  set_text(options.stop_signals, "RUNLOG_STOP_SIGNALS");
-  set_text(options.run_id, "RUNLOG_RUN_ID");
-  constexpr std::string_view kId = "must be 1-128 of [A-Za-z0-9._-], not starting with '.' or '_'";
-  if (!options.run_id.empty() && !is_valid_id(options.run_id)) {
-    return invalid("run_id (RUNLOG_RUN_ID)", options.run_id, kId);
-  }
-  for (const char* variable : {"TORCHELASTIC_RUN_ID", "SLURM_JOB_ID"}) {
+// fill(): sets the field of a row from its variable, a launcher's or the default, if the code has
+// not. Returns the variable that decided; empty: none did.
+
+Result<std::string> fill(const OptionRow& row, std::string& field) {
+  if (field.empty()) field = environment(variable_of(row.name).c_str()).value_or("");
+  for (const char* launcher : row.launchers) {
+    if (launcher == nullptr || !field.empty()) break;
+    const auto id = environment(launcher);
     // torchrun's default id is "none": two jobs would share it.
-    const auto id = environment(variable);
-    if (options.run_id.empty() && id && *id != "none") options.run_id = mend_id(*id);
+    if (id && *id != "none") field = mend_id(*id);
   }
-  if (options.run_id.empty()) options.run_id = make_run_id(realtime_ns());
-  if (!is_valid_id(options.project))
-    return invalid("project (RUNLOG_PROJECT)", options.project, kId);
-  if (!options.parent_run.empty() && !is_valid_id(options.parent_run)) {
-    return invalid("parent_run (RUNLOG_PARENT_RUN)", options.parent_run, kId);
+  if (field.empty()) field = row.standard;
+  if (row.text_bytes_max != 0) {
+    field = std::string(utf8_prefix(mend_utf8(field), row.text_bytes_max));
   }
-  for (std::string* label : {&options.experiment, &options.name, &options.group}) {
-    *label = std::string(utf8_prefix(mend_utf8(*label), kLabel_bytes_max));
-  }
-  return {};
+  return std::string();
 }
 
-Result<void> set_ranks(Options& options) {
-  for (auto result :
-       {set_from_launcher(
-            options.rank, "rank",
-            {"RUNLOG_RANK", "RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK"}, true, 0),
-        set_from_launcher(
-            options.world, "world",
-            {"RUNLOG_WORLD", "WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"},
-            false, 1),
-        set_from_launcher(options.local_rank, "local_rank",
-                          {"RUNLOG_LOCAL_RANK", "LOCAL_RANK", "SLURM_LOCALID",
-                           "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"},
-                          false, 0)}) {
-    if (!result) return result;
+Result<std::string> fill(const OptionRow& row, std::filesystem::path& field) {
+  if (field.empty()) {
+    field = environment(variable_of(row.name).c_str()).value_or(std::string(row.standard));
   }
-  return {};
+  return std::string();
 }
 
-Result<void> set_policies(Options& options) {
-  constexpr std::string_view kDuration = "must be a duration such as 250ms, 1s, 5m";
-  constexpr std::string_view kBytes = "must be a size such as 65536, 16MiB, 1GiB";
-  constexpr std::string_view kBool = "must be 0 or 1";
-  for (auto result :
-       {set_field(options.sync, "RUNLOG_SYNC", Sync::interval, parse_sync,
-                  "must be never, interval or each_record"),
-        set_field(options.sync_interval, "RUNLOG_SYNC_INTERVAL", milliseconds(1000), parse_duration,
-                  kDuration),
-        set_field(options.ship_interval, "RUNLOG_SHIP_INTERVAL", milliseconds(30'000),
-                  parse_duration, kDuration),
-        set_field(options.pack_bytes, "RUNLOG_PACK_BYTES", std::uint64_t{16} << 20, parse_bytes,
-                  kBytes),
-        set_field(options.segment_bytes, "RUNLOG_SEGMENT_BYTES", std::uint64_t{4} << 20,
-                  parse_bytes, kBytes),
-        set_field(options.disk_budget, "RUNLOG_DISK_BUDGET", std::uint64_t{1} << 30, parse_bytes,
-                  kBytes),
-        set_field(options.artifact_budget, "RUNLOG_ARTIFACT_BUDGET", std::uint64_t{64} << 30,
-                  parse_bytes, kBytes),
-        set_field(options.overflow, "RUNLOG_OVERFLOW", Overflow::drop_newest_counted,
-                  parse_overflow, "must be drop_newest_counted, block or drop_oldest_packed"),
-        set_field(options.overflow_block, "RUNLOG_OVERFLOW_BLOCK", milliseconds(100),
-                  parse_duration, kDuration),
-        set_field(options.finish_deadline, "RUNLOG_FINISH_DEADLINE", milliseconds(30'000),
-                  parse_duration, kDuration),
-        set_field(options.resume, "RUNLOG_RESUME", Resume::allow, parse_resume,
-                  "must be never, allow or must"),
-        set_field(options.crash_marker, "RUNLOG_CRASH_MARKER", true, parse_bool, kBool),
-        set_field(options.sigbus_guard, "RUNLOG_SIGBUS_GUARD", true, parse_bool, kBool),
-        set_field(options.keep_shipped, "RUNLOG_KEEP_SHIPPED", true, parse_bool, kBool),
-        set_field(options.network_root, "RUNLOG_NETWORK_ROOT", false, parse_bool, kBool)}) {
-    if (!result) return result;
-  }
-  return {};
+// In front, so that a value set in code is the later one, and stands.
+Result<std::string> fill(const OptionRow& row, Pairs& field) {
+  auto pairs = read_pairs(variable_of(row.name));
+  if (!pairs) return std::move(pairs).error();
+  field.insert(field.begin(), pairs->begin(), pairs->end());
+  return std::string();
 }
 
-Result<void> check_ranges(const Options& options) {
-  const auto ms = [](milliseconds value) { return std::to_string(value.count()) + "ms"; };
-  if (*options.sync_interval < milliseconds(10)) {
-    return invalid("sync_interval (RUNLOG_SYNC_INTERVAL)", ms(*options.sync_interval),
-                   "must be 10ms or more");
-  }
-  if (*options.ship_interval < milliseconds(100)) {
-    return invalid("ship_interval (RUNLOG_SHIP_INTERVAL)", ms(*options.ship_interval),
-                   "must be 100ms or more");
-  }
-  if (*options.segment_bytes < format::kSegment_bytes_min ||
-      *options.segment_bytes > format::kSegment_bytes_max || *options.segment_bytes % 4096 != 0) {
-    return invalid("segment_bytes (RUNLOG_SEGMENT_BYTES)", std::to_string(*options.segment_bytes),
-                   "must be 64KiB to 64MiB and a multiple of 4096");
-  }
-  if (*options.pack_bytes < (64u << 10)) {
-    return invalid("pack_bytes (RUNLOG_PACK_BYTES)", std::to_string(*options.pack_bytes),
-                   "must be 64KiB or more");
-  }
-  if (*options.disk_budget < 4 * *options.segment_bytes) {
-    return invalid(
-        "disk_budget (RUNLOG_DISK_BUDGET)", std::to_string(*options.disk_budget),
-        "must be 4 segments (" + std::to_string(4 * *options.segment_bytes) + " bytes) or more");
-  }
-  if (!parse_stop_signals(options.stop_signals)) {
-    return invalid("stop_signals (RUNLOG_STOP_SIGNALS)", options.stop_signals,
-                   "must be names of HUP, INT, QUIT, USR1, USR2, TERM, PWR, XCPU with commas "
-                   "between them");
-  }
-  if (!options.store.empty()) {
-    auto store = open_store(options.store);
-    if (!store) {
-      return Error{store.error().code, 0, "store (RUNLOG_STORE): " + store.error().message};
+Result<std::string> fill(const OptionRow& row, std::vector<std::pair<std::string, Value>>& field) {
+  const auto pairs = read_pairs(variable_of(row.name));
+  if (!pairs) return pairs.error();
+  std::vector<std::pair<std::string, Value>> all;
+  for (const auto& [name, text] : *pairs) all.emplace_back(name, guess_value(text));
+  all.insert(all.end(), std::make_move_iterator(field.begin()),
+             std::make_move_iterator(field.end()));
+  field = std::move(all);
+  return std::string();
+}
+
+template <typename T>
+Result<std::string> fill_from(const std::string& variable, std::optional<T>& field) {
+  const auto text = environment(variable.c_str());
+  if (!text) return std::string();
+  field = Reading<T>::parse(*text);
+  if (!field) return not_allowed(variable, *text, Reading<T>::form());
+  return variable;
+}
+
+template <typename T>
+Result<std::string> fill(const OptionRow& row, std::optional<T>& field) {
+  std::string source;
+  if (!field) {
+    auto filled = fill_from(variable_of(row.name), field);
+    // A launcher's variable must be readable, too: two ranks that both took themselves for rank 0
+    // would be told apart by nobody.
+    for (const char* launcher : row.launchers) {
+      if (launcher == nullptr || !filled || field) break;
+      filled = fill_from(launcher, field);
     }
+    if (!filled) return filled;
+    source = std::move(*filled);
+    if (!field) field = Reading<T>::parse(row.standard);
   }
+  if constexpr (std::is_same_v<T, milliseconds>) field = std::min(*field, kDuration_max);
+  return source;
+}
+
+std::string shown(const std::string& text) {
+  return text;
+}
+std::string shown(const std::optional<std::int64_t>& number) {
+  return std::to_string(*number);
+}
+std::string shown(const std::optional<std::uint64_t>& bytes) {
+  return std::to_string(*bytes);
+}
+std::string shown(const std::optional<milliseconds>& duration) {
+  return std::to_string(duration->count()) + "ms";
+}
+// What has no row with `is_allowed`.
+template <typename T>
+std::string shown(const T&) {
   return {};
+}
+
+// `source`: see fill().
+Result<void> check(const Options& options, const OptionRow& row, const std::string& source) {
+  if (row.check != nullptr) return row.check(options);
+  if (row.is_allowed == nullptr || row.is_allowed(options)) return {};
+  const std::string name(row.name);
+  std::string what = name + " (" + variable_of(name) + ")";
+  // One of several variables decided: that one is blamed.
+  if (std::holds_alternative<std::optional<std::int64_t> Options::*>(row.field)) {
+    what = source.empty() ? name : source;
+  }
+  const std::string value =
+      std::visit([&](auto field) { return shown(options.*field); }, row.field);
+  return not_allowed(what, value, row.allowed);
 }
 
 Result<Options> resolve_all(Options options) {
-  if (auto result = set_identity(options); !result) return std::move(result).error();
-  if (auto result = set_ranks(options); !result) return std::move(result).error();
-  if (auto result = set_policies(options); !result) return std::move(result).error();
-  auto tags = parse_pairs("RUNLOG_TAGS");
-  if (!tags) return std::move(tags).error();
-  options.tags.insert(options.tags.begin(), tags->begin(), tags->end());
-  auto params = parse_pairs("RUNLOG_PARAMS");
-  if (!params) return std::move(params).error();
-  // In front, so that a value set in code is the later one, and stands.
-  std::vector<std::pair<std::string, Value>> all_params;
-  for (const auto& [name, text] : *params) all_params.emplace_back(name, guess_value(text));
-  all_params.insert(all_params.end(), options.params.begin(), options.params.end());
-  options.params = std::move(all_params);
-  if (auto result = check_ranges(options); !result) return std::move(result).error();
-  // Beyond a year is for ever; added to the time of day it could overflow.
-  for (auto* duration : {&options.sync_interval, &options.ship_interval, &options.overflow_block,
-                         &options.finish_deadline}) {
-    *duration = std::min<milliseconds>(**duration, std::chrono::hours(24 * 365));
+  for (const OptionRow& row : option_table()) {
+    const auto source =
+        std::visit([&](auto field) { return fill(row, options.*field); }, row.field);
+    if (!source) return source.error();
+    if (auto checked = check(options, row, *source); !checked) return std::move(checked).error();
   }
+  if (options.run_id.empty()) options.run_id = make_run_id(realtime_ns());
   return options;
 }
 
