@@ -11,6 +11,7 @@
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
 #include "platform/random.hpp"
+#include "store/cloud/store_kind.hpp"
 
 namespace runlog {
 namespace {
@@ -265,9 +266,12 @@ std::vector<StoreCheck> diagnose_store(const std::string& url) {
   std::vector<StoreCheck> checks;
   auto store = open_store(url);
   if (!store) {
+    std::string examples;
+    for (const StoreKind& kind : store_kinds()) {
+      examples += (examples.empty() ? "" : ", ") + std::string(kind.example);
+    }
     checks.push_back(check_of_error("url", Verdict::bad, store.error(),
-                                    "write s3://bucket/prefix, azblob://account/container/prefix, "
-                                    "gs://bucket/prefix, https://host/path or a directory"));
+                                    "write " + examples + " or a directory"));
     return checks;
   }
   checks.push_back({"url", Verdict::good, (*store)->url(), {}});

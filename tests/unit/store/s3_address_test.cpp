@@ -1,7 +1,6 @@
 // Where S3's requests go: which host, which path, and that both are what is signed. What a local
 // server cannot show, since AWS's and Google's hosts are not here.
-#include "store/cloud/dialect.hpp"
-#include "store/cloud/store_url.hpp"
+#include "store/cloud/store_kind.hpp"
 #include "store/http/http_client.hpp"
 #include "support/catch.hpp"
 #include "support/clean_environment.hpp"

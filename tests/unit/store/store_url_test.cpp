@@ -1,8 +1,13 @@
 // Store URLs: what is understood, what is refused, and that no refusal shows a secret.
 #include "store/cloud/store_url.hpp"
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "base/url.hpp"
 #include "journal/meta.hpp"
+#include "store/cloud/store_kind.hpp"
 #include "store/http/http_client.hpp"
 #include "store/object_store.hpp"
 #include "support/catch.hpp"
@@ -12,7 +17,7 @@ using namespace runlog;
 TEST_CASE("each kind of store is understood") {
   auto s3 = parse_store_url("s3://bucket/a/b=1/?region=eu-west-1&profile=me");
   REQUIRE(s3);
-  CHECK(s3->kind == StoreUrl::Kind::s3);
+  CHECK(s3->kind->schemes.front() == "s3");
   CHECK(s3->bucket == "bucket");
   CHECK(s3->prefix == "a/b=1");
   CHECK(s3->region == "eu-west-1");
@@ -25,18 +30,18 @@ TEST_CASE("each kind of store is understood") {
 
   auto gcs = parse_store_url("gs://my_bucket.example/p");
   REQUIRE(gcs);
-  CHECK(gcs->kind == StoreUrl::Kind::gcs);
+  CHECK(gcs->kind->schemes.front() == "gs");
 
   auto azure = parse_store_url("azblob://account1/box/p/q");
   REQUIRE(azure);
-  CHECK(azure->kind == StoreUrl::Kind::azure);
+  CHECK(azure->kind->schemes.front() == "azblob");
   CHECK(azure->account == "account1");
   CHECK(azure->bucket == "box");
   CHECK(azure->prefix == "p/q");
 
   auto sas = parse_store_url("https://account1.blob.core.windows.net/box/p%20q?sv=1&sig=s%3D");
   REQUIRE(sas);
-  CHECK(sas->kind == StoreUrl::Kind::azure);
+  CHECK(sas->kind->schemes.front() == "azblob");
   CHECK(sas->account == "account1");
   CHECK(sas->prefix == "p q");
   CHECK(sas->sas.reveal() == "sv=1&sig=s%3D");
@@ -44,10 +49,27 @@ TEST_CASE("each kind of store is understood") {
 
   auto dav = parse_store_url("davs://host:8443/remote.php/dav");
   REQUIRE(dav);
-  CHECK(dav->kind == StoreUrl::Kind::http);
+  CHECK(dav->kind->schemes.front() == "https");
   CHECK(dav->endpoint == "https://host:8443");
   CHECK(dav->prefix == "remote.php/dav");
   CHECK(parse_store_url("dav://[::1]:80/x")->endpoint == "http://[::1]:80");
+}
+
+TEST_CASE("each kind's schemes are its own, and docs/clouds.md has them") {
+  std::ifstream file(std::filesystem::path(RUNLOG_SOURCE_DIR) / "docs/clouds.md");
+  const std::string clouds{std::istreambuf_iterator<char>(file), {}};
+  for (const StoreKind& kind : store_kinds()) {
+    INFO(kind.example);
+    CHECK(kind.example.starts_with(std::string(kind.schemes.front()) + "://"));
+    for (const std::string_view scheme : kind.schemes) {
+      if (scheme.empty()) continue;
+      INFO(scheme << " is to be in docs/clouds.md");
+      CHECK(clouds.find(std::string(scheme) + "://") != std::string::npos);
+      const auto url = parse_store_url(std::string(scheme) + "://account1/container/prefix");
+      REQUIRE(url);
+      CHECK(url->kind == &kind);
+    }
+  }
 }
 
 TEST_CASE("what is not understood is refused, with words and without secrets") {

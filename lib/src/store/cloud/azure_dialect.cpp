@@ -1,9 +1,11 @@
 // Azure Blob Storage: block blobs by a single Put Blob, authorised by account key, SAS or bearer
 // token.
 #include <algorithm>
+#include <array>
 
 #include "store/cloud/azure_signature.hpp"
 #include "store/cloud/dialect.hpp"
+#include "store/cloud/store_kind.hpp"
 #include "store/credentials/credentials.hpp"
 #include "store/http/xml.hpp"
 
@@ -152,6 +154,14 @@ class AzureDialect final : public Dialect {
     return request;
   }
 
+  [[nodiscard]] Result<std::string> find_credentials() override {
+    auto credentials = credentials_->get(false);
+    if (!credentials) return std::move(credentials).error();
+    if (!url_.sas.empty()) return credentials->from;
+    const auto* const token = std::get_if<BearerToken>(&credentials->with);
+    return credentials_text(credentials->from, token != nullptr ? token->expires : std::nullopt);
+  }
+
   [[nodiscard]] Reading read(const CloudCall& call, const HttpResponse& answer) const override {
     Reading reading{.meaning = meaning_of_status(call, answer.status)};
     if (reading.meaning == Meaning::done) return reading;
@@ -224,7 +234,84 @@ class AzureDialect final : public Dialect {
   std::string from_;  // where the last credentials came from
 };
 
+constexpr std::string_view kLower = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+std::string_view take_segment(std::string_view& path) {
+  const std::size_t end = std::min(path.find('/'), path.size());
+  const std::string_view segment = path.substr(0, end);
+  path.remove_prefix(std::min(end + 1, path.size()));
+  return segment;
+}
+
+bool is_container(std::string_view name) {
+  return name == "$root" || (name.size() >= 3 && name.size() <= 63 &&
+                             is_one_of(name, std::string(kLower) + '-') && name.front() != '-');
+}
+
+// `path`: container/prefix.
+Result<StoreUrl> parse_names(StoreUrl store, const UrlParts& url, std::string_view account,
+                             std::string_view path, bool is_encoded) {
+  store.account = account;
+  if (account.size() < 3 || account.size() > 24 || !is_one_of(account, kLower)) {
+    return refuse_url(url,
+                      "an Azure storage account's name has 3 to 24 lower-case letters and digits: "
+                      "azblob://account/container/prefix");
+  }
+  store.bucket = take_segment(path);
+  if (!is_container(store.bucket)) {
+    return refuse_url(url,
+                      "a container's name has 3 to 63 lower-case letters, digits and hyphens: "
+                      "azblob://account/container/prefix");
+  }
+  if (auto set = set_prefix(store, url, path, is_encoded); !set) return set.error();
+  return store;
+}
+
+// "account" of account.blob.core.windows.net and its sisters, or nothing.
+std::string_view account_of(std::string_view host) {
+  constexpr std::array<std::string_view, 4> kDomains = {
+      ".blob.core.windows.net", ".blob.core.usgovcloudapi.net", ".blob.core.chinacloudapi.cn",
+      ".blob.storage.azure.net"};
+  for (const std::string_view domain : kDomains) {
+    if (host.size() > domain.size() && host.ends_with(domain)) {
+      return host.substr(0, host.find('.'));
+    }
+  }
+  return {};
+}
+
+// https://account.blob.core.windows.net/container/prefix?sas
+Result<StoreUrl> parse_web_url(StoreUrl store, const UrlParts& url) {
+  if (auto checked = check_server(url); !checked) return checked.error();
+  if (!is_https(url)) return refuse_url(url, "Azure is reached by https only");
+  store.endpoint = "https://" + std::string(url.authority);
+  store.sas = Secret(std::string(url.query));
+  if (!url.query.empty() && url.query.find("sig=") == std::string_view::npos) {
+    return refuse_url(url, "what follows '?' is not a SAS (it has no sig=)");
+  }
+  if (has_control(url.query) || url.query.find(' ') != std::string_view::npos) {
+    return refuse_url(url, "the SAS has blanks or control characters in it");
+  }
+  return parse_names(std::move(store), url, account_of(url.authority), url.path, true);
+}
+
 }  // namespace
+
+bool has_azure_host(std::string_view host) {
+  return !account_of(host).empty();
+}
+
+Result<StoreUrl> parse_azure_url(StoreUrl store, const UrlParts& url) {
+  if (is_web(url)) return parse_web_url(std::move(store), url);
+  constexpr std::array<std::string_view, 1> kKnown = {"endpoint"};
+  if (url.query.find("sig=") != std::string_view::npos) {
+    return refuse_url(url,
+                      "put the SAS into AZURE_STORAGE_SAS_TOKEN, or use the "
+                      "https://account.blob.core.windows.net/container/prefix?sas form");
+  }
+  if (auto taken = set_parameters(store, url, kKnown); !taken) return taken.error();
+  return parse_names(std::move(store), url, url.authority, url.path, false);
+}
 
 Result<std::unique_ptr<Dialect>> make_azure_dialect(const StoreUrl& url, HttpClient& client) {
   std::string endpoint = url.endpoint;

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/sha256.hpp"
+#include "store/cloud/store_kind.hpp"
 
 namespace runlog {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "base/bytes.hpp"
 #include "store/cloud/dialect.hpp"
+#include "store/cloud/store_kind.hpp"
 #include "store/credentials/credentials.hpp"
 #include "store/http/xml.hpp"
 
@@ -106,6 +107,13 @@ class DavDialect final : public Dialect {
     return request;
   }
 
+  [[nodiscard]] Result<std::string> find_credentials() override {
+    auto credentials = credentials_->get(false);
+    if (!credentials) return std::move(credentials).error();
+    if (credentials->from.empty()) return std::string("none; requests go without");
+    return credentials_text(credentials->from);
+  }
+
   [[nodiscard]] Reading read(const CloudCall& call, const HttpResponse& answer) const override {
     Reading reading{.meaning = meaning_of_status(call, answer.status)};
     if (answer.status == 207 && call.method == "PROPFIND") reading.meaning = Meaning::done;
@@ -203,7 +211,15 @@ class DavDialect final : public Dialect {
 
 }  // namespace
 
-Result<std::unique_ptr<Dialect>> make_dav_dialect(const StoreUrl& url) {
+Result<StoreUrl> parse_dav_url(StoreUrl store, const UrlParts& url) {
+  if (auto checked = check_server(url); !checked) return checked.error();
+  if (!url.query.empty()) return refuse_url(url, "such URLs have no parameters");
+  store.endpoint = (is_https(url) ? "https://" : "http://") + std::string(url.authority);
+  if (auto set = set_prefix(store, url, url.path, true); !set) return set.error();
+  return store;
+}
+
+Result<std::unique_ptr<Dialect>> make_dav_dialect(const StoreUrl& url, HttpClient& /*client*/) {
   std::string host = split_endpoint(url.endpoint).host;
   if (const std::size_t colon = host.rfind(':');
       colon != std::string::npos && host.find(']', colon) == std::string::npos) {

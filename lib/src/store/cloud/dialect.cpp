@@ -1,5 +1,7 @@
 #include "store/cloud/dialect.hpp"
 
+#include <chrono>
+
 #include "base/bytes.hpp"
 #include "base/utf8.hpp"
 #include "store/http/http_text.hpp"
@@ -13,20 +15,6 @@ constexpr std::size_t kPart_digest_bytes = 16;
 constexpr std::string_view kPart_suffix = ".upload";
 
 }  // namespace
-
-Result<std::unique_ptr<Dialect>> make_dialect(const StoreUrl& url, HttpClient& client) {
-  switch (url.kind) {
-    case StoreUrl::Kind::s3:
-      return make_s3_dialect(url, client);
-    case StoreUrl::Kind::gcs:
-      return make_gcs_dialect(url);
-    case StoreUrl::Kind::azure:
-      return make_azure_dialect(url, client);
-    case StoreUrl::Kind::http:
-      return make_dav_dialect(url);
-  }
-  return Error{Errc::unsupported, 0, "unknown kind of store"};
-}
 
 Meaning meaning_of_status(const CloudCall& call, int status) {
   const bool is_put = call.method == "PUT";
@@ -112,6 +100,14 @@ std::string redirect_target(const HttpResponse& answer) {
   const std::string_view location = answer.header("location");
   if (!location.starts_with("http://") && !location.starts_with("https://")) return {};
   return clean_text(without_query(location));
+}
+
+std::string credentials_text(const std::string& from,
+                             const std::optional<WallClock::time_point>& expires) {
+  std::string text = "from " + from;
+  if (!expires) return text;
+  const auto left = std::chrono::duration_cast<std::chrono::minutes>(*expires - WallClock::now());
+  return text + ", valid for " + std::to_string(left.count()) + " minutes more";
 }
 
 Error not_in_the_clear(const StoreUrl& url, std::string_view what) {

@@ -94,6 +94,9 @@ class Dialect {
   [[nodiscard]] virtual Result<HttpRequest> prepare(const CloudCall& call, WallTime now,
                                                     bool refused) = 0;
   [[nodiscard]] virtual Reading read(const CloudCall& call, const HttpResponse& answer) const = 0;
+  /// For the doctor: asks for credentials, and says where they came from: "from environment, valid
+  /// for 50 minutes more". May block. Errors: as of CredentialSource::get.
+  [[nodiscard]] virtual Result<std::string> find_credentials() = 0;
 
   /// SHA-256 in an object's metadata; empty when there is none.
   [[nodiscard]] virtual std::string digest_of(const HttpResponse& head) const = 0;
@@ -118,18 +121,6 @@ class Dialect {
   [[nodiscard]] virtual Traits traits() const = 0;
 };
 
-/// For the store at `url`; reads settings files, touches no network. `client` must outlive it.
-[[nodiscard]] Result<std::unique_ptr<Dialect>> make_dialect(const StoreUrl& url,
-                                                            HttpClient& client);
-
-// The kinds, each in its own file.
-[[nodiscard]] Result<std::unique_ptr<Dialect>> make_s3_dialect(const StoreUrl& url,
-                                                               HttpClient& client);
-[[nodiscard]] Result<std::unique_ptr<Dialect>> make_gcs_dialect(const StoreUrl& url);
-[[nodiscard]] Result<std::unique_ptr<Dialect>> make_azure_dialect(const StoreUrl& url,
-                                                                  HttpClient& client);
-[[nodiscard]] Result<std::unique_ptr<Dialect>> make_dav_dialect(const StoreUrl& url);
-
 // What they share.
 
 /// By status alone, as all of HTTP has it; 409, 412 and 501 are as S3 means them.
@@ -150,6 +141,9 @@ class Dialect {
 std::string set_body(const CloudCall& call, HttpRequest& request);
 /// Where a redirect leads, for messages: without query and user. Empty when it does not say.
 [[nodiscard]] std::string redirect_target(const HttpResponse& answer);
+/// "from <from>", and how long they are valid, for find_credentials().
+[[nodiscard]] std::string credentials_text(
+    const std::string& from, const std::optional<WallClock::time_point>& expires = {});
 /// Why credentials may not go to `url` in the clear.
 [[nodiscard]] Error not_in_the_clear(const StoreUrl& url, std::string_view what);
 

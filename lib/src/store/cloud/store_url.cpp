@@ -1,7 +1,6 @@
 #include "store/cloud/store_url.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "base/url.hpp"
 #include "store/http/encoding.hpp"
@@ -11,58 +10,10 @@ namespace {
 
 constexpr std::size_t kPrefix_bytes_max = 512;
 
-Error invalid(std::string_view url, std::string_view why) {
-  return Error{Errc::invalid_argument, 0,
-               "store " + without_secrets(url) + ": " + std::string(why)};
-}
-
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7F;
-  });
-}
-
-bool is_one_of(std::string_view text, std::string_view allowed) {
-  return text.find_first_not_of(allowed) == std::string_view::npos;
-}
-
-constexpr std::string_view kLower = "abcdefghijklmnopqrstuvwxyz0123456789";
 constexpr std::string_view kName =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
 constexpr std::string_view kHost =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:[]";
-
-// The parts of a URL, cut at the places RFC 3986 says, still encoded.
-struct Parts {
-  std::string_view scheme = {};
-  std::string_view authority = {};
-  std::string_view path = {};  // without the '/' in front
-  std::string_view query = {};
-};
-
-Parts cut(std::string_view url) {
-  Parts parts;
-  const std::size_t scheme = url.find("://");
-  parts.scheme = url.substr(0, scheme);
-  url.remove_prefix(scheme + 3);
-  const std::size_t query = url.find('?');
-  if (query != std::string_view::npos) {
-    parts.query = url.substr(query + 1);
-    url = url.substr(0, query);
-  }
-  const std::size_t path = url.find('/');
-  parts.authority = url.substr(0, path);
-  if (path != std::string_view::npos) parts.path = url.substr(path + 1);
-  return parts;
-}
-
-std::string_view take_segment(std::string_view& path) {
-  const std::size_t end = std::min(path.find('/'), path.size());
-  const std::string_view segment = path.substr(0, end);
-  path.remove_prefix(std::min(end + 1, path.size()));
-  return segment;
-}
 
 // A port is digits up to 65535; an IPv6 address is in brackets.
 bool is_host(std::string_view authority) {
@@ -101,24 +52,60 @@ std::string_view prefix_fault(std::string_view prefix) {
   }
 }
 
-Result<void> set_prefix(StoreUrl& store, std::string_view url, std::string_view path,
+}  // namespace
+
+UrlParts cut_url(std::string_view url) {
+  UrlParts parts{.whole = url};
+  const std::size_t scheme = url.find("://");
+  parts.scheme = url.substr(0, scheme);
+  url.remove_prefix(scheme + 3);
+  const std::size_t query = url.find('?');
+  if (query != std::string_view::npos) {
+    parts.query = url.substr(query + 1);
+    url = url.substr(0, query);
+  }
+  const std::size_t path = url.find('/');
+  parts.authority = url.substr(0, path);
+  if (path != std::string_view::npos) parts.path = url.substr(path + 1);
+  return parts;
+}
+
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F;
+  });
+}
+
+bool is_one_of(std::string_view text, std::string_view allowed) {
+  return text.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+Error refuse_url(const UrlParts& url, std::string_view why) {
+  return Error{Errc::invalid_argument, 0,
+               "store " + without_secrets(url.whole) + ": " + std::string(why)};
+}
+
+Result<void> set_prefix(StoreUrl& store, const UrlParts& url, std::string_view path,
                         bool is_encoded) {
   while (path.ends_with('/')) path.remove_suffix(1);
   if (is_encoded) {
     auto decoded = percent_decode(path);
-    if (!decoded) return invalid(url, "the path has a '%' that is not followed by two hex digits");
+    if (!decoded)
+      return refuse_url(url, "the path has a '%' that is not followed by two hex digits");
     store.prefix = std::move(*decoded);
   } else {
     store.prefix = path;
   }
   if (const std::string_view fault = prefix_fault(store.prefix); !fault.empty()) {
-    return invalid(url, fault);
+    return refuse_url(url, fault);
   }
   return {};
 }
 
-Result<void> set_parameters(StoreUrl& store, std::string_view url, std::string_view query,
+Result<void> set_parameters(StoreUrl& store, const UrlParts& url,
                             std::span<const std::string_view> known) {
+  std::string_view query = url.query;
   while (!query.empty()) {
     const std::size_t end = std::min(query.find('&'), query.size());
     const std::string_view pair = query.substr(0, end);
@@ -131,117 +118,67 @@ Result<void> set_parameters(StoreUrl& store, std::string_view url, std::string_v
         names += (names.empty() ? "" : ", ") + std::string(name);
       }
       // The key's text is not shown: it may be the beginning of a secret.
-      return invalid(url, names.empty() ? "such URLs have no parameters"
-                                        : "an unknown parameter; known are " + names);
+      return refuse_url(url, names.empty() ? "such URLs have no parameters"
+                                           : "an unknown parameter; known are " + names);
     }
     const auto value =
         percent_decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
     if (!value || value->empty() || has_control(*value)) {
-      return invalid(url, "the value of " + std::string(key) + " is empty or not valid");
+      return refuse_url(url, "the value of " + std::string(key) + " is empty or not valid");
     }
     if (key == "region") {
-      if (!is_one_of(*value, kName)) return invalid(url, "that is not the name of a region");
+      if (!is_one_of(*value, kName)) return refuse_url(url, "that is not the name of a region");
       store.region = *value;
     } else if (key == "profile") {
       store.profile = *value;
     } else if (key == "endpoint") {
-      auto endpoint = check_endpoint(*value, "store " + without_secrets(url));
+      auto endpoint = check_endpoint(*value, "store " + without_secrets(url.whole));
       if (!endpoint) return std::move(endpoint).error();
       store.endpoint = std::move(*endpoint);
     } else {
-      if (*value != "crc32c") return invalid(url, "checksum can only be crc32c");
+      if (*value != "crc32c") return refuse_url(url, "checksum can only be crc32c");
       store.sends_crc32c = true;
     }
   }
   return {};
 }
 
-Result<StoreUrl> parse_bucket_url(StoreUrl store, std::string_view url, const Parts& parts) {
-  store.bucket = parts.authority;
-  if (parts.authority.find('@') != std::string_view::npos) {
-    return invalid(url,
-                   "keys do not belong into the URL; see docs/clouds.md for where they are found");
+Result<StoreUrl> parse_bucket_url(StoreUrl store, const UrlParts& url,
+                                  std::span<const std::string_view> known) {
+  store.bucket = url.authority;
+  if (url.authority.find('@') != std::string_view::npos) {
+    return refuse_url(
+        url, "keys do not belong into the URL; see docs/clouds.md for where they are found");
   }
-  if (store.bucket.empty()) return invalid(url, "it names no bucket: scheme://bucket/prefix");
+  if (store.bucket.empty()) return refuse_url(url, "it names no bucket: scheme://bucket/prefix");
   if (store.bucket.size() > 255 || !is_one_of(store.bucket, kName) || store.bucket.front() == '.' ||
       store.bucket.front() == '-') {
-    return invalid(url, "'" + store.bucket + "' cannot be the name of a bucket");
+    return refuse_url(url, "'" + store.bucket + "' cannot be the name of a bucket");
   }
-  constexpr std::array<std::string_view, 4> kS3 = {"region", "endpoint", "profile", "checksum"};
-  const std::span<const std::string_view> known(kS3);
-  const auto taken = set_parameters(store, url, parts.query,
-                                    store.kind == StoreUrl::Kind::s3 ? known : known.subspan(1, 1));
-  if (!taken) return taken.error();
-  if (auto set = set_prefix(store, url, parts.path, false); !set) return set.error();
+  if (auto taken = set_parameters(store, url, known); !taken) return taken.error();
+  if (auto set = set_prefix(store, url, url.path, false); !set) return set.error();
   return store;
 }
 
-bool is_container(std::string_view name) {
-  return name == "$root" || (name.size() >= 3 && name.size() <= 63 &&
-                             is_one_of(name, std::string(kLower) + '-') && name.front() != '-');
+bool is_web(const UrlParts& url) {
+  return url.scheme == "https" || url.scheme == "http" || url.scheme == "davs" ||
+         url.scheme == "dav";
 }
 
-Result<StoreUrl> parse_azure(StoreUrl store, std::string_view url, std::string_view account,
-                             std::string_view path, bool is_encoded) {
-  store.kind = StoreUrl::Kind::azure;
-  store.account = account;
-  if (account.size() < 3 || account.size() > 24 || !is_one_of(account, kLower)) {
-    return invalid(url,
-                   "an Azure storage account's name has 3 to 24 lower-case letters and digits: "
-                   "azblob://account/container/prefix");
-  }
-  store.bucket = take_segment(path);
-  if (!is_container(store.bucket)) {
-    return invalid(url,
-                   "a container's name has 3 to 63 lower-case letters, digits and hyphens: "
-                   "azblob://account/container/prefix");
-  }
-  if (auto set = set_prefix(store, url, path, is_encoded); !set) return set.error();
-  return store;
+bool is_https(const UrlParts& url) {
+  return url.scheme == "https" || url.scheme == "davs";
 }
 
-// "account" of account.blob.core.windows.net and its sisters, or nothing.
-std::string_view azure_account(std::string_view host) {
-  constexpr std::array<std::string_view, 4> kDomains = {
-      ".blob.core.windows.net", ".blob.core.usgovcloudapi.net", ".blob.core.chinacloudapi.cn",
-      ".blob.storage.azure.net"};
-  for (const std::string_view domain : kDomains) {
-    if (host.size() > domain.size() && host.ends_with(domain)) {
-      return host.substr(0, host.find('.'));
-    }
+Result<void> check_server(const UrlParts& url) {
+  if (url.authority.find('@') != std::string_view::npos) {
+    return refuse_url(
+        url,
+        "user and password do not belong into the URL; put them into ~/.netrc, or set "
+        "RUNLOG_HTTP_USER and RUNLOG_HTTP_PASSWORD, or RUNLOG_HTTP_BEARER");
   }
+  if (!is_host(url.authority)) return refuse_url(url, "it has no valid host name");
   return {};
 }
-
-Result<StoreUrl> parse_http(StoreUrl store, std::string_view url, const Parts& parts) {
-  const bool is_https = parts.scheme == "https" || parts.scheme == "davs";
-  if (parts.authority.find('@') != std::string_view::npos) {
-    return invalid(url,
-                   "user and password do not belong into the URL; put them into ~/.netrc, or set "
-                   "RUNLOG_HTTP_USER and RUNLOG_HTTP_PASSWORD, or RUNLOG_HTTP_BEARER");
-  }
-  if (!is_host(parts.authority)) return invalid(url, "it has no valid host name");
-  const std::string_view account = azure_account(parts.authority);
-  if (!account.empty()) {
-    if (!is_https) return invalid(url, "Azure is reached by https only");
-    store.endpoint = "https://" + std::string(parts.authority);
-    store.sas = Secret(std::string(parts.query));
-    if (!parts.query.empty() && parts.query.find("sig=") == std::string_view::npos) {
-      return invalid(url, "what follows '?' is not a SAS (it has no sig=)");
-    }
-    if (has_control(parts.query) || parts.query.find(' ') != std::string_view::npos) {
-      return invalid(url, "the SAS has blanks or control characters in it");
-    }
-    return parse_azure(std::move(store), url, account, parts.path, true);
-  }
-  store.kind = StoreUrl::Kind::http;
-  if (!parts.query.empty()) return invalid(url, "such URLs have no parameters");
-  store.endpoint = (is_https ? "https://" : "http://") + std::string(parts.authority);
-  if (auto set = set_prefix(store, url, parts.path, true); !set) return set.error();
-  return store;
-}
-
-}  // namespace
 
 Result<std::string> check_endpoint(std::string_view endpoint, std::string_view where) {
   const auto fault = [&](std::string_view why) {
@@ -257,14 +194,14 @@ Result<std::string> check_endpoint(std::string_view endpoint, std::string_view w
   }
   const std::size_t begin = endpoint.find("://") + 3;
   while (endpoint.size() > begin && endpoint.ends_with('/')) endpoint.remove_suffix(1);
-  const Parts parts = cut(endpoint);
+  const UrlParts parts = cut_url(endpoint);
   if (!is_host(parts.authority)) return fault("has no valid host name");
   if (!prefix_fault(parts.path).empty()) return fault("has a path that no server has");
   return std::string(endpoint);
 }
 
 Endpoint split_endpoint(std::string_view endpoint) {
-  const Parts parts = cut(endpoint);
+  const UrlParts parts = cut_url(endpoint);
   Endpoint out;
   out.is_https = parts.scheme == "https";
   out.host = parts.authority;
@@ -273,40 +210,6 @@ Endpoint split_endpoint(std::string_view endpoint) {
   if (out.host.ends_with(own_port)) out.host.erase(out.host.size() - own_port.size());
   if (!parts.path.empty()) out.path = "/" + std::string(parts.path);
   return out;
-}
-
-Result<StoreUrl> parse_store_url(std::string_view url) {
-  if (url.find("://") == std::string_view::npos) {
-    return invalid(url, "a store is a directory or scheme://…");
-  }
-  if (has_control(url)) return invalid(url, "it has control characters in it");
-  const Parts parts = cut(url);
-  if (url.find('#') != std::string_view::npos) return invalid(url, "it may not have a '#' in it");
-  StoreUrl store;
-  store.shown = without_secrets(url);
-  if (parts.scheme == "s3") return parse_bucket_url(std::move(store), url, parts);
-  if (parts.scheme == "gs") {
-    store.kind = StoreUrl::Kind::gcs;
-    return parse_bucket_url(std::move(store), url, parts);
-  }
-  if (parts.scheme == "azblob") {
-    constexpr std::array<std::string_view, 1> kKnown = {"endpoint"};
-    if (parts.query.find("sig=") != std::string_view::npos) {
-      return invalid(url,
-                     "put the SAS into AZURE_STORAGE_SAS_TOKEN, or use the "
-                     "https://account.blob.core.windows.net/container/prefix?sas form");
-    }
-    if (auto taken = set_parameters(store, url, parts.query, kKnown); !taken) return taken.error();
-    return parse_azure(std::move(store), url, parts.authority, parts.path, false);
-  }
-  if (parts.scheme == "https" || parts.scheme == "http" || parts.scheme == "dav" ||
-      parts.scheme == "davs") {
-    return parse_http(std::move(store), url, parts);
-  }
-  return Error{Errc::unsupported, 0,
-               "store " + without_secrets(url) +
-                   ": unknown scheme; known are s3://, gs://, azblob://, https://, http://, "
-                   "davs://, dav://, file:// and plain paths"};
 }
 
 }  // namespace runlog

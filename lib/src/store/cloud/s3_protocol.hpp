@@ -1,4 +1,5 @@
-// S3 and what speaks like it. Google's XML API is the same protocol with other header names.
+// The protocol of S3, for all that speak it. Google's XML API is the same protocol with other
+// header names.
 #pragma once
 
 #include <memory>
@@ -27,6 +28,9 @@ struct S3Address {
   std::string endpoint = {};  ///< empty: AWS, by region
   std::string region = {};
 };
+
+/// Whether `text` can be the name of a region of AWS.
+[[nodiscard]] bool is_region(std::string_view text);
 
 [[nodiscard]] std::unique_ptr<Dialect> make_s3_like_dialect(
     const StoreUrl& url, const S3Flavor& flavor, S3Address address,
