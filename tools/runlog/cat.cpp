@@ -13,7 +13,7 @@ namespace {
 struct Options {
   std::string path = {};
   Filter filter = {};
-  Format format = Format::text;
+  const ExportFormat* format = nullptr;
 };
 
 void declare(Arguments& arguments, Options& options) {
@@ -33,16 +33,17 @@ int run(const Options& options, Output& out) {
     return exit_failed;
   }
   RecordFilter filter(options.filter);
-  RecordWriter writer({.format = options.format,
-                       .for_terminal = out.is_terminal(),
-                       .with_origin = needs_origin(reader->journals())});
-  writer.append_header(out.buffer());
+  const auto exporter = make_exporter(
+      options.format,
+      {.for_terminal = out.is_terminal(), .with_origin = needs_origin(reader->journals())});
+  exporter->begin(out.buffer());
   Reader::Entry entry;
   while (out.ok() && reader->next(entry)) {
     if (!filter.passes(entry.record)) continue;
-    writer.append(out.buffer(), entry);
+    exporter->record(entry, out.buffer());
     out.settle();
   }
+  exporter->end(out.buffer());
   out.flush();
   if (!out.ok()) return exit_whole;  // finish() says what became of it
   return warn_of_findings(options.path, *reader);

@@ -20,14 +20,18 @@ void append_padded(std::string& out, std::string_view text, std::size_t columns)
   if (text.size() < columns) out.append(columns - text.size(), ' ');
 }
 
-void append_hex(std::string& out, std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15u];
+class TextExporter final : public Exporter {
+ public:
+  explicit TextExporter(bool with_origin) : with_origin_(with_origin) {}
+
+  void record(const Reader::Entry& entry, std::string& out) override {
+    append_text(out, entry, with_origin_);
+    out += '\n';
   }
-}
+
+ private:
+  const bool with_origin_;
+};
 
 }  // namespace
 
@@ -136,89 +140,9 @@ void append_text(std::string& out, const Reader::Entry& entry, bool with_origin)
   if (out.size() == before_value + 2) out.resize(before_value);
 }
 
-void RecordWriter::append_header(std::string& out) const {
-  if (style_.format != Format::csv) return;
-  out += "t,run,rank,session,lane,seq,kind,name,step,value,text,payload\r\n";
-}
-
-void RecordWriter::append(std::string& out, const Reader::Entry& entry) {
-  switch (style_.format) {
-    case Format::text:
-      append_text(out, entry, style_.with_origin);
-      out += '\n';
-      return;
-    case Format::json:
-      if (style_.for_terminal) {
-        line_.clear();
-        append_json(entry, line_);
-        append_visible(out, line_, true);
-      } else {
-        append_json(entry, out);
-      }
-      out += '\n';
-      return;
-    case Format::csv:
-      append_csv(out, entry);
-      return;
-  }
-}
-
-// RFC 4180: a cell with a comma, a quote or a line end stands in quotes, quotes are doubled.
-void RecordWriter::append_cell(std::string& out, std::string_view text) {
-  if (style_.for_terminal) {
-    line_.clear();
-    append_visible(line_, text);
-    text = line_;
-  }
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
-    out += text;
-    return;
-  }
-  out += '"';
-  for (const char c : text) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  out += '"';
-}
-
-// The columns and their meaning are those of append_json: `value` is the number or, where there is
-// none, the text; `text` only what stands beside a number.
-void RecordWriter::append_csv(std::string& out, const Reader::Entry& entry) {
-  const Record& record = entry.record;
-  static const JournalInfo nowhere;
-  const JournalInfo& journal = entry.journal != nullptr ? *entry.journal : nowhere;
-  append_number(out, record.time_ns);
-  out += ',';
-  append_cell(out, journal.run_id);
-  out += ',';
-  append_number(out, journal.rank);
-  out += ',';
-  append_cell(out, journal.session);
-  out += ',';
-  append_number(out, std::int64_t{record.lane});
-  out += ',';
-  append_number(out, record.seq);
-  out += ',';
-  append_cell(out, kind_name(record.kind));
-  out += ',';
-  append_cell(out, record.name);
-  out += ',';
-  if (record.step) append_number(out, *record.step);
-  out += ',';
-  const bool has_number = record.value || record.int_value;
-  if (record.value) {
-    append_number(out, *record.value);
-  } else if (record.int_value) {
-    append_number(out, *record.int_value);
-  } else if (record.text) {
-    append_cell(out, *record.text);
-  }
-  out += ',';
-  if (has_number && record.text) append_cell(out, *record.text);
-  out += ',';
-  if (record.payload) append_hex(out, *record.payload);
-  out += "\r\n";
+std::unique_ptr<Exporter> make_exporter(const ExportFormat* format, RecordStyle style) {
+  if (format == nullptr) return std::make_unique<TextExporter>(style.with_origin);
+  return format->make(style.for_terminal ? append_visible : nullptr);
 }
 
 }  // namespace runlog::tools

@@ -1,10 +1,13 @@
-// Records on their way out: which of them, and in which form. Knows nothing of where they come
-// from.
+// Records on their way out: which of them, and in which form; text for people is ours, the formats
+// for programs are the library's. Knows nothing of where they come from.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "runlog/exporter.hpp"
 #include "runlog/reader.hpp"
 #include "selection.hpp"
 
@@ -29,32 +32,16 @@ class RecordFilter {
   bool has_last_ = false;
 };
 
-/// How RecordWriter writes.
-struct RecordStyle {
-  Format format = Format::text;
-  bool for_terminal = false;  // JSON and CSV: spell out what would act on a terminal
-  bool with_origin = false;   // text: name the run and rank of each record
-};
-
 /// True when `journals` hold more than one (run, rank), so that lines must say which.
 bool needs_origin(const std::vector<JournalInfo>& journals);
 
-/// Writes a record as one line of text or JSON, or as one CSV row.
-class RecordWriter {
- public:
-  explicit RecordWriter(RecordStyle style) : style_(style) {}
-
-  /// The CSV header; nothing for the other formats.
-  void append_header(std::string& out) const;
-  void append(std::string& out, const Reader::Entry& entry);
-
- private:
-  void append_csv(std::string& out, const Reader::Entry& entry);
-  void append_cell(std::string& out, std::string_view text);
-
-  RecordStyle style_;
-  std::string line_;
+struct RecordStyle {
+  bool for_terminal = false;  // export formats: spell out what would act on a terminal
+  bool with_origin = false;   // text: name the run and rank of each record
 };
+
+/// Of `format`; nullptr: text for people, a line for each record.
+std::unique_ptr<Exporter> make_exporter(const ExportFormat* format, RecordStyle style);
 
 /// "2026-11-22T17:47:38.123Z  metric  train/loss  step 10  0.53", without a line end.
 void append_text(std::string& out, const Reader::Entry& entry, bool with_origin);

@@ -14,7 +14,7 @@ namespace {
 struct Options {
   std::string path = {};
   Filter filter = {};
-  Format format = Format::text;
+  const ExportFormat* format = nullptr;
 };
 
 void declare(Arguments& arguments, Options& options) {
@@ -28,14 +28,15 @@ void declare(Arguments& arguments, Options& options) {
 int run(const Options& options, Output& out) {
   RecordFilter filter(options.filter);
   // The session tells which journal a segment belonged to, so text always names the origin.
-  RecordWriter writer(
-      {.format = options.format, .for_terminal = out.is_terminal(), .with_origin = true});
-  writer.append_header(out.buffer());
+  const auto exporter =
+      make_exporter(options.format, {.for_terminal = out.is_terminal(), .with_origin = true});
+  exporter->begin(out.buffer());
   const auto report = salvage_image(options.path, [&](const Reader::Entry& entry) {
     if (!out.ok() || !filter.passes(entry.record)) return;
-    writer.append(out.buffer(), entry);
+    exporter->record(entry, out.buffer());
     out.settle();
   });
+  exporter->end(out.buffer());
   out.flush();
   if (!report) {
     say_error("runlog", options.path, report.error());

@@ -101,13 +101,16 @@ void add_names(Arguments& arguments, Filter& filter) {
       .in_group(kSelect);
 }
 
-void add_format(Arguments& arguments, Format& format) {
-  auto json = arguments.flag(
-      "--json", [&format] { format = Format::json; }, "One JSON object per line");
-  auto csv = arguments.flag(
-      "--csv", [&format] { format = Format::csv; }, "Comma-separated values with a header");
-  json.in_group(kForm).excludes(csv);
-  csv.in_group(kForm);
+void add_format(Arguments& arguments, const ExportFormat*& format) {
+  std::vector<Argument> flags;
+  for (const ExportFormat& one : export_formats()) {
+    Argument flag =
+        arguments.flag(("--" + std::string(one.name)).c_str(), [&format, &one] { format = &one; },
+                       std::string(one.summary).c_str());
+    flag.in_group(kForm);
+    for (const Argument& other : flags) flag.excludes(other);
+    flags.push_back(flag);
+  }
 }
 
 Argument add_run_globs(Arguments& arguments, std::vector<std::string>& runs) {

@@ -8,11 +8,10 @@
 #include <vector>
 
 #include "cli/arguments.hpp"
+#include "runlog/exporter.hpp"
 #include "runlog/record.hpp"
 
 namespace runlog::tools {
-
-enum class Format { text, json, csv };
 
 /// Steps in [begin, end), as everywhere in runlog.
 struct StepRange {
@@ -39,7 +38,8 @@ void add_path(Arguments& arguments, std::string& path);                 // PATH
 void add_paths(Arguments& arguments, std::vector<std::string>& paths);  // PATH…
 void add_kinds(Arguments& arguments, Filter& filter);                   // --kind
 void add_names(Arguments& arguments, Filter& filter);                   // --name
-void add_format(Arguments& arguments, Format& format);                  // --json, --csv
+/// --json, --csv, …: one of the library's; nullptr: text for people
+void add_format(Arguments& arguments, const ExportFormat*& format);
 
 /// --run
 Argument add_run_globs(Arguments& arguments, std::vector<std::string>& runs);

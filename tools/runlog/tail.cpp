@@ -20,7 +20,7 @@ constexpr int kPoll_ms = 200;
 struct Options {
   std::string path = {};
   Filter filter = {};
-  Format format = Format::text;
+  const ExportFormat* format = nullptr;
   bool follow = false;
   std::uint64_t lines = 10;
 };
@@ -71,19 +71,20 @@ int last_only(const Options& options, Output& out) {
     return exit_failed;
   }
   RecordFilter filter(options.filter);
-  RecordWriter writer({.format = options.format,
-                       .for_terminal = out.is_terminal(),
-                       .with_origin = needs_origin(reader->journals())});
+  const auto exporter = make_exporter(
+      options.format,
+      {.for_terminal = out.is_terminal(), .with_origin = needs_origin(reader->journals())});
   LastLines last(options.lines);
   Reader::Entry entry;
   while (reader->next(entry)) {
     if (!filter.passes(entry.record)) continue;
     std::string line;
-    writer.append(line, entry);
+    exporter->record(entry, line);
     last.add(std::move(line));
   }
-  writer.append_header(out.buffer());
+  exporter->begin(out.buffer());
   last.write_to(out);
+  exporter->end(out.buffer());
   out.flush();
   return warn_of_findings(options.path, *reader);
 }
@@ -111,29 +112,30 @@ int follow(const Options& options, Output& out) {
     return exit_failed;
   }
   RecordFilter filter(options.filter);
-  RecordWriter writer({.format = options.format,
-                       .for_terminal = out.is_terminal(),
-                       .with_origin = needs_origin(*journals)});
+  const auto exporter = make_exporter(
+      options.format, {.for_terminal = out.is_terminal(), .with_origin = needs_origin(*journals)});
   // The first poll brings all there is: only the end of it is shown.
   LastLines last(options.lines);
   auto is_alive = follower->poll([&](const Reader::Entry& entry) {
     if (!filter.passes(entry.record)) return;
     std::string line;
-    writer.append(line, entry);
+    exporter->record(entry, line);
     last.add(std::move(line));
   });
-  writer.append_header(out.buffer());
+  exporter->begin(out.buffer());
   last.write_to(out);
   out.flush();
   while (is_alive && *is_alive && out.ok()) {
     if (wait_or_closed(out.fd())) return exit_pipe_closed;
     is_alive = follower->poll([&](const Reader::Entry& entry) {
       if (!filter.passes(entry.record)) return;
-      writer.append(out.buffer(), entry);
+      exporter->record(entry, out.buffer());
       out.settle();
     });
     out.flush();
   }
+  exporter->end(out.buffer());
+  out.flush();
   if (!is_alive) {
     say_error("runlog", options.path, is_alive.error());
     return exit_failed;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runlog/crash.hpp"
+#include "runlog/exporter.hpp"
 #include "runlog/options.hpp"
 #include "runlog/reader.hpp"
 #include "runlog/record.hpp"

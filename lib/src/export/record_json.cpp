@@ -1,8 +1,33 @@
-// One record as one line of JSON.
+// Records as JSON, one to a line.
+#include <memory>
+
 #include "base/json_text.hpp"
-#include "runlog/reader.hpp"
+#include "runlog/exporter.hpp"
 
 namespace runlog {
+namespace {
+
+class JsonExporter final : public Exporter {
+ public:
+  explicit JsonExporter(ShowText* show) : show_(show) {}
+
+  void record(const Reader::Entry& entry, std::string& out) override {
+    if (show_ == nullptr) {
+      append_json(entry, out);
+    } else {
+      line_.clear();
+      append_json(entry, line_);
+      show_(out, line_, true);
+    }
+    out += '\n';
+  }
+
+ private:
+  ShowText* const show_;
+  std::string line_;  // here for its memory
+};
+
+}  // namespace
 
 void append_json(const Reader::Entry& entry, std::string& out) {
   const Record& record = entry.record;
@@ -49,6 +74,10 @@ void append_json(const Reader::Entry& entry, std::string& out) {
     out += '"';
   }
   out += '}';
+}
+
+std::unique_ptr<Exporter> make_json_exporter(ShowText* show) {
+  return std::make_unique<JsonExporter>(show);
 }
 
 }  // namespace runlog
