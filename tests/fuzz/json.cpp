@@ -1,8 +1,10 @@
-// Any bytes as meta.json, as end.json and as an error file of torchelastic. What is read must
-// survive being written: a reader of what we wrote gets the same again.
+// Any bytes as meta.json, as end.json, as an error file of torchelastic and as what a helper says
+// of credentials. What is read must survive being written: a reader of what we wrote gets the same
+// again.
 #include <cstdlib>
 #include <string_view>
 
+#include "base/json_read.hpp"
 #include "base/url.hpp"
 #include "fuzz/fuzz.hpp"
 #include "journal/meta.hpp"
@@ -18,6 +20,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (const auto end = parse_end(text, "end.json")) (void)to_json(*end, Meta{});
   (void)parse_torchelastic_error(text);
+  if (const auto json = JsonText::parse(text, "answer", size)) {
+    for (const char* name : {"Version", "AccessKeyId", "SecretAccessKey", "Expiration"}) {
+      (void)json->text(name);
+      (void)json->text(name, name);
+    }
+  }
   (void)without_secrets(text);
   return 0;
 }

@@ -1,5 +1,5 @@
 // JSON, written by hand: the library writes only small flat objects, and lines of records that must
-// be fast. base/json_read reads JSON, with Boost.PropertyTree.
+// be fast. base/json_read reads JSON.
 #pragma once
 
 #include <cstdint>

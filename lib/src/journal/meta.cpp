@@ -7,6 +7,7 @@
 #include "platform/file_system.hpp"
 
 namespace runlog {
+
 std::string to_json(const Meta& meta) {
   std::string out;
   JsonObject object(out);
@@ -41,12 +42,12 @@ std::string to_json(const Meta& meta) {
 }
 
 Result<Meta> parse_meta(std::string_view json, std::string_view path) {
-  auto tree = JsonText::parse(json, path, kMeta_bytes_max);
-  if (!tree) return std::move(tree).error();
+  const auto read = JsonText::parse(json, path, kMeta_bytes_max);
+  if (!read) return read.error();
   Meta meta;
-  const auto text = [&](const char* key) { return tree->text(key); };
+  const auto text = [&](const char* key) { return read->text(key); };
   const auto number = [&](const char* key, std::int64_t absent) {
-    return tree->integer(key, absent);
+    return read->integer(key, absent);
   };
   meta.version = static_cast<int>(number("version", kMeta_version));
   meta.runlog_version = text("runlog");
@@ -70,10 +71,9 @@ Result<Meta> parse_meta(std::string_view json, std::string_view path) {
   meta.created_unix_ns = number("created_unix_ns", 0);
   meta.store_url = text("store");
   meta.uses_tsc = text("clock") == "tsc";
-  meta.ticks_per_second = tree->real("ticks_per_second", 0);
+  meta.ticks_per_second = read->real("ticks_per_second", 0);
   meta.segment_bytes = static_cast<std::uint64_t>(number("segment_bytes", 0));
-  meta.evicts_unshipped = text("evicts_unshipped") == "true";
-
+  meta.evicts_unshipped = read->is_true("evicts_unshipped");
   return meta;
 }
 
@@ -96,16 +96,16 @@ std::string to_json(const End& end, const Meta& meta) {
 }
 
 Result<End> parse_end(std::string_view json, std::string_view path) {
-  auto tree = JsonText::parse(json, path, kMeta_bytes_max);
-  if (!tree) return std::move(tree).error();
+  const auto read = JsonText::parse(json, path, kMeta_bytes_max);
+  if (!read) return read.error();
   End end;
-  end.state = tree->text("state");
-  end.reason = tree->text("reason");
-  end.signal = static_cast<int>(tree->integer("signal", 0));
-  end.ended_unix_ns = tree->integer("ended_unix_ns", 0);
+  end.state = read->text("state");
+  end.reason = read->text("reason");
+  end.signal = static_cast<int>(read->integer("signal", 0));
+  end.ended_unix_ns = read->integer("ended_unix_ns", 0);
   end.records_lost =
-      static_cast<std::uint64_t>(std::max<std::int64_t>(0, tree->integer("records_lost", 0)));
-  end.continues = tree->text("continues") == "true";
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, read->integer("records_lost", 0)));
+  end.continues = read->is_true("continues");
   return end;
 }
 
@@ -122,21 +122,21 @@ std::string to_json(const Moved& moved) {
 }
 
 Result<Moved> parse_moved(std::string_view json, std::string_view path) {
-  auto tree = JsonText::parse(json, path, kMeta_bytes_max);
-  if (!tree) return std::move(tree).error();
-  return Moved{.store_url = tree->text("store"),
-               .from_store_url = tree->text("from_store"),
-               .may_lack = tree->text("may_lack") == "true"};
+  const auto read = JsonText::parse(json, path, kMeta_bytes_max);
+  if (!read) return read.error();
+  return Moved{.store_url = std::string(read->text("store")),
+               .from_store_url = std::string(read->text("from_store")),
+               .may_lack = read->is_true("may_lack")};
 }
 
 std::optional<std::string> parse_torchelastic_error(std::string_view json) {
-  auto tree = JsonText::parse(json, "error file", kMeta_bytes_max);
-  if (!tree) return {};
+  const auto read = JsonText::parse(json, "error file", kMeta_bytes_max);
+  if (!read) return {};
   // {"message": "…"} or {"message": {"message": "…", "extraInfo": {…}}}
-  auto message = tree->text("message.message");
-  if (message.empty()) message = tree->text("message");
+  std::string_view message = read->text("message", "message");
+  if (message.empty()) message = read->text("message");
   if (message.empty()) return {};
-  return message;
+  return std::string(message);
 }
 
 Result<std::optional<Moved>> read_moved(const JournalDir& directory) {

@@ -226,7 +226,10 @@ TEST_CASE("a credential_process that fails says how, and not what it wrote", "[c
   };
   CHECK(has(with("/bin/sh -c 'echo topsecret; exit 7'"), "/bin/sh ended with status 7"));
   CHECK(has(with("/bin/sh -c 'kill -9 $$'"), "was ended by signal 9"));
-  CHECK(has(with("/bin/echo topsecret"), "did not write a JSON object with \"Version\": 1"));
+  CHECK(has(with("/bin/echo topsecret"), "did not give a JSON object: "));
+  CHECK(has(with("/bin/echo '{\"Version\":1,\"Extra\":{\"a\":[{\"b\":1,'"),
+            "did not give a JSON object: its answer is not valid JSON: it ends too early"));
+  CHECK(has(with("/bin/echo '{\"Version\":2}'"), "did not give a JSON object with \"Version\": 1"));
   CHECK(has(with("/bin/echo '{\"Version\":1,\"AccessKeyId\":\"topsecret\"}'"),
             "gave no SecretAccessKey"));
   CHECK(has(with("no-such-program-anywhere topsecret"), "is in no directory of PATH"));

@@ -29,24 +29,6 @@ TEST_CASE("times of expiry are read in the forms servers give, and no others", "
   }
 }
 
-TEST_CASE("JSON members: strings and numbers of the object itself", "[credentials]") {
-  const auto members =
-      read_json_members(R"( {"a": "x\n\"\u00e9\ud83d\ude00", "b": -1.5e3, "c": null, "d": true,)"
-                        R"( "e": {"a": "no", "f": ["}", 1]}, "a2": ""} )");
-  REQUIRE(members);
-  CHECK(member(*members, "a") == "x\n\"\xC3\xA9\xF0\x9F\x98\x80");
-  CHECK(member(*members, "b") == "-1.5e3");
-  CHECK(member(*members, "c").empty());
-  CHECK(member(*members, "d").empty());
-  CHECK(member(*members, "e").empty());
-  CHECK(member(*members, "f").empty());
-  CHECK(members->count("a2") == 1);
-  CHECK(read_json_members("{}"));
-  CHECK_FALSE(read_json_members(R"({"a": "x",})"));
-  CHECK_FALSE(read_json_members(R"({"a" "x"})"));
-  CHECK_FALSE(read_json_members("{\"a\": \"line\nbreak\"}"));
-}
-
 TEST_CASE("codes of a server are cut at what is no code", "[credentials]") {
   CHECK(clean_code("AADSTS70021: No matching token=secret") == "AADSTS70021");
   CHECK(clean_code("Expired Token") == "Expired");
@@ -80,7 +62,7 @@ TEST_CASE("any bytes may stand where credentials are looked for", "[credentials]
   for (int round = 0; round < 3000; ++round) {
     std::string text;
     for (auto count = random() % 24; count > 0; --count) text += pieces[random() % pieces.size()];
-    sound += read_json_members(text).has_value();
+    sound += read_credential_json(text, "it").has_value();
     sound += find_in_netrc(text, "host").has_value();
     sound += split_command_line(text).has_value();
     sound += parse_azure_connection(text, "X").has_value();

@@ -154,18 +154,16 @@ class AwsKeys {
 
 }  // namespace
 
-Result<AccessKey> read_key_json(std::string_view json, KeyNames names, const std::string& from) {
-  const auto members = read_json_members(json);
-  if (!members) return unusable_credentials(from + " did not give a JSON object");
+Result<AccessKey> read_key_json(const JsonText& json, KeyNames names, const std::string& from) {
   AccessKey key{.from = from};
-  key.id = member(*members, "AccessKeyId");
-  key.secret = Secret(std::string(member(*members, "SecretAccessKey")));
-  key.session_token = Secret(std::string(member(*members, names.token)));
+  key.id = json.text("AccessKeyId");
+  key.secret = Secret(std::string(json.text("SecretAccessKey")));
+  key.session_token = Secret(std::string(json.text(names.token)));
   for (const char* name : {"AccessKeyId", "SecretAccessKey"}) {
-    if (member(*members, name).empty()) return unusable_credentials(from + " gave no " + name);
+    if (json.text(name).empty()) return unusable_credentials(from + " gave no " + name);
   }
   if (!is_printable(key)) return unusable_credentials(from + " gave a key with a line break in it");
-  const std::string& expiration = member(*members, "Expiration");
+  const std::string_view expiration = json.text("Expiration");
   if (!expiration.empty()) {
     key.expires = parse_iso_time(expiration);
     if (!key.expires) return unusable_credentials(from + " gave an Expiration that is not a time");

@@ -79,12 +79,13 @@ Result<AccessKey> key_of_role(Instance& instance, const Secret& token, bool& is_
                                 role + ": " + std::to_string(given->status));
   }
   const std::string from = std::string(kInstance) + ", role " + role;
-  const auto members = read_json_members(given->body.reveal());
-  if (members && !member(*members, "Code").empty() && member(*members, "Code") != "Success") {
-    return Error{Errc::unavailable, 0,
-                 from + " has no credentials now: " + clean_code(member(*members, "Code"))};
+  const auto json = read_credential_json(given->body.reveal(), from);
+  if (!json) return json.error();
+  const std::string_view code = json->text("Code");
+  if (!code.empty() && code != "Success") {
+    return Error{Errc::unavailable, 0, from + " has no credentials now: " + clean_code(code)};
   }
-  return read_key_json(given->body.reveal(), {.token = "Token"}, from);
+  return read_key_json(*json, {.token = "Token"}, from);
 }
 
 }  // namespace
@@ -113,7 +114,9 @@ Result<AccessKey> ask_container_endpoint(const EnvironmentCopy& environment, Htt
         std::string(kContainer) + " refused: " + std::to_string(answer->status) +
         "; check the task's role, and AWS_CONTAINER_AUTHORIZATION_TOKEN(_FILE)");
   }
-  return read_key_json(answer->body.reveal(), {.token = "Token"}, kContainer);
+  const auto json = read_credential_json(answer->body.reveal(), kContainer);
+  if (!json) return json.error();
+  return read_key_json(*json, {.token = "Token"}, kContainer);
 }
 
 Result<AccessKey> ask_instance_metadata(const EnvironmentCopy& environment, HttpClient& client,

@@ -44,6 +44,6 @@ struct KeyNames {
   std::string_view token = "Token";
 };
 /// The key in `json`. Errors: invalid_argument, naming `from` and what is missing.
-Result<AccessKey> read_key_json(std::string_view json, KeyNames names, const std::string& from);
+Result<AccessKey> read_key_json(const JsonText& json, KeyNames names, const std::string& from);
 
 }  // namespace runlog

@@ -26,11 +26,12 @@ Result<AccessKey> run_credential_process(const std::string& command, const std::
     return failed(is_lasting ? Errc::invalid_argument : Errc::unavailable, output.error().message);
   }
   const Secret kept(std::move(*output));
-  const auto members = read_json_members(kept.reveal());
-  if (!members || member(*members, "Version") != "1") {
-    return failed(Errc::invalid_argument, "did not write a JSON object with \"Version\": 1");
+  const auto json = read_credential_json(kept.reveal(), shown);
+  if (!json) return json.error();
+  if (json->text("Version") != "1") {
+    return failed(Errc::invalid_argument, "did not give a JSON object with \"Version\": 1");
   }
-  return read_key_json(kept.reveal(), {.token = "SessionToken"}, shown);
+  return read_key_json(*json, {.token = "SessionToken"}, shown);
 }
 
 }  // namespace runlog

@@ -26,29 +26,29 @@ std::optional<std::chrono::seconds> seconds_in(std::string_view text) {
 
 // expires_in first: it does not depend on our clock. The oldest endpoint gives neither it nor a
 // number in expires_on; such a token is used until the store refuses it.
-std::optional<WallClock::time_point> expiry_in(const JsonMembers& members) {
-  if (const auto life = seconds_in(member(members, "expires_in"))) return WallClock::now() + *life;
-  if (const auto end = seconds_in(member(members, "expires_on"))) {
+std::optional<WallClock::time_point> expiry_in(const JsonText& json) {
+  if (const auto life = seconds_in(json.text("expires_in"))) return WallClock::now() + *life;
+  if (const auto end = seconds_in(json.text("expires_on"))) {
     return WallClock::time_point(*end);
   }
   return {};
 }
 
 Result<AzureCredentials> read_token(const EndpointAnswer& answer, const std::string& from) {
-  const auto members = read_json_members(answer.body.reveal());
-  const std::string token = members ? member(*members, "access_token") : std::string();
+  const auto json = read_credential_json(answer.body.reveal(), from);
+  const std::string_view token = json ? json->text("access_token") : std::string_view();
   if (token.empty() || has_control_character(token)) {
     return Error{Errc::unavailable, 0, from + " answered without an access token"};
   }
-  return AzureCredentials{BearerToken{Secret(std::string(token)), expiry_in(*members)}, from};
+  return AzureCredentials{BearerToken{Secret(std::string(token)), expiry_in(*json)}, from};
 }
 
 // " invalid_client AADSTS70021" of a refusal: the codes people search for.
 std::string codes_in(const EndpointAnswer& answer) {
-  const auto members = read_json_members(answer.refusal.reveal());
-  if (!members) return {};
-  std::string codes = clean_code(member(*members, "error"));
-  const std::string& words = member(*members, "error_description");
+  const auto json = JsonText::parse(answer.refusal.reveal(), "refusal", kToken_bytes_max);
+  if (!json) return {};
+  std::string codes = clean_code(json->text("error"));
+  const std::string_view words = json->text("error_description");
   if (words.starts_with("AADSTS")) codes += " " + clean_code(words);
   return codes.empty() ? codes : " " + codes;
 }

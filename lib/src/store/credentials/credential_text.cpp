@@ -142,6 +142,12 @@ Result<Secret> read_token_file(const std::filesystem::path& path, std::string_vi
   return secret;
 }
 
+Result<JsonText> read_credential_json(std::string_view text, const std::string& from) {
+  auto json = JsonText::parse(text, "its answer", kToken_bytes_max);
+  if (json || json.error().code != Errc::corrupt) return json;
+  return unusable_credentials(from + " did not give a JSON object: " + json.error().message);
+}
+
 Result<std::string> read_optional_file(const std::filesystem::path& path) {
   if (path.empty()) return std::string();
   // Pointing a variable at /dev/null is how one says: no such file.

@@ -4,11 +4,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/json_read.hpp"
 #include "runlog/result.hpp"
 #include "store/credentials/credentials.hpp"
 
@@ -46,11 +46,8 @@ Result<Secret> read_token_file(const std::filesystem::path& path, std::string_vi
 /// Errors: invalid_argument when it is there and cannot be read, or is too large.
 Result<std::string> read_optional_file(const std::filesystem::path& path);
 
-/// The members of a JSON object whose values are strings or numbers, as text; other values are
-/// passed over, whatever their depth. Nothing when `json` is not one whole object.
-using JsonMembers = std::map<std::string, Secret, std::less<>>;
-[[nodiscard]] std::optional<JsonMembers> read_json_members(std::string_view json);
-/// Empty when absent.
-[[nodiscard]] const std::string& member(const JsonMembers& members, std::string_view name);
+/// What a helper or an endpoint, `from`, answered in JSON. Errors: invalid_argument, or io without
+/// memory.
+Result<JsonText> read_credential_json(std::string_view text, const std::string& from);
 
 }  // namespace runlog
