@@ -2,7 +2,7 @@
 # Sourced by quickstart and check: what they need from Debian or Ubuntu, and how they get it.
 
 build_packages=(g++ cmake ninja-build pkg-config libboost-dev liblz4-dev libssl-dev libcurl4-openssl-dev
-  nlohmann-json3-dev libfmt-dev libcli11-dev)
+  libexpat1-dev nlohmann-json3-dev libfmt-dev libcli11-dev)
 test_packages=(catch2 clang libclang-rt-dev mandoc valgrind
   btrfs-progs xfsprogs strace jq libxml2-utils gdb)
 # The servers that the tests ship to, on this machine's loopback address, and an independent client.

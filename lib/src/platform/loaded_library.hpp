@@ -8,7 +8,7 @@ namespace runlog {
 class LoadedLibrary {
  public:
   /// Stays loaded until close(): code of it may run at any time. Errors: unsupported, with the
-  /// loader's words, which name the library.
+  /// loader's words, which name the library, or where its file is cut off.
   static Result<LoadedLibrary> open(const char* name);
   /// nullptr: it has none of that name.
   [[nodiscard]] void* symbol(const char* name) const noexcept;

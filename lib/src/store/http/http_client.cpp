@@ -16,7 +16,6 @@
 #include "base/errno_text.hpp"
 #include "platform/descriptors.hpp"
 #include "platform/fork.hpp"
-#include "platform/library_file.hpp"
 #include "platform/loaded_library.hpp"
 #include "platform/no_sigpipe.hpp"
 #include "platform/process.hpp"
@@ -124,14 +123,8 @@ Result<const Curl*> load_curl() {
   if (const Curl* const there = curl.load(std::memory_order_acquire)) return there;
   const std::lock_guard lock(curl_mutex.get());
   if (const Curl* const there = curl.load(std::memory_order_acquire)) return there;
-  if (const auto cut = find_cut_library(kLibrary)) {
-    return Error{Errc::unsupported, 0,
-                 "cannot load " + cut->native() + ": it is cut off" + kRemedy};
-  }
   auto library = LoadedLibrary::open(kLibrary);
-  if (!library) {
-    return Error{Errc::unsupported, 0, library.error().message + kRemedy};
-  }
+  if (!library) return Error{Errc::unsupported, 0, library.error().message + kRemedy};
   if (const std::string why = take_functions(*library); !why.empty()) {
     library->close();
     return Error{Errc::unsupported, 0,

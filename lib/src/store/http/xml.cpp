@@ -1,138 +1,152 @@
 #include "store/http/xml.hpp"
 
-#include <charconv>
-#include <cstdint>
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <limits>
+#include <memory>
 
-#include "base/utf8.hpp"
+#include <expat.h>
+
+#include "platform/loaded_library.hpp"
 
 namespace runlog {
 namespace {
 
-constexpr std::size_t kDepth_max = 32;
+static_assert(sizeof(XML_Char) == 1);
 
-// What is no character becomes U+FFFD.
-void append_character(std::string& out, std::uint32_t code) {
-  const bool is_none = code == 0 || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF);
-  append_utf8(out, is_none ? 0xFFFD : code);
-}
+constexpr const char* kLibrary = "libexpat.so.1";
+constexpr const char* kRemedy =
+    "; the answers of stores over HTTP are read with it (Debian and Ubuntu: apt install "
+    "libexpat1)";
 
-// `text` with its entities replaced. Only the five of XML and character numbers: entities of a
-// document type could grow without bound.
-void append_text(std::string& out, std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t amp = std::min(text.find('&'), text.size());
-    out += text.substr(0, amp);
-    text.remove_prefix(amp);
-    if (text.empty()) return;
-    const std::size_t end = text.find(';');
-    std::string_view name = text.substr(1, end == std::string_view::npos ? 0 : end - 1);
-    if (name.starts_with('#')) {
-      name.remove_prefix(1);
-      const int base = name.starts_with('x') ? 16 : 10;
-      if (base == 16) name.remove_prefix(1);
-      std::uint32_t code = 0;
-      const auto parsed = std::from_chars(name.data(), name.data() + name.size(), code, base);
-      append_character(out, parsed.ec == std::errc() ? code : 0);
-    } else if (name == "amp") {
-      out += '&';
-    } else if (name == "lt") {
-      out += '<';
-    } else if (name == "gt") {
-      out += '>';
-    } else if (name == "quot") {
-      out += '"';
-    } else if (name == "apos") {
-      out += '\'';
-    } else {  // unknown, or a bare '&': as it stands
-      out += '&';
-      text.remove_prefix(1);
-      continue;
-    }
-    text.remove_prefix(end + 1);
+// All of expat that is used. It is loaded with the first answer, for the same reason as libcurl.
+struct Expat {
+  decltype(&::XML_ParserCreate) create = nullptr;
+  decltype(&::XML_ParserFree) free = nullptr;
+  decltype(&::XML_SetUserData) set_user_data = nullptr;
+  decltype(&::XML_SetElementHandler) set_element_handler = nullptr;
+  decltype(&::XML_SetCharacterDataHandler) set_text_handler = nullptr;
+  decltype(&::XML_SetStartDoctypeDeclHandler) set_doctype_handler = nullptr;
+  decltype(&::XML_Parse) parse = nullptr;
+  decltype(&::XML_StopParser) stop = nullptr;
+
+  // The name of a function that `library` lacks; nullptr: it has all.
+  const char* take_from(const LoadedLibrary& library) noexcept {
+    const char* missing = nullptr;
+    const auto find = [&](const char* name, auto& function) {
+      function =
+          reinterpret_cast<std::remove_reference_t<decltype(function)>>(library.symbol(name));
+      if (function == nullptr) missing = name;
+    };
+    find("XML_ParserCreate", create);
+    find("XML_ParserFree", free);
+    find("XML_SetUserData", set_user_data);
+    find("XML_SetElementHandler", set_element_handler);
+    find("XML_SetCharacterDataHandler", set_text_handler);
+    find("XML_SetStartDoctypeDeclHandler", set_doctype_handler);
+    find("XML_Parse", parse);
+    find("XML_StopParser", stop);
+    return missing;
   }
+};
+
+// Set once and never freed; release: pairs with the acquires in load_expat.
+constinit std::atomic<const Expat*> expat = nullptr;
+
+// Tried anew until it works, and never unloaded, as libcurl. Two threads may load it at once; then
+// one table is dropped.
+Result<const Expat*> load_expat() {
+  if (const Expat* const there = expat.load(std::memory_order_acquire)) return there;
+  auto library = LoadedLibrary::open(kLibrary);
+  if (!library) return Error{Errc::unsupported, 0, library.error().message + kRemedy};
+  auto functions = std::make_unique<Expat>();
+  if (const char* const missing = functions->take_from(*library)) {
+    library->close();
+    return Error{Errc::unsupported, 0,
+                 std::string("cannot use ") + kLibrary + ": it has no " + missing + kRemedy};
+  }
+  const Expat* there = nullptr;
+  if (!expat.compare_exchange_strong(there, functions.get(), std::memory_order_acq_rel,
+                                     std::memory_order_acquire)) {
+    return there;
+  }
+  return functions.release();
 }
 
+// One document. expat calls back into it from C, so nothing may be thrown from there.
 class Reader {
  public:
   using OnEnd = std::function<void(const XmlPath&, const std::string&)>;
-  Reader(std::string_view xml, const OnEnd& on_end) : rest_(xml), on_end_(on_end) {}
+  Reader(const Expat& functions, const OnEnd& on_end)
+      : expat_(functions), on_end_(on_end), parser_(functions.create(nullptr), functions.free) {}
 
-  Result<void> run() {
-    while (!rest_.empty()) {
-      const std::size_t tag = std::min(rest_.find('<'), rest_.size());
-      if (!texts_.empty()) append_text(texts_.back(), rest_.substr(0, tag));
-      rest_.remove_prefix(tag);
-      if (!rest_.empty() && !markup()) {
-        return Error{Errc::corrupt, 0, "the server's answer is not sound XML"};
-      }
-    }
-    if (!path_.empty() || !has_root_) {
-      return Error{Errc::corrupt, 0, "the server's answer is not a whole XML document"};
-    }
+  Result<void> run(std::string_view xml) {
+    if (parser_ == nullptr) throw std::bad_alloc();
+    // Servers that take long send blanks meanwhile, which XML does not allow before a declaration.
+    xml.remove_prefix(std::min(xml.find_first_not_of(" \t\r\n"), xml.size()));
+    if (xml.size() > std::numeric_limits<int>::max()) return failed("is too large");
+    expat_.set_user_data(parser_.get(), this);
+    expat_.set_element_handler(
+        parser_.get(),
+        [](void* self, const XML_Char* name, const XML_Char** /*attributes*/) {
+          static_cast<Reader*>(self)->guard(&Reader::open, name);
+        },
+        [](void* self, const XML_Char* /*name*/) {
+          static_cast<Reader*>(self)->guard(&Reader::leave);
+        });
+    expat_.set_text_handler(parser_.get(), [](void* self, const XML_Char* text, int bytes) {
+      static_cast<Reader*>(self)->guard(&Reader::add_text,
+                                        std::string_view(text, static_cast<std::size_t>(bytes)));
+    });
+    // Entities are declared in a document type, and may grow without bound.
+    expat_.set_doctype_handler(parser_.get(), [](void* self, auto...) {
+      static_cast<Reader*>(self)->stop("has a document type");
+    });
+    // In one piece: with each further one it would look at an unfinished token from its start.
+    const XML_Status status =
+        expat_.parse(parser_.get(), xml.data(), static_cast<int>(xml.size()), XML_TRUE);
+    if (thrown_) std::rethrow_exception(thrown_);
+    if (why_ != nullptr) return failed(why_);
+    if (status != XML_STATUS_OK) return failed("is not sound XML");
     return {};
   }
 
  private:
-  bool skip_past(std::string_view mark) {
-    const std::size_t at = rest_.find(mark);
-    if (at == std::string_view::npos) return false;
-    rest_.remove_prefix(at + mark.size());
-    return true;
+  static Error failed(const char* why) {
+    return Error{Errc::corrupt, 0, std::string("the server's answer ") + why};
   }
 
-  bool markup() {
-    if (rest_.starts_with("<!--")) return skip_past("-->");
-    if (rest_.starts_with("<?")) return skip_past("?>");
-    constexpr std::string_view kCdata = "<![CDATA[";
-    if (rest_.starts_with(kCdata)) {
-      const std::size_t end = rest_.find("]]>");
-      if (end == std::string_view::npos || texts_.empty()) return false;
-      texts_.back() += rest_.substr(kCdata.size(), end - kCdata.size());
-      rest_.remove_prefix(end + 3);
-      return true;
+  void stop(const char* why) noexcept {
+    why_ = why;
+    (void)expat_.stop(parser_.get(), XML_FALSE);
+  }
+
+  // expat may call once more after it was told to stop.
+  template <typename... Arguments>
+  void guard(void (Reader::*handler)(Arguments...), Arguments... arguments) noexcept {
+    if (why_ != nullptr) return;
+    try {
+      (this->*handler)(arguments...);
+    } catch (...) {
+      thrown_ = std::current_exception();
+      stop("cannot be read");
     }
-    if (rest_.starts_with("<!")) return false;  // a document type: no store sends one
-    return rest_.starts_with("</") ? close() : open();
   }
 
-  static std::string_view local_name(std::string_view tag) {
-    tag = tag.substr(0, std::min(tag.find_first_of(" \t\r\n/"), tag.size()));
-    const std::size_t colon = tag.find(':');
-    return colon == std::string_view::npos ? tag : tag.substr(colon + 1);
-  }
-
-  bool open() {
-    // A '>' may stand in an attribute's value.
-    std::size_t end = 1;
-    for (char quote = '\0'; end < rest_.size(); ++end) {
-      const char c = rest_[end];
-      if (quote != '\0') {
-        if (c == quote) quote = '\0';
-      } else if (c == '"' || c == '\'') {
-        quote = c;
-      } else if (c == '>') {
-        break;
-      }
-    }
-    if (end >= rest_.size()) return false;
-    const std::string_view tag = rest_.substr(1, end - 1);
-    const std::string_view name = local_name(tag);
-    if (name.empty() || path_.size() >= kDepth_max || (path_.empty() && has_root_)) return false;
-    has_root_ = true;
-    path_.push_back(name);
+  void open(const char* name) {
+    if (path_.size() >= kXml_depth_max) return stop("is too deep");
+    if (++elements_ > kXml_elements_max) return stop("has too many elements");
+    const std::string_view whole = name;
+    path_.emplace_back(whole.substr(whole.find(':') + 1));  // npos + 1 is 0
     texts_.emplace_back();
-    rest_.remove_prefix(end + 1);
-    if (tag.ends_with('/')) leave();
-    return true;
   }
 
-  bool close() {
-    const std::size_t end = rest_.find('>');
-    if (end == std::string_view::npos || path_.empty()) return false;
-    if (local_name(rest_.substr(2, end - 2)) != path_.back()) return false;
-    rest_.remove_prefix(end + 1);
-    leave();
-    return true;
+  void add_text(std::string_view text) {
+    if (texts_.empty()) return;
+    if (texts_.back().size() + text.size() > kXml_text_bytes_max)
+      return stop("has too long a text");
+    texts_.back() += text;
   }
 
   void leave() {
@@ -141,18 +155,23 @@ class Reader {
     texts_.pop_back();
   }
 
-  std::string_view rest_;
+  const Expat& expat_;
   const OnEnd& on_end_;
-  XmlPath path_;
-  std::vector<std::string> texts_;  // in step with path_
-  bool has_root_ = false;
+  const std::unique_ptr<std::remove_pointer_t<XML_Parser>, decltype(&::XML_ParserFree)> parser_;
+  XmlPath path_ = {};
+  std::vector<std::string> texts_ = {};  // in step with path_
+  std::size_t elements_ = 0;
+  const char* why_ = nullptr;  // we stopped it
+  std::exception_ptr thrown_ = nullptr;
 };
 
 }  // namespace
 
 Result<void> read_xml(std::string_view xml,
                       const std::function<void(const XmlPath&, const std::string&)>& on_end) {
-  return Reader(xml, on_end).run();
+  const auto functions = load_expat();
+  if (!functions) return functions.error();
+  return Reader(**functions, on_end).run(xml);
 }
 
 std::string xml_text(std::string_view xml, std::string_view name) {
