@@ -41,6 +41,14 @@ inline Character first_character(std::string_view text) {
   return {};
 }
 
+inline constexpr std::string_view kHex_digits = "0123456789abcdef";
+
+/// Two digits.
+inline void append_hex(std::string& out, char byte) {
+  out += kHex_digits[static_cast<unsigned char>(byte) >> 4];
+  out += kHex_digits[static_cast<unsigned char>(byte) & 15u];
+}
+
 /// True for characters that act on a terminal, break a line or reorder text instead of showing
 /// something: C0 and C1 controls, DEL, line separators, directional marks, embeddings, isolates.
 inline bool is_unsafe(char32_t code) {
@@ -54,7 +62,6 @@ inline bool is_unsafe(char32_t code) {
 /// eyes. With `in_json`, `text` is JSON, where unsafe characters stand only inside strings: \uXXXX
 /// in their place is the same document, and a terminal may show it.
 inline void append_visible(std::string& out, std::string_view text, bool in_json = false) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::size_t plain_begin = 0;
   std::size_t at = 0;
   while (at < text.size()) {
@@ -77,11 +84,10 @@ inline void append_visible(std::string& out, std::string_view text, bool in_json
       out += "\\t";
     } else if (c.length <= 1 && !in_json) {
       out += "\\x";
-      out += kDigits[lead >> 4];
-      out += kDigits[lead & 15u];
+      append_hex(out, text[at]);
     } else {
       out += "\\u";
-      for (const unsigned shift : {12u, 8u, 4u, 0u}) out += kDigits[(c.code >> shift) & 15u];
+      for (const unsigned shift : {12u, 8u, 4u, 0u}) out += kHex_digits[(c.code >> shift) & 15u];
     }
     at += c.length == 0 ? 1 : c.length;
     plain_begin = at;

@@ -17,6 +17,8 @@
 #include <optional>
 #include <string_view>
 
+#include "cli/text.hpp"
+
 namespace runlog::tools {
 namespace {
 
@@ -66,9 +68,7 @@ class ElfFile {
           std::string hex;
           for (std::uint64_t i = id_at; i < id_at + std::min<std::uint64_t>(note.n_descsz, 20);
                ++i) {
-            const auto byte = static_cast<unsigned char>(notes[i]);
-            hex += "0123456789abcdef"[byte >> 4];
-            hex += "0123456789abcdef"[byte & 15];
+            append_hex(hex, notes[i]);
           }
           return hex;
         }

@@ -19,17 +19,6 @@ bool is_id_character(char c) noexcept {
 
 }  // namespace
 
-std::string to_hex(std::span<const std::uint8_t> bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const std::uint8_t byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15u];
-  }
-  return text;
-}
-
 bool is_valid_id(std::string_view id) noexcept {
   if (id.empty() || id.size() > kId_bytes_max || id[0] == '.' || id[0] == '_') return false;
   for (const char c : id) {

@@ -4,9 +4,10 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
+
+#include "base/hex.hpp"
 
 namespace runlog {
 
@@ -16,7 +17,6 @@ struct Session {
   friend bool operator==(const Session&, const Session&) = default;
 };
 
-[[nodiscard]] std::string to_hex(std::span<const std::uint8_t> bytes);
 [[nodiscard]] inline std::string to_hex(const Session& session) {
   return to_hex(session.bytes);
 }

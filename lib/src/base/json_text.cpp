@@ -4,12 +4,12 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/hex.hpp"
 #include "base/utf8.hpp"
 
 namespace runlog {
 
 void append_json_string(std::string& out, std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   out += '"';
   std::size_t plain_begin = 0;
   std::size_t at = 0;
@@ -48,8 +48,7 @@ void append_json_string(std::string& out, std::string_view text) {
           break;
         default:
           out += "\\u00";
-          out += kDigits[c >> 4];
-          out += kDigits[c & 15u];
+          append_hex(out, c);
       }
     }
     plain_begin = ++at;

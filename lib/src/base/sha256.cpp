@@ -1,6 +1,6 @@
 #include "base/sha256.hpp"
 
-#include "base/ids.hpp"
+#include "base/hex.hpp"
 
 namespace runlog {
 
@@ -9,7 +9,7 @@ std::string Sha256::finish_hex() {
 }
 
 bool is_sha256_hex(std::string_view text) noexcept {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return text.size() == 64 && text.find_first_not_of(kHex_digits) == std::string_view::npos;
 }
 
 }  // namespace runlog

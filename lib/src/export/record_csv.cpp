@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/hex.hpp"
 #include "runlog/exporter.hpp"
 
 namespace runlog {
@@ -35,13 +36,8 @@ void append_number(std::string& out, std::int64_t value) {
   out.append(text.data(), end.ptr);
 }
 
-void append_hex(std::string& out, std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15u];
-  }
+void append_bytes(std::string& out, std::string_view bytes) {
+  for (const char c : bytes) append_hex(out, static_cast<std::uint8_t>(c));
 }
 
 class CsvExporter final : public Exporter {
@@ -74,7 +70,7 @@ class CsvExporter final : public Exporter {
     out += ',';
     if (has_number && record.text) append_cell(out, *record.text);
     out += ',';
-    if (record.payload) append_hex(out, *record.payload);
+    if (record.payload) append_bytes(out, *record.payload);
     out += "\r\n";
   }
 

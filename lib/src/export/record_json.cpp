@@ -1,6 +1,7 @@
 // Records as JSON, one to a line.
 #include <memory>
 
+#include "base/hex.hpp"
 #include "base/json_text.hpp"
 #include "runlog/exporter.hpp"
 
@@ -64,13 +65,8 @@ void append_json(const Reader::Entry& entry, std::string& out) {
     append_json_string(out, *record.text);
   }
   if (record.payload) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
     out += ",\"payload\":\"";
-    for (const char c : *record.payload) {
-      const auto byte = static_cast<unsigned char>(c);
-      out += kDigits[byte >> 4];
-      out += kDigits[byte & 15u];
-    }
+    for (const char c : *record.payload) append_hex(out, static_cast<std::uint8_t>(c));
     out += '"';
   }
   out += '}';

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/hex.hpp"
 #include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 
@@ -41,12 +42,6 @@ void forget_second_names(std::vector<std::filesystem::path>& journals) {
   }
   journals = std::move(kept);
   std::sort(journals.begin(), journals.end());
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
 }
 
 }  // namespace

@@ -104,7 +104,7 @@ std::optional<std::uint32_t> SeriesTable::find_or_add(std::string_view name) noe
 std::uint32_t NameCache::look_up(const SeriesTable& table, const std::string_view& name) noexcept {
   const SeriesTable::Entry* const found = table.find_entry(name);
   if (found == nullptr) return SeriesTable::kNo_series;
-  Guess& guess = guesses_[slot_of(name)];
+  Guess& guess = guesses_.of(name);
   guess = {.bytes = name.size(), .entry = found, .number = found->number};
   if (name.size() >= sizeof guess.first) {
     guess.first = word_at(name.data());

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/guess_table.hpp"
+
 namespace runlog {
 
 class SeriesTable {
@@ -76,8 +78,7 @@ class SeriesTable {
 };
 
 /// A short cut into a SeriesTable for one thread (not thread-safe): guesses the entry from where
-/// the name's bytes are, because a program logs a name from the same literal again and again. The
-/// bytes are compared, so a wrong guess costs a look-up and nothing else.
+/// the name's bytes are.
 class NameCache {
  public:
   /// As SeriesTable::find, but kNo_series where that has nothing: an optional of a small number is
@@ -90,7 +91,7 @@ class NameCache {
   /// The same, or kNo_series where only a look-up would tell.
   [[nodiscard, gnu::always_inline]] std::uint32_t guess(
       const std::string_view& name) const noexcept {
-    const Guess& guess = guesses_[slot_of(name)];
+    const Guess& guess = guesses_.of(name);
     if (guess.bytes != name.size()) [[unlikely]]
       return SeriesTable::kNo_series;
     // Two overlapping words are all of a name of 8 to 16 bytes: most names, without a call of
@@ -106,7 +107,6 @@ class NameCache {
   }
 
  private:
-  static constexpr unsigned kGuesses_log2 = 6;
   struct Guess {
     std::size_t bytes = SIZE_MAX;  // of the name; none is so long
     std::uint64_t first = 0, last = 0;
@@ -114,10 +114,6 @@ class NameCache {
     std::uint32_t number = SeriesTable::kNo_series;
   };
 
-  static std::size_t slot_of(std::string_view name) noexcept {
-    const auto address = reinterpret_cast<std::uintptr_t>(name.data());
-    return (address * 0x9E3779B97F4A7C15u) >> (64 - kGuesses_log2);
-  }
   static std::uint64_t word_at(const char* bytes) noexcept {
     std::uint64_t word = 0;
     std::memcpy(&word, bytes, sizeof word);
@@ -126,7 +122,7 @@ class NameCache {
   [[gnu::noinline]] std::uint32_t look_up(const SeriesTable& table,
                                           const std::string_view& name) noexcept;
 
-  std::array<Guess, std::size_t{1} << kGuesses_log2> guesses_ = {};
+  GuessTable<Guess, 6> guesses_ = {};
 };
 
 }  // namespace runlog

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/guess_table.hpp"
 #include "pack/index_table.hpp"
 #include "pack/pack.hpp"
 #include "pack/parquet/parquet_footer.hpp"
@@ -184,10 +185,8 @@ class StringColumn {
 
   /// Copies `value`. Returns the index of its entry, for add_again.
   std::uint32_t add(const std::string_view& value) {
-    // A name comes again and again from the same place in memory. The bytes are compared, so a
-    // place that has got other bytes meanwhile does no harm.
     if (has_dictionary_) [[likely]] {
-      const std::uint32_t guess = guess_of(value);
+      const std::uint32_t guess = guesses_.of(value);
       if (guess < ends_.size() - 1 && entry(guess) == value) [[likely]] {
         add_again(guess);
         return guess;
@@ -230,10 +229,6 @@ class StringColumn {
   [[nodiscard]] bool is_optional() const noexcept {
     return column_.repetition == Repetition::optional;
   }
-  [[nodiscard]] std::uint32_t& guess_of(const std::string_view& value) noexcept {
-    const auto address = reinterpret_cast<std::uintptr_t>(value.data());
-    return guesses_[(address * 0x9E3779B97F4A7C15u) >> (64 - kGuesses_log2)];
-  }
   std::uint32_t add_and_note(std::string_view value);
   std::uint32_t find_or_append(std::string_view value);
   [[nodiscard]] std::size_t length_bytes(std::uint32_t entry) const noexcept {
@@ -247,9 +242,8 @@ class StringColumn {
   std::vector<std::size_t> ends_{0};   // entry i is bytes_[ends_[i], ends_[i + 1])
   RowValues<std::uint32_t> entry_of_;  // per value, nulls left out
   IndexTable table_;
-  static constexpr unsigned kGuesses_log2 = 8;
-  std::array<std::uint32_t, std::size_t{1} << kGuesses_log2> guesses_ = {};
-  std::size_t plain_bytes_ = 0;  // of all values when written PLAIN
+  GuessTable<std::uint32_t, 8> guesses_ = {};  // of entries
+  std::size_t plain_bytes_ = 0;                // of all values when written PLAIN
   Levels levels_;
 };
 

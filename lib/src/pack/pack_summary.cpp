@@ -258,8 +258,7 @@ std::optional<PackSummary> parse_summary(std::string_view text, std::uint64_t ro
 }
 
 SeriesSummary& RecordSums::series_of(const Record& record) {
-  const auto address = reinterpret_cast<std::uintptr_t>(record.name.data());
-  SeriesSummary*& guess = guesses_[(address * 0x9E3779B97F4A7C15u) >> (64 - kGuesses_log2)];
+  SeriesSummary*& guess = guesses_.of(record.name);
   if (guess == nullptr || guess->kind != record.kind || guess->name != record.name) {
     guess = &summary_.series[{record.kind, std::string(record.name)}];
     guess->kind = record.kind;

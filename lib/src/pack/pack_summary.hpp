@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/guess_table.hpp"
 #include "runlog/record.hpp"
 #include "runlog/summary.hpp"
 
@@ -104,13 +105,9 @@ class RecordSums {
   [[nodiscard]] const PackSummary& summary() const noexcept { return summary_; }
 
  private:
-  // A name comes again and again from the same place in memory, so most look-ups are one compare.
-  // The bytes are compared, so a place that has got other bytes meanwhile does no harm.
-  static constexpr unsigned kGuesses_log2 = 8;
   SeriesSummary& series_of(const Record& record);
   PackSummary summary_;
-  std::vector<SeriesSummary*> guesses_ =
-      std::vector<SeriesSummary*>(std::size_t{1} << kGuesses_log2);
+  GuessTable<SeriesSummary*, 8> guesses_ = {};
   std::int64_t reached_ns_ = std::numeric_limits<std::int64_t>::min();
 };
 

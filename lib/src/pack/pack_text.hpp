@@ -7,6 +7,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/hex.hpp"
+
 namespace runlog::format {
 
 constexpr bool is_escaped(unsigned char byte) {
@@ -15,11 +17,11 @@ constexpr bool is_escaped(unsigned char byte) {
 
 /// With %XX for what separates fields and lines and what is not ASCII.
 inline void append_escaped(std::string& out, std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (is_escaped(byte)) {
-      out += {'%', kHex[byte >> 4], kHex[byte & 0xF]};
+      out += '%';
+      append_capital_hex(out, byte);
     } else {
       out += c;
     }
@@ -47,12 +49,9 @@ inline bool unescape(std::string_view text, std::string& value) {
       value += text[i];
       continue;
     }
-    unsigned char byte = 0;
-    if (text.size() - i < 3) return false;
-    const char* const digits = text.data() + i + 1;
-    const auto [stop, error] = std::from_chars(digits, digits + 2, byte, 16);
-    if (error != std::errc() || stop != digits + 2) return false;
-    value += static_cast<char>(byte);
+    const auto byte = hex_byte(text.substr(i + 1));
+    if (!byte) return false;
+    value += static_cast<char>(*byte);
     i += 2;
   }
   return true;

@@ -42,7 +42,7 @@ std::size_t StringColumn::add_names(const MetricRun& metrics,
 
 std::uint32_t StringColumn::add_and_note(std::string_view value) {
   const std::uint32_t entry = find_or_append(value);
-  guess_of(value) = entry;
+  guesses_.of(value) = entry;
   add_again(entry);
   return entry;
 }

@@ -6,6 +6,7 @@
 
 #include "base/bytes.hpp"
 #include "base/crc32.hpp"
+#include "base/hex.hpp"
 #include "pack/parquet/thrift.hpp"
 #include "runlog/version.hpp"
 
@@ -18,7 +19,9 @@ constexpr std::int32_t kConverted_utf8 = 0;  // what readers knew before logical
 std::string crc_text(std::span<const std::byte> bytes) {
   std::string text;
   const std::uint32_t crc = crc32(bytes);
-  for (int shift = 28; shift >= 0; shift -= 4) text += "0123456789abcdef"[(crc >> shift) & 0xF];
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    append_hex(text, static_cast<std::uint8_t>(crc >> shift));
+  }
   return text;
 }
 

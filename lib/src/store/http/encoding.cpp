@@ -7,7 +7,7 @@
 
 #include "base/bytes.hpp"
 #include "base/crypto.hpp"
-#include "base/ids.hpp"
+#include "base/hex.hpp"
 #include "base/sha256.hpp"
 #include "base/utc_time.hpp"
 
@@ -21,13 +21,6 @@ constexpr std::array<const char*, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "Ma
 bool is_unreserved(char c) noexcept {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '.' || c == '_' || c == '~';
-}
-
-int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 std::tm utc(WallTime time) noexcept {
@@ -47,17 +40,14 @@ int digits(std::string_view text, std::size_t at, std::size_t count) noexcept {
 }  // namespace
 
 std::string percent_encode(std::string_view text, bool keep_slash) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string out;
   out.reserve(text.size());
   for (const char c : text) {
     if (is_unreserved(c) || (keep_slash && c == '/')) {
       out += c;
     } else {
-      const auto byte = static_cast<unsigned char>(c);
       out += '%';
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
+      append_capital_hex(out, static_cast<std::uint8_t>(c));
     }
   }
   return out;
@@ -72,11 +62,9 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
     } else if (text[i] != '%') {
       out += text[i];
     } else {
-      if (i + 2 >= text.size()) return {};
-      const int high = hex_digit(text[i + 1]);
-      const int low = hex_digit(text[i + 2]);
-      if (high < 0 || low < 0) return {};
-      out += static_cast<char>(high * 16 + low);
+      const auto byte = hex_byte(text.substr(i + 1));
+      if (!byte) return {};
+      out += static_cast<char>(*byte);
       i += 2;
     }
   }
