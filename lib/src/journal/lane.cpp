@@ -329,7 +329,7 @@ void Lane::sync_record() noexcept {
   report_failure([&]() -> Result<void> {
     auto synced = segment->file.sync(0, segment->writer.at());
     if (synced) return synced;
-    // The file is not trusted again (Keeper::sync); the keeper saves what it holds.
+    // The file is not trusted again (keep/syncer); the keeper saves what it holds.
     segment->gate.request(Gate::kClose);
     segment->gate.request(Gate::kBroken);
     if (shared_.wake) shared_.wake();

@@ -64,12 +64,10 @@ Syncer::~Syncer() {
   while (handed_ != nullptr) std::exchange(handed_, handed_->next_opened)->release();
 }
 
-Result<std::shared_ptr<Syncer>> Syncer::start(std::shared_ptr<Journal> journal, Settings settings) {
+Result<void> Syncer::start() {
   try {
-    const std::shared_ptr<Syncer> syncer(new Syncer(std::move(journal), std::move(settings)));
-    // The thread owns the syncer: one that hangs in a sync may outlive the run.
-    syncer->thread_ = std::thread([syncer] { syncer->run(); });
-    return syncer;
+    thread_ = std::thread([syncer = shared_from_this()] { syncer->run(); });
+    return {};
   } catch (const std::system_error& error) {
     return os_error(error.code().value(), "cannot start the thread that syncs", "");
   } catch (const std::bad_alloc&) {

@@ -1,7 +1,7 @@
-// Syncer: makes durable what lanes append. Has a thread of its own at the job's priority. The
-// thread waits for the device and computes almost nothing, so neither packing nor a machine with
-// busy cores delays it. A caller that waits for Durable syncs in its own thread. When the keeper
-// has fallen behind, the syncer also does the keeper's work.
+// Syncer: makes durable what lanes append. start() gives it a thread of its own at the job's
+// priority. The thread waits for the device and computes almost nothing, so neither packing nor a
+// machine with busy cores delays it. A caller that waits for Durable syncs in its own thread. When
+// the keeper has fallen behind, the syncer also does the keeper's work.
 //
 // It finds the segments that lanes open, passes them to the keeper, and syncs them until the keeper
 // releases them. A file that was removed, or that could not be synced, is given up: its segment is
@@ -23,7 +23,7 @@
 
 namespace runlog {
 
-class Syncer {
+class Syncer : public std::enable_shared_from_this<Syncer> {
  public:
   struct Settings {
     Sync sync = Sync::interval;
@@ -36,8 +36,14 @@ class Syncer {
   };
   using Clock = std::chrono::steady_clock;
 
-  static Result<std::shared_ptr<Syncer>> start(std::shared_ptr<Journal> journal, Settings settings);
+  Syncer(std::shared_ptr<Journal> journal, Settings settings);
   ~Syncer();
+  Syncer(const Syncer&) = delete;
+  Syncer& operator=(const Syncer&) = delete;
+
+  /// Starts the thread, which owns the syncer too: one that hangs in a sync may outlive the run.
+  /// Without it only callers sync.
+  Result<void> start();
 
   /// Keeper: the segments opened since the last call, oldest first, linked by next_opened. The
   /// caller owns a reference each. Needs no memory.
@@ -64,7 +70,6 @@ class Syncer {
   }
 
  private:
-  Syncer(std::shared_ptr<Journal> journal, Settings settings);
   void run() noexcept;
   class Turn;
   bool round() noexcept;
