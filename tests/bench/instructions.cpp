@@ -66,9 +66,9 @@ int append(std::int64_t records) {
     for (std::int64_t i = 0; i < records; ++i) {
       const Scalar scalar{bits_of(i), 0, format::Tag::metric_real};
       const std::int64_t time_ns = kTime_ns + i * 5000;
-      if (!lane.try_append_metric(scalar.tag, scalar.series, scalar.bits, true, i, time_ns) &&
-          !lane.try_append_behind_head(scalar.tag, scalar.series, scalar.bits, true, i, time_ns)) {
-        lane.append_metrics_slowly({&scalar, 1}, true, i, time_ns);
+      if (!lane.append_fast(scalar, true, i, time_ns) &&
+          !lane.append_in_block_order(scalar, true, i, time_ns)) {
+        lane.append_any({&scalar, 1}, true, i, time_ns);
       }
     }
     if (lane.drops().total() != 0) return 1;

@@ -158,8 +158,8 @@ class RUNLOG_EXPORT Step {
  private:
   friend class Run;
   Step(RunCore* core, std::int64_t step) noexcept;
-  [[gnu::noinline]] void log_slowly(std::uint32_t series, Number value) noexcept;
-  [[gnu::noinline]] void log_slowly(std::string_view name, Number value) noexcept;
+  [[gnu::noinline]] void append_in_block_order(std::uint32_t series, Number value) noexcept;
+  [[gnu::noinline]] void append_in_block_order(std::string_view name, Number value) noexcept;
   [[gnu::noinline, gnu::cold]] void drop() noexcept;
   RunCore* core_;
   Journal* journal_;

@@ -373,28 +373,9 @@ void Journal::give_back(Lane* lane) noexcept {
   }
 }
 
-template <typename Use>
-auto Journal::with_lane(Use&& use) noexcept {
-  if (Lane* const lane = own_lane()) return use(*lane);
-  const std::lock_guard lock(rare_mutex_);
-  return use(rare_lane_);
-}
-
-void Journal::metrics_slowly(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
-                             std::int64_t time_ns) noexcept {
-  with_lane([&](Lane& lane) { lane.append_metrics_slowly(scalars, has_step, step, time_ns); });
-}
-
-bool Journal::event(const format::Event& event) noexcept {
-  return with_lane([&](Lane& lane) { return lane.append_event(event); });
-}
-
-bool Journal::try_event(const format::Event& event) noexcept {
-  return with_lane([&](Lane& lane) { return lane.try_append_event(event); });
-}
-
-void Journal::drop_values(std::uint64_t calls) noexcept {
-  with_lane([&](Lane& lane) { lane.drops().add(DropReason::value, calls, now_ns()); });
+WritableLane Journal::lane() noexcept {
+  if (Lane* const own = own_lane()) return WritableLane(*own);
+  return {rare_lane_, rare_mutex_};
 }
 
 Result<void> Journal::evict(std::uint32_t number, std::uint64_t calls, std::uint64_t records,
@@ -415,7 +396,7 @@ Result<void> Journal::evict(std::uint32_t number, std::uint64_t calls, std::uint
 }
 
 void Journal::end_event(const format::Event& event) noexcept {
-  if (!try_event(event)) (void)end_lane_.append_event(event);
+  if (!lane()->try_append_event(event)) (void)end_lane_.append_event(event);
 }
 
 bool Journal::add_childs_drops(std::uint64_t calls) noexcept {
@@ -435,8 +416,9 @@ void Journal::tell_drops_at_end(std::uint64_t calls_without_journal) noexcept {
   for (std::size_t i = 0; i < kDrop_reasons; ++i) {
     const auto reason = static_cast<DropReason>(i);
     if (untold[i] == 0) continue;
-    const auto tell = [&](Lane& lane) { return lane.append_gap(reason, untold[i], now); };
-    if (!with_lane(tell)) (void)tell(end_lane_);
+    if (!lane()->append_gap(reason, untold[i], now)) {
+      (void)end_lane_.append_gap(reason, untold[i], now);
+    }
   }
 }
 

@@ -35,6 +35,18 @@ struct CachedLane {
 // loader keeps for libraries that are loaded later.
 extern constinit thread_local CachedLane cached_lane __attribute__((tls_model("initial-exec")));
 
+/// A lane while this thread is its writer.
+class WritableLane {
+ public:
+  explicit WritableLane(Lane& own) noexcept : lane_(&own) {}
+  WritableLane(Lane& shared, std::mutex& mutex) : lane_(&shared), lock_(mutex) {}
+  Lane* operator->() const noexcept { return lane_; }
+
+ private:
+  Lane* lane_;
+  std::unique_lock<std::mutex> lock_ = {};
+};
+
 class Journal : public std::enable_shared_from_this<Journal> {
  public:
   struct Settings {
@@ -62,49 +74,23 @@ class Journal : public std::enable_shared_from_this<Journal> {
   void discard() noexcept;
   ~Journal();
 
-  /// The common case, without a call: this thread has a lane, which has room, and the series is
-  /// declared there. False: nothing was appended.
-  [[gnu::always_inline]] bool try_metric(const Scalar& scalar, bool has_step,
-                                         const std::int64_t& step,
-                                         const std::int64_t& time_ns) noexcept {
-    return cached_lane.journal_id == id_ &&
-           cached_lane.lane->try_append_metric(scalar.tag, scalar.series, scalar.bits, has_step,
-                                               step, time_ns);
+  /// The lane that this thread has had for a while, without a call; or nullptr.
+  [[nodiscard, gnu::always_inline]] Lane* lane_at_hand() const noexcept {
+    if (cached_lane.journal_id != id_) return nullptr;
+    Lane* const lane = cached_lane.lane;
+    if (lane == nullptr) __builtin_unreachable();  // whoever asks for it need not test it again
+    return lane;
   }
-  /// Appends; any thread. Names are used as given (the caller has mended them).
-  [[gnu::always_inline]] void metric(const Scalar& scalar, bool has_step, std::int64_t step,
-                                     std::int64_t time_ns) noexcept {
-    Lane* const lane = cached_own_lane();
-    if (lane == nullptr || !lane->try_append_behind_head(scalar.tag, scalar.series, scalar.bits,
-                                                         has_step, step, time_ns)) {
-      metrics_slowly({&scalar, 1}, has_step, step, time_ns);
-    }
-  }
-  /// What remains of a row, or a row of a thread without a lane of its own: at most kScalars_max
-  /// scalars with one step and one time stamp.
-  void metrics_slowly(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
-                      std::int64_t time_ns) noexcept;
-  /// The lane this thread has had for a while, or nullptr.
-  [[nodiscard]] Lane* cached_own_lane() const noexcept {
-    return cached_lane.journal_id == id_ ? cached_lane.lane : nullptr;
-  }
-  /// The number of a name that this thread has logged before from the same place in memory; else
-  /// kNo_series, though find_series() may know it.
-  [[nodiscard]] std::uint32_t guess_series(const std::string_view& name) const noexcept {
-    return cached_lane.journal_id == id_ ? cached_lane.lane->names().guess(name)
-                                         : SeriesTable::kNo_series;
-  }
-  /// The number of a name that has one, else kNo_series.
+  /// A lane to append to by any means: this thread's own or, with its mutex held, the shared one.
+  /// As long as it lives the thread is the lane's writer.
+  [[nodiscard]] WritableLane lane() noexcept;
+  /// The number of a name that has one, else kNo_series. Names are used as given (the caller has
+  /// mended them).
   [[nodiscard]] std::uint32_t find_series(const std::string_view& name) noexcept {
-    if (cached_lane.journal_id == id_) [[likely]]
-      return cached_lane.lane->names().find(series_, name);
+    if (Lane* const lane = lane_at_hand()) [[likely]]
+      return lane->names().find(series_, name);
     return series_.find(name).value_or(SeriesTable::kNo_series);
   }
-  bool event(const format::Event& event) noexcept;
-  /// The same, but a failure is not counted as a drop: the caller has another place for it.
-  bool try_event(const format::Event& event) noexcept;
-  /// Calls whose values could not be kept; they come to no event.
-  void drop_values(std::uint64_t calls) noexcept;
   /// In a forked child that has no journal of its own: this one, its parent's, tells of its drops.
   /// False: it cannot any more.
   bool add_childs_drops(std::uint64_t calls) noexcept;
@@ -180,9 +166,6 @@ class Journal : public std::enable_shared_from_this<Journal> {
     return find_own_lane();
   }
   Lane* find_own_lane() noexcept;
-  /// What `use` returns of this thread's lane or, under its mutex, of the shared one.
-  template <typename Use>
-  auto with_lane(Use&& use) noexcept;
   void give_back(Lane* lane) noexcept;
   [[nodiscard]] std::uint64_t sum(std::uint64_t (*count)(const Lane&)) const noexcept;
   template <typename Use>

@@ -26,7 +26,7 @@ constexpr int kAppend_rounds_max = 8;
 /// Of declare_behind_head(): 0x2f1 bytes as g++ 12 makes it.
 constexpr std::size_t kDeclare_code_bytes = 768;
 
-// Once in sixteen blocks, and so kept out of append_behind_head().
+// Once in sixteen blocks, and so kept out of append_in_block_order().
 [[gnu::noinline, gnu::hot]] bool declare_behind_head(format::SegmentWriter& writer,
                                                      format::Declarations& declarations,
                                                      const SeriesTable& table, std::uint32_t series,
@@ -60,9 +60,9 @@ Lane::~Lane() {
 // All in one piece and, where nothing has to be declared, without a call: what runs so rarely has
 // left the caches when its turn comes, and each further place that code or data is fetched from
 // took 0.1 to 1 µs (docs/decisions/0010).
-bool Lane::append_behind_head(format::SegmentWriter& writer, format::Tag tag, std::uint32_t series,
-                              std::uint64_t bits, bool has_step, std::int64_t step,
-                              std::int64_t time_ns) noexcept {
+bool Lane::append_in_block_order(format::SegmentWriter& writer, format::Tag tag,
+                                 std::uint32_t series, std::uint64_t bits, bool has_step,
+                                 std::int64_t step, std::int64_t time_ns) noexcept {
   if (writer.stretch_is_over()) {
     writer.begin_stretch();
     declarations_.begin_stretch();
@@ -113,8 +113,8 @@ bool Lane::append(std::int64_t time_ns, Put&& put) noexcept {
   return false;
 }
 
-void Lane::append_metrics_slowly(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
-                                 std::int64_t time_ns) noexcept {
+void Lane::append_any(std::span<const Scalar> scalars, bool has_step, std::int64_t step,
+                      std::int64_t time_ns) noexcept {
   // Of a segment that fills up in the middle, the rest goes into another.
   std::size_t next = 0;
   std::size_t unknown = 0;

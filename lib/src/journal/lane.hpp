@@ -71,46 +71,49 @@ class Lane {
   Lane& operator=(const Lane&) = delete;
 
   /// The appends. The lane's writer only. What cannot be appended is dropped and counted.
+  ///
+  /// A metric goes through three tiers, each tried where the one before has appended nothing:
+  /// append_fast() · append_in_block_order() · append_any().
 
-  /// A metric, in the common case: there is room, nobody asks for anything, the series is declared.
-  /// False: nothing was appended, and the gate is left: the caller may find that the run has ended
-  /// and never come back, and the keeper must not wait for it.
-  [[gnu::always_inline]] bool try_append_metric(format::Tag tag, std::uint32_t series,
-                                                std::uint64_t bits, bool has_step,
-                                                const std::int64_t& step,
-                                                const std::int64_t& time_ns) noexcept {
+  /// The common case: there is room in this block, nobody asks for anything, the series is
+  /// declared. False: nothing was appended, and the gate is left: the caller may find that the run
+  /// has ended and never come back, and the keeper must not wait for it.
+  [[gnu::always_inline]] bool append_fast(const Scalar& scalar, bool has_step,
+                                          const std::int64_t& step,
+                                          const std::int64_t& time_ns) noexcept {
     OpenSegment* const segment = quick_segment_;
     if (segment == nullptr) [[unlikely]]
       return false;
-    if (segment->gate.enter(true) != 0 || !declarations_.is_declared(series) ||
-        !segment->writer.try_append_metric<true>(tag, series, bits, has_step, step, time_ns))
-        [[unlikely]] {
+    if (segment->gate.enter(true) != 0 || !declarations_.is_declared(scalar.series) ||
+        !segment->writer.try_append_metric<true>(scalar.tag, scalar.series, scalar.bits, has_step,
+                                                 step, time_ns)) [[unlikely]] {
       segment->gate.leave();
       return false;
     }
     segment->gate.leave();
     return true;
   }
-  /// The next to try: a metric that begins a block, once in 169, or whose series has to be
-  /// declared, once in 64 KiB. False: nothing of the metric was appended, and the gate is left.
-  [[gnu::always_inline]] bool try_append_behind_head(format::Tag tag, std::uint32_t series,
-                                                     std::uint64_t bits, bool has_step,
-                                                     std::int64_t step,
-                                                     std::int64_t time_ns) noexcept {
+  /// Also a metric that begins a block, once in 169, or whose series has to be declared, once in
+  /// 64 KiB. False: nothing of the metric was appended, and the gate is left.
+  [[gnu::always_inline]] bool append_in_block_order(const Scalar& scalar, bool has_step,
+                                                    std::int64_t step,
+                                                    std::int64_t time_ns) noexcept {
     OpenSegment* const segment = quick_segment_;
     if (segment == nullptr) return false;
-    const bool is_in =
-        segment->gate.enter(true) == 0 &&
-        append_behind_head(segment->writer, tag, series, bits, has_step, step, time_ns);
+    const bool is_in = segment->gate.enter(true) == 0 &&
+                       append_in_block_order(segment->writer, scalar.tag, scalar.series,
+                                             scalar.bits, has_step, step, time_ns);
     segment->gate.leave();
     return is_in;
   }
-  /// Metrics with one step and one time stamp, as many from the front as that works for; returns
-  /// how many. The gate is passed once, and `scalar_of(i)` is called within: it must be quick.
+  /// The two tiers above for metrics with one step and one time stamp, as many from the front as
+  /// that works for; returns how many. The gate is passed once, and `scalar_of(i)` is called
+  /// within: it must be quick.
   template <typename ScalarOf>
-  [[gnu::always_inline]] std::size_t try_append_row(std::size_t count, ScalarOf&& scalar_of,
-                                                    bool has_step, std::int64_t step,
-                                                    std::int64_t time_ns) noexcept {
+  [[gnu::always_inline]] std::size_t append_row_in_block_order(std::size_t count,
+                                                               ScalarOf&& scalar_of, bool has_step,
+                                                               std::int64_t step,
+                                                               std::int64_t time_ns) noexcept {
     OpenSegment* const segment = quick_segment_;
     if (segment == nullptr) return 0;
     std::size_t done = 0;
@@ -126,8 +129,8 @@ class Lane {
           continue;
         }
         writer.count(done - counted);
-        if (!append_behind_head(writer, scalar.tag, scalar.series, scalar.bits, has_step, step,
-                                time_ns)) {
+        if (!append_in_block_order(writer, scalar.tag, scalar.series, scalar.bits, has_step, step,
+                                   time_ns)) {
           counted = done;
           break;
         }
@@ -140,9 +143,8 @@ class Lane {
     return done;
   }
   /// Any metrics with one step and one time stamp, whatever it takes.
-  [[gnu::noinline, gnu::cold]] void append_metrics_slowly(std::span<const Scalar> scalars,
-                                                          bool has_step, std::int64_t step,
-                                                          std::int64_t time_ns) noexcept;
+  [[gnu::noinline, gnu::cold]] void append_any(std::span<const Scalar> scalars, bool has_step,
+                                               std::int64_t step, std::int64_t time_ns) noexcept;
   /// False: dropped.
   bool append_event(const format::Event& event) noexcept;
   /// False: there is no room, and nothing is counted.
@@ -163,11 +165,11 @@ class Lane {
  private:
   // By value: a reference to the caller's scalar would cost three stores a metric, and stores are
   // what limits a row.
-  [[gnu::noinline, gnu::hot]] bool append_behind_head(format::SegmentWriter& writer,
-                                                      format::Tag tag, std::uint32_t series,
-                                                      std::uint64_t bits, bool has_step,
-                                                      std::int64_t step,
-                                                      std::int64_t time_ns) noexcept;
+  [[gnu::noinline, gnu::hot]] bool append_in_block_order(format::SegmentWriter& writer,
+                                                         format::Tag tag, std::uint32_t series,
+                                                         std::uint64_t bits, bool has_step,
+                                                         std::int64_t step,
+                                                         std::int64_t time_ns) noexcept;
   template <typename Put>
   bool append(std::int64_t time_ns, Put&& put) noexcept;
   bool declare(format::SegmentWriter& writer, std::uint32_t series, std::int64_t time_ns) noexcept;

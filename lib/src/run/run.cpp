@@ -22,42 +22,56 @@
 namespace runlog {
 namespace {
 
-// The common case, all or nothing and without a call: so the public functions need no frame and end
-// in a jump to a function that does the rest.
+// A metric goes through the lane's three tiers (journal/lane.hpp). The first, all or nothing and
+// without a call: so the public functions need no frame and end in a jump to a function that does
+// the rest.
 template <typename SeriesOf>
-[[gnu::always_inline]] inline bool try_append(RunCore* core, SeriesOf&& series_of, Number value,
-                                              bool has_step, const std::int64_t& step) noexcept {
+[[gnu::always_inline]] inline bool append_fast(RunCore* core, SeriesOf&& series_of, Number value,
+                                               bool has_step, const std::int64_t& step) noexcept {
   if (core == nullptr) return false;
   Journal* const journal = core->journal_at_hand();
+  if (journal == nullptr) return false;
+  Lane* const lane = journal->lane_at_hand();
   std::int64_t time_ns = 0;
-  return journal != nullptr && journal->clock().try_now_ns(time_ns) &&
-         journal->try_metric(make_scalar(series_of(*journal), value), has_step, step, time_ns);
+  return lane != nullptr && journal->clock().try_now_ns(time_ns) &&
+         lane->append_fast(make_scalar(series_of(*lane), value), has_step, step, time_ns);
 }
 
-// Once a block; and where a thread has no lane yet, or the run has ended.
-[[gnu::noinline, gnu::hot]] void append_slowly(RunCore* core, std::uint32_t series, Number value,
-                                               bool has_step, std::int64_t step) noexcept {
+// The second, and the third where a thread has no lane yet.
+[[gnu::always_inline]] inline void append_in_block_order(Journal& journal, const Scalar& scalar,
+                                                         bool has_step, std::int64_t step,
+                                                         std::int64_t time_ns) noexcept {
+  Lane* const lane = journal.lane_at_hand();
+  if (lane == nullptr || !lane->append_in_block_order(scalar, has_step, step, time_ns)) {
+    journal.lane()->append_any({&scalar, 1}, has_step, step, time_ns);
+  }
+}
+
+// Once a block; and where the run has ended.
+[[gnu::noinline, gnu::hot]] void append_in_block_order(RunCore* core, std::uint32_t series,
+                                                       Number value, bool has_step,
+                                                       std::int64_t step) noexcept {
   if (core == nullptr) return;
   Journal* const journal = core->journal();
   if (journal == nullptr) return core->count_drop();
-  journal->metric(make_scalar(series, value), has_step, step, journal->now_ns());
+  append_in_block_order(*journal, make_scalar(series, value), has_step, step, journal->now_ns());
 }
 
 // The same for a name, and where it has to be looked up.
-[[gnu::noinline, gnu::hot]] void append_named_slowly(RunCore* core, std::string_view name,
-                                                     Number value, std::int64_t step) noexcept {
+[[gnu::noinline, gnu::hot]] void append_in_block_order(RunCore* core, std::string_view name,
+                                                       Number value, std::int64_t step) noexcept {
   if (core == nullptr) return;
   if (Journal* const journal = core->journal()) {
-    append_slowly(core, core->series(*journal, name), value, true, step);
+    append_in_block_order(core, core->series(*journal, name), value, true, step);
   } else {
     core->count_drop();
   }
 }
-[[gnu::noinline]] void append_named_slowly(RunCore* core, std::string_view name,
-                                           Number value) noexcept {
+[[gnu::noinline]] void append_in_block_order(RunCore* core, std::string_view name,
+                                             Number value) noexcept {
   if (core == nullptr) return;
   if (Journal* const journal = core->journal()) {
-    append_slowly(core, core->series(*journal, name), value, false, 0);
+    append_in_block_order(core, core->series(*journal, name), value, false, 0);
   } else {
     core->count_drop();
   }
@@ -65,18 +79,20 @@ template <typename SeriesOf>
 
 }  // namespace
 
-void log_row_slowly(RunCore& core, Journal& journal, std::int64_t step, std::int64_t time_ns,
+void append_row_any(RunCore& core, Journal& journal, std::int64_t step, std::int64_t time_ns,
                     std::span<const NamedNumber> row) noexcept {
   std::array<Scalar, kScalars_max> scalars;
   std::size_t count = 0;
   for (const auto& [name, value] : row) {
     scalars[count++] = make_scalar(core.series(journal, name), value);
     if (count == scalars.size()) {
-      journal.metrics_slowly(scalars, true, step, time_ns);
+      journal.lane()->append_any(scalars, true, step, time_ns);
       count = 0;
     }
   }
-  if (count > 0) journal.metrics_slowly(std::span(scalars).first(count), true, step, time_ns);
+  if (count > 0) {
+    journal.lane()->append_any(std::span(scalars).first(count), true, step, time_ns);
+  }
 }
 
 // Owned by the user's handles; the last one's end is the run's, if it has not been ended.
@@ -205,21 +221,21 @@ void Run::Handle::leave_all() noexcept {
 }
 
 [[gnu::hot]] void Metric::log(Number value) noexcept {
-  const auto series = [this](Journal&) { return series_; };
-  if (!try_append(core_.get(), series, value, false, 0)) [[unlikely]]
-    append_slowly(core_.get(), series_, value, false, 0);
+  const auto series = [this](Lane&) { return series_; };
+  if (!append_fast(core_.get(), series, value, false, 0)) [[unlikely]]
+    append_in_block_order(core_.get(), series_, value, false, 0);
 }
 
 [[gnu::hot]] void Metric::log(Number value, std::int64_t step) noexcept {
-  const auto series = [this](Journal&) { return series_; };
-  if (!try_append(core_.get(), series, value, true, step)) [[unlikely]]
-    append_slowly(core_.get(), series_, value, true, step);
+  const auto series = [this](Lane&) { return series_; };
+  if (!append_fast(core_.get(), series, value, true, step)) [[unlikely]]
+    append_in_block_order(core_.get(), series_, value, true, step);
 }
 
 [[gnu::hot]] Step::Step(RunCore* core, std::int64_t step) noexcept
     : core_(core),
       journal_(core != nullptr ? core->journal() : nullptr),
-      lane_(journal_ != nullptr ? journal_->cached_own_lane() : nullptr),
+      lane_(journal_ != nullptr ? journal_->lane_at_hand() : nullptr),
       step_(step),
       time_ns_(journal_ != nullptr ? journal_->now_ns() : 0) {}
 
@@ -228,11 +244,9 @@ void Run::Handle::leave_all() noexcept {
   // there is a lane there is a core.
   if (metric.core_.get() != core_) [[unlikely]]
     return drop();
-  const Scalar scalar = make_scalar(metric.series_, value);
   if (lane_ == nullptr || !core_->has_journal(journal_) ||
-      !lane_->try_append_metric(scalar.tag, scalar.series, scalar.bits, true, step_, time_ns_))
-      [[unlikely]] {
-    log_slowly(metric.series_, value);
+      !lane_->append_fast(make_scalar(metric.series_, value), true, step_, time_ns_)) [[unlikely]] {
+    append_in_block_order(metric.series_, value);
   }
 }
 
@@ -240,9 +254,8 @@ void Run::Handle::leave_all() noexcept {
   const bool is_quick = lane_ != nullptr && core_->has_journal(journal_);
   const Scalar scalar =
       make_scalar(is_quick ? lane_->names().guess(name) : SeriesTable::kNo_series, value);
-  if (!is_quick || !lane_->try_append_metric(scalar.tag, scalar.series, scalar.bits, true, step_,
-                                             time_ns_)) [[unlikely]] {
-    log_slowly(name, value);
+  if (!is_quick || !lane_->append_fast(scalar, true, step_, time_ns_)) [[unlikely]] {
+    append_in_block_order(name, value);
   }
 }
 
@@ -250,18 +263,18 @@ void Step::drop() noexcept {
   if (core_ != nullptr) core_->count_drop();
 }
 
-[[gnu::hot]] void Step::log_slowly(std::uint32_t series, Number value) noexcept {
+[[gnu::hot]] void Step::append_in_block_order(std::uint32_t series, Number value) noexcept {
   if (core_ == nullptr) return;
   Journal* const journal = core_->journal();
   if (journal == nullptr) return core_->count_drop();
-  journal->metric(make_scalar(series, value), true, step_, time_ns_);
+  runlog::append_in_block_order(*journal, make_scalar(series, value), true, step_, time_ns_);
 }
 
-void Step::log_slowly(std::string_view name, Number value) noexcept {
+void Step::append_in_block_order(std::string_view name, Number value) noexcept {
   if (core_ == nullptr) return;
   Journal* const journal = core_->journal();
   if (journal == nullptr) return core_->count_drop();
-  journal->metric(make_scalar(core_->series(*journal, name), value), true, step_, time_ns_);
+  append_in_block_order(core_->series(*journal, name), value);
 }
 
 Run::Run() noexcept = default;
@@ -359,15 +372,15 @@ std::filesystem::path Run::journal_path() const noexcept {
 }
 
 [[gnu::hot]] void Run::log(std::string_view name, Number value) noexcept {
-  const auto series = [&](Journal& journal) { return journal.guess_series(name); };
-  if (!try_append(core_, series, value, false, 0)) [[unlikely]]
-    append_named_slowly(core_, name, value);
+  const auto series = [&](Lane& lane) { return lane.names().guess(name); };
+  if (!append_fast(core_, series, value, false, 0)) [[unlikely]]
+    append_in_block_order(core_, name, value);
 }
 
 [[gnu::hot]] void Run::log(std::string_view name, Number value, std::int64_t step) noexcept {
-  const auto series = [&](Journal& journal) { return journal.guess_series(name); };
-  if (!try_append(core_, series, value, true, step)) [[unlikely]]
-    append_named_slowly(core_, name, value, step);
+  const auto series = [&](Lane& lane) { return lane.names().guess(name); };
+  if (!append_fast(core_, series, value, true, step)) [[unlikely]]
+    append_in_block_order(core_, name, value, step);
 }
 
 [[gnu::hot]] void Run::log(std::int64_t step, std::initializer_list<NamedNumber> row) noexcept {
@@ -381,16 +394,16 @@ std::filesystem::path Run::journal_path() const noexcept {
   const std::int64_t time_ns = journal->now_ns();
   // Looked up and appended in one loop: an array in between cost three stores a metric, and stores
   // are what limits a row.
-  if (Lane* const lane = journal->cached_own_lane()) [[likely]] {
+  if (Lane* const lane = journal->lane_at_hand()) [[likely]] {
     const NameCache& names = lane->names();
-    const std::size_t done = lane->try_append_row(
+    const std::size_t done = lane->append_row_in_block_order(
         row.size(),
         [&](std::size_t i) { return make_scalar(names.guess(row[i].first), row[i].second); }, true,
         step, time_ns);
     if (done == row.size()) return;
     row = row.subspan(done);
   }
-  log_row_slowly(*core_, *journal, step, time_ns, row);
+  append_row_any(*core_, *journal, step, time_ns, row);
 }
 
 [[gnu::hot]] Step Run::step(std::int64_t step) noexcept {

@@ -232,7 +232,7 @@ std::uint32_t RunCore::add_series(Journal& journal, const std::string_view& name
 void RunCore::count_drop(std::uint64_t calls) noexcept {
   const Part* const mine = part();
   if (mine != nullptr && mine->takes_calls.load(std::memory_order_acquire)) {
-    mine->journal->drop_values(calls);
+    mine->journal->lane()->drops().add(DropReason::value, calls, mine->journal->now_ns());
     return;
   }
   wiped_.dropped.fetch_add(calls, std::memory_order_relaxed);
@@ -279,7 +279,7 @@ bool RunCore::event(format::Event event) noexcept {
       event.text = text_storage;
       wiped_.mended.fetch_add(1, std::memory_order_relaxed);
     }
-    return journal->event(event);
+    return journal->lane()->append_event(event);
   } catch (const std::bad_alloc&) {
     count_drop();
     return false;

@@ -187,8 +187,8 @@ class RunCore : private RunWipedFirst, public std::enable_shared_from_this<RunCo
   std::atomic<EarlyName*> early_names_ = nullptr;
 };
 
-/// A row, whatever it takes. In a function of its own, because it needs much of the stack.
-[[gnu::noinline]] void log_row_slowly(RunCore& core, Journal& journal, std::int64_t step,
+/// The third tier for a row. In a function of its own, because it needs much of the stack.
+[[gnu::noinline]] void append_row_any(RunCore& core, Journal& journal, std::int64_t step,
                                       std::int64_t time_ns,
                                       std::span<const NamedNumber> row) noexcept;
 

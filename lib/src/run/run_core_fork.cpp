@@ -64,7 +64,8 @@ Journal* RunCore::open_childs_part() noexcept {
     const std::uint64_t untold = wiped_.dropped.load(std::memory_order_relaxed) -
                                  wiped_.told_by_parent.load(std::memory_order_relaxed);
     if (untold != 0) {
-      childs->journal->drop_values(untold);
+      Journal& own = *childs->journal;
+      own.lane()->drops().add(DropReason::value, untold, own.now_ns());
       wiped_.dropped.fetch_sub(untold, std::memory_order_relaxed);
     }
     wiped_.next_try = {};

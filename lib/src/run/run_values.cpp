@@ -144,7 +144,7 @@ void metric_at(RunCore* core, std::int64_t time_ns, SeriesOf series_of, Number v
   Journal* const journal = core->journal();
   if (journal == nullptr) return core->count_drop();
   const Scalar scalar = make_scalar(series_of(*journal), value);
-  journal->metrics_slowly({&scalar, 1}, step.has_value(), step.value_or(0), time_ns);
+  journal->lane()->append_any({&scalar, 1}, step.has_value(), step.value_or(0), time_ns);
 }
 
 }  // namespace
@@ -219,7 +219,7 @@ void At::log(std::int64_t step, std::span<const NamedNumber> row) noexcept {
   if (core_ == nullptr) return;
   Journal* const journal = core_->journal();
   if (journal == nullptr) return core_->count_drop(row.size());
-  log_row_slowly(*core_, *journal, step, time_ns_, row);
+  append_row_any(*core_, *journal, step, time_ns_, row);
 }
 void At::log_list(std::string_view name, Numbers values,
                   std::optional<std::int64_t> step) noexcept {

@@ -57,7 +57,7 @@ struct House {
       const std::string text = random_text(kText_bytes, random);
       runlog::format::Event event{.kind = Kind::text, .name = "info", .text = text};
       event.time_ns = journal->now_ns();
-      REQUIRE(journal->event(event));
+      REQUIRE(journal->lane()->append_event(event));
     }
   }
   auto round(Housekeeping::Wish wish) {
