@@ -1,5 +1,6 @@
-// Journal: the directory of one process's incarnation, and all appending to it. Gives each thread
-// that logs much a lane of its own; threads that log rarely share lane 0 under a mutex.
+// Journal: all appending of one process's incarnation, to the directory that its JournalHome keeps.
+// Gives each thread that logs much a lane of its own; threads that log rarely share lane 0 under a
+// mutex.
 //
 // It writes and never reads; the keeper takes closed segments from it (take_opened) and gives them
 // back to its pool. The journal of a forked child has no keeper at first: nothing is sealed or
@@ -10,18 +11,14 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <vector>
 
-#include "journal/journal_dir.hpp"
+#include "journal/journal_home.hpp"
 #include "journal/lane.hpp"
 #include "journal/meta.hpp"
 #include "platform/clock.hpp"
-#include "platform/crash_mark.hpp"
-#include "platform/file_lock.hpp"
 #include "platform/process.hpp"
 
 namespace runlog {
@@ -70,8 +67,6 @@ class Journal : public std::enable_shared_from_this<Journal> {
   /// Creates the directory, takes LOCK, writes meta.json, prepares the first segment. One that
   /// fails leaves nothing behind.
   static Result<std::shared_ptr<Journal>> create(Settings settings);
-  /// Undoes create(), for a start that fails later: before any append.
-  void discard() noexcept;
   ~Journal();
 
   /// The lane that this thread has had for a while, without a call; or nullptr.
@@ -112,8 +107,11 @@ class Journal : public std::enable_shared_from_this<Journal> {
   [[nodiscard]] SeriesTable& series() noexcept { return series_; }
   [[nodiscard]] SegmentPool& pool() noexcept { return pool_; }
   [[nodiscard]] Clock& clock() noexcept { return clock_; }
-  [[nodiscard]] const JournalDir& directory() const noexcept { return settings_.directory; }
-  [[nodiscard]] const Meta& meta() const noexcept { return settings_.meta; }
+  [[nodiscard]] const JournalDir& directory() const noexcept { return home_.directory(); }
+  [[nodiscard]] const Meta& meta() const noexcept { return home_.meta(); }
+  /// For whoever looks after the directory, or gives it up.
+  [[nodiscard]] JournalHome& home() noexcept { return home_; }
+  /// But for meta and process, which are its home's.
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
   [[nodiscard]] std::uint64_t records() const noexcept;
   [[nodiscard]] std::uint64_t dropped() const noexcept;
@@ -131,64 +129,21 @@ class Journal : public std::enable_shared_from_this<Journal> {
   /// logs little, one segment is enough.
   void set_keeper(std::function<void()> wake, std::function<void(std::chrono::milliseconds)> help);
 
-  /// The directory, made anew if somebody has removed or moved it under the job: with LOCK held and
-  /// meta.json, so that nobody takes it for a dead one. A lock that the job has closed is taken
-  /// anew. What was moved stays locked until the end, and is then another journal, with what was
-  /// logged before. Two system calls where all is well. Any thread.
-  Result<void> revive();
-  /// Whether `segment`, which is not where it was made, is now in a directory that was moved.
-  [[nodiscard]] bool has_moved(const MappedFile& segment);
-  /// directory(), after revive(): for whoever is about to put a file there.
-  [[nodiscard]] const JournalDir& living_directory() {
-    (void)revive();  // what cannot be made fails again, and is told, when the file is written
-    return settings_.directory;
-  }
-
-  /// Makes the tally of drops survive a power loss, if it has changed since it was last called.
-  void sync_tally() noexcept;
-
-  /// Gives LOCK up. Appends after this are a programming error.
-  void unlock() noexcept;
-
  private:
-  void end_moved();
   static Result<std::shared_ptr<Journal>> create_once(Settings settings);
   explicit Journal(Settings settings);
   [[nodiscard]] SegmentPool::Limits pool_limits();
-  [[nodiscard]] JournalDir hidden_directory() const;
   Result<void> make();
-  Result<void> make_directory();
-  Result<void> claim();
   struct ThreadLanes;
-  Lane* own_lane() noexcept {
-    if (cached_lane.journal_id == id_) [[likely]]
-      return cached_lane.lane;
-    return find_own_lane();
-  }
   Lane* find_own_lane() noexcept;
   void give_back(Lane* lane) noexcept;
   [[nodiscard]] std::uint64_t sum(std::uint64_t (*count)(const Lane&)) const noexcept;
   template <typename Use>
   void for_each_lane(Use&& use) noexcept;
 
-  struct CrashFile {
-    MappedFile file = {};
-    WatchedRange watched = {};
-  };
-
   Settings settings_;
   const std::uint64_t process_key_;  // of the process that made it; a forked child has a copy
-  struct MovedJournal {
-    FileLock lock;
-    bool is_ended = false;  // it has the end.json that says where the run goes on
-  };
-  std::mutex home_mutex_;            // taken when the directory is made, looked after and given up
-  bool is_given_up_ = false;         // guarded by home_mutex_
-  FileLock lock_;                    // guarded by home_mutex_
-  std::vector<MovedJournal> moved_;  // guarded by home_mutex_: directories that were moved
-  /// The last is in use; a thread may be at those before. Guarded by home_mutex_.
-  std::deque<CrashFile> crash_files_;
-  CrashMarker crash_marker_;  // guarded by home_mutex_
+  JournalHome home_;
   // What each metric looks at, in one cache line: the id, unique in the process, tells whether a
   // thread's cached lane is of this journal.
   alignas(64) const std::uint64_t id_;

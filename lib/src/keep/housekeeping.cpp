@@ -244,7 +244,7 @@ Result<void> Housekeeping::pack_some(Turn& turn, std::size_t count) {
                       .path = segment->file.path().native(),
                       .end_seq = segment->writer.next_seq()});
   }
-  if (auto alive = journal_.revive(); !alive) return alive;
+  if (auto alive = journal_.home().revive(); !alive) return alive;
   // The shipper may come by at any time: for what was packed before, or with a retry.
   HeldBack held_back(settings_.shipping, pack_number(inputs));
   // Of what has moved since part_with_moved(). Asked when the pack's file is open: if the journal

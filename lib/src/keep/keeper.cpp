@@ -340,7 +340,7 @@ void Keeper::finish(End end, Clock::time_point deadline) {
   }
   ship_rest(is_packed, deadline);
   (void)syncer_->stop(Clock::now() + kLeave_patience);
-  journal_->unlock();
+  journal_->home().unlock();
 }
 
 // A shipper caught in a dead network is left behind; it holds no lock and ends with the process.

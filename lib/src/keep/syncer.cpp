@@ -223,7 +223,7 @@ void Syncer::for_each_tracked(Visit visit) noexcept {
 }
 
 void Syncer::look_after_directory() noexcept {
-  const auto alive = journal_->revive();
+  const auto alive = journal_->home().revive();
   if (!alive && alive.error().code != Errc::finished) note(alive.error());
 }
 
@@ -240,7 +240,7 @@ bool Syncer::round() noexcept {
     look_at(segment);
     sync_segment(segment);
   });
-  journal_->sync_tally();
+  journal_->home().sync_tally();
   const bool is_done = sync_names();
   const bool has_synced = syncs_.load(std::memory_order_relaxed) != before;
   if (has_synced) syncs_.store(before + 1, std::memory_order_relaxed);  // of rounds
@@ -274,8 +274,8 @@ void Syncer::look_at(OpenSegment& segment) noexcept {
     } else if (segment.file.has_left()) {
       has_lost_files_.store(true);
       // It may have moved just now: whoever makes the new journal finds that out.
-      if (journal_->has_moved(segment.file) ||
-          (journal_->revive() && journal_->has_moved(segment.file))) {
+      if (journal_->home().has_moved(segment.file) ||
+          (journal_->home().revive() && journal_->home().has_moved(segment.file))) {
         segment.gate.request(Gate::kClose);
         segment.has_moved = true;
         if (settings_.wake_keeper) settings_.wake_keeper();

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstdio>
 #include <new>
 
 #include "base/json_text.hpp"
 #include "base/out_of_memory.hpp"
 #include "base/sha256.hpp"
-#include "base/url.hpp"
 #include "base/utf8.hpp"
 #include "platform/fault_guard.hpp"
 #include "platform/fork.hpp"
@@ -19,9 +17,8 @@
 #include "platform/random.hpp"
 #include "platform/signals.hpp"
 #include "read/attempts.hpp"
-#include "recover/neighbours.hpp"
+#include "run/run_settings.hpp"
 #include "run/start_claim.hpp"
-#include "runlog/version.hpp"
 
 namespace runlog {
 namespace {
@@ -31,28 +28,10 @@ using std::chrono::steady_clock;
 constexpr std::size_t kInline_bytes_max = 1u << 20;
 /// Of the reason of an end, in its record: the segment that is set aside for it holds 64 KiB.
 constexpr std::size_t kEnd_text_bytes_max = 16u << 10;
-
-// Whether a journal may be below `root`. Told beside success: a doubt that the user should know of.
-Result<std::string> check_root(const Options& options, const FindFileSystem& find_file_system) {
-  if (*options.network_root) return std::string{};
-  const FileSystemKind kind = find_file_system(options.root);
-  const std::string where = options.root.native() + " is on " + std::string(kind.name);
-  switch (kind.place) {
-    case FileSystemKind::Place::here:
-      return std::string{};
-    case FileSystemKind::Place::unclear:
-      return where +
-             ": what was logged survives this process only if the program behind that mount "
-             "does; a local disk is safer (RUNLOG_NETWORK_ROOT=1 silences this)";
-    case FileSystemKind::Place::network:
-      break;
-  }
-  return Error{Errc::unsupported, 0,
-               where +
-                   ", where a log call may wait for the server, and records may be lost when the "
-                   "server's disk is full; use a local disk and a store, or set "
-                   "RUNLOG_NETWORK_ROOT=1 to log there all the same"};
-}
+/// For what was logged after the end by exit(): a few segments at most, to be packed.
+constexpr std::chrono::milliseconds kLeave_deadline{2'000};
+/// What a parent sees of the status.
+constexpr int kExit_status_mask = 0xff;
 
 }  // namespace
 
@@ -88,82 +67,11 @@ RunCore::~RunCore() {
   delete part();
 }
 
-Meta RunCore::make_meta(const Session& session, const ProcessIdentity& process,
-                        std::string parent_session) const {
-  Meta meta;
-  meta.runlog_version = kVersion;
-  meta.run_id = options_.run_id;
-  meta.project = options_.project;
-  meta.experiment = options_.experiment;
-  meta.name = options_.name;
-  meta.group = options_.group;
-  meta.parent_run = options_.parent_run;
-  meta.parent_session = std::move(parent_session);
-  meta.session = to_hex(session);
-  meta.rank = *options_.rank;
-  meta.world = *options_.world;
-  meta.local_rank = *options_.local_rank;
-  meta.host = process.host;
-  meta.boot_id = process.boot_id;
-  meta.pid = process.pid;
-  meta.start_ticks = process.start_ticks;
-  meta.command_line = process.command_line;
-  meta.created_unix_ns = realtime_ns();
-  meta.store_url = without_secrets(options_.store);
-  meta.segment_bytes = *options_.segment_bytes;
-  meta.evicts_unshipped = *options_.overflow == Overflow::drop_oldest_packed;
-  return meta;
-}
-
-Journal::Settings RunCore::journal_settings(const Session& session, std::string parent_session,
-                                            std::shared_ptr<ErrorReporter> reporter) const {
-  ProcessIdentity process = this_process();
-  Meta meta = make_meta(session, process, std::move(parent_session));
-  return {.directory = JournalDir::of(options_.root, options_.run_id, *options_.rank, session),
-          .meta = std::move(meta),
-          .process = std::move(process),
-          .session = session,
-          .limits = {.segment_bytes = *options_.segment_bytes,
-                     .disk_budget = *options_.disk_budget,
-                     .artifact_budget = *options_.artifact_budget,
-                     .guard_sigbus = *options_.sigbus_guard},
-          .overflow = *options_.overflow,
-          .overflow_block = *options_.overflow_block,
-          .sync_each_record = *options_.sync == Sync::each_record,
-          .crash_marker = *options_.crash_marker,
-          .report = [reporter = std::move(reporter)](const Error& error) { (*reporter)(error); }};
-}
-
-Keeper::Settings RunCore::keeper_settings(const Part& part) const {
-  auto neighbours =
-      std::make_shared<Neighbours>(Neighbours::Settings{.journal = part.journal->directory().path(),
-                                                        .root = options_.root,
-                                                        .store_url = options_.store,
-                                                        .keep_shipped = *options_.keep_shipped,
-                                                        .find_file_system = find_file_system_,
-                                                        .report = part.journal->settings().report});
-  return {.sync = *options_.sync,
-          .sync_interval = *options_.sync_interval,
-          .ship_interval = *options_.ship_interval,
-          .pack_bytes = *options_.pack_bytes,
-          .overflow = *options_.overflow,
-          .keep_shipped = *options_.keep_shipped,
-          .store_url = options_.store,
-          .adopt_neighbours = [neighbours](const Adoptions& work) { neighbours->adopt(work); },
-          .report = part.journal->settings().report};
-}
-
 Result<std::shared_ptr<RunCore>> RunCore::start(Options given,
                                                 const FindFileSystem& find_file_system) {
   auto options = resolve(std::move(given));
   if (!options) return std::move(options).error();
-  // The job may change its directory, and recovery runs in another: keep whole paths.
-  std::error_code failed;
-  options->root = std::filesystem::absolute(options->root, failed);
-  if (failed) return os_error(failed.value(), "cannot resolve", options->root.native());
-  if (!options->store.empty() && options->store.find("://") == std::string::npos) {
-    options->store = std::filesystem::absolute(options->store, failed).native();
-  }
+  if (auto whole = make_paths_whole(*options); !whole) return std::move(whole).error();
   const auto doubt = check_root(*options, find_file_system);
   if (!doubt) return doubt.error();
   auto claim = StartClaim::take(*options);
@@ -184,15 +92,17 @@ Result<std::shared_ptr<RunCore>> RunCore::start(Options given,
   part->session = to_hex(session);
   part->began = steady_clock::now();
   part->reporter = std::make_shared<ErrorReporter>(core->options_.on_error);
-  auto settings = core->journal_settings(session, "", part->reporter);
+  auto settings = journal_settings(core->options_, session, "", part->reporter);
   settings.meta.follows = last_attempt(settings.directory.path().parent_path(), settings.meta.rank);
   auto journal = Journal::create(std::move(settings));
   if (!journal) return std::move(journal).error();
   part->journal = std::move(*journal);
-  auto keeper =
-      catch_no_memory([&] { return Keeper::start(part->journal, core->keeper_settings(*part)); });
+  auto keeper = catch_no_memory([&] {
+    return Keeper::start(part->journal,
+                         keeper_settings(core->options_, core->find_file_system_, *part->journal));
+  });
   if (!keeper) {
-    part->journal->discard();
+    part->journal->home().discard();
     return std::move(keeper).error();
   }
   watch_stops(parse_stop_signals(core->options_.stop_signals).value_or(0));
@@ -258,8 +168,8 @@ bool RunCore::event(format::Event event) noexcept {
     const std::size_t size = event.text ? event.text->size() : 0;
     if (size > kInline_bytes_max ||
         !format::SegmentWriter::fits(2 * size + 1024, *options_.segment_bytes)) {
-      auto blob =
-          stage_bytes(journal->living_directory(), journal->pool().room(), as_bytes(*event.text));
+      auto blob = stage_bytes(journal->home().living_directory(), journal->pool().room(),
+                              as_bytes(*event.text));
       if (!blob) {
         report(blob.error());
         count_drop();
@@ -356,13 +266,51 @@ void RunCore::end(RunStatus status, std::string_view code, std::string_view mess
     }
     if (keeper == nullptr) {
       (void)sync_without_keeper(*mine);
-      mine->journal->unlock();
+      mine->journal->home().unlock();
       return;
     }
     end.ended_unix_ns = realtime_ns();
     keeper->finish(std::move(end), deadline);
   } catch (const std::bad_alloc&) {
     // Recovery ends it.
+  }
+}
+
+void RunCore::end_at_exit(int exit_status, steady_clock::time_point began) noexcept {
+  const InCall in_call;
+  Part* const mine = part();
+  if (mine == nullptr) return;
+  const auto deadline = began + *options_.finish_deadline;
+  try {
+    exit_status &= kExit_status_mask;
+    const auto status = exit_status == 0 ? RunStatus::complete : RunStatus::failed;
+    if (!claim_end(status)) return;
+    End end;
+    end.state = run_status_text(status);
+    if (exit_status != 0) end.reason = "exit status " + std::to_string(exit_status);
+    end.ended_unix_ns = realtime_ns();
+    append_end(*mine, status, end.reason);
+    Keeper* const keeper = mine->keeper.load(std::memory_order_acquire);
+    if (keeper == nullptr) {
+      (void)sync_without_keeper(*mine);
+    } else {
+      keeper->finish_at_exit(std::move(end), deadline);
+    }
+  } catch (const std::bad_alloc&) {
+    // Recovery ends it.
+  }
+}
+
+void RunCore::leave() noexcept {
+  Part* const mine = part();
+  if (mine == nullptr || !mine->takes_calls.load(std::memory_order_acquire)) return;
+  const InCall in_call;
+  try {
+    if (Keeper* const keeper = mine->keeper.load(std::memory_order_acquire)) {
+      keeper->leave(steady_clock::now() + std::min(kLeave_deadline, *options_.finish_deadline));
+    }
+  } catch (const std::bad_alloc&) {
+    // What was logged is in the segments.
   }
 }
 

@@ -155,12 +155,6 @@ class RunCore : private RunWipedFirst, public std::enable_shared_from_this<RunCo
     std::atomic<EarlyName*> next = nullptr;
   };
   explicit RunCore(Options options);
-  [[nodiscard]] Meta make_meta(const Session& session, const ProcessIdentity& process,
-                               std::string parent_session) const;
-  [[nodiscard]] Journal::Settings journal_settings(const Session& session,
-                                                   std::string parent_session,
-                                                   std::shared_ptr<ErrorReporter> reporter) const;
-  [[nodiscard]] Keeper::Settings keeper_settings(const Part& part) const;
   /// This process's part, or nullptr: a child that has not logged. Ending it must leave no trace.
   [[nodiscard]] Part* part() const noexcept {
     return wiped_.has_part.load(std::memory_order_acquire) ? part_.load(std::memory_order_acquire)

@@ -7,6 +7,7 @@
 #include "platform/in_call.hpp"
 #include "platform/random.hpp"
 #include "run/run_core.hpp"
+#include "run/run_settings.hpp"
 
 namespace runlog {
 namespace {
@@ -44,7 +45,8 @@ Journal* RunCore::open_childs_part() noexcept {
     childs->session = to_hex(session);
     childs->began = now;
     childs->reporter = std::make_shared<ErrorReporter>(options_.on_error);
-    auto journal = Journal::create(journal_settings(session, parents->session, childs->reporter));
+    auto journal =
+        Journal::create(journal_settings(options_, session, parents->session, childs->reporter));
     if (!journal) {
       (*childs->reporter)(journal.error());
       return nullptr;
@@ -122,7 +124,8 @@ void RunCore::start_childs_keeper(Part& part) noexcept {
     if (part.keeper.load(std::memory_order_acquire) != nullptr) return;
     const auto now = steady_clock::now();
     if (now < wiped_.next_try || !part.takes_calls.load(std::memory_order_acquire)) return;
-    auto keeper = Keeper::start(part.journal, keeper_settings(part));
+    auto keeper =
+        Keeper::start(part.journal, keeper_settings(options_, find_file_system_, *part.journal));
     if (!keeper) {
       wiped_.next_try = now + kRetry;
       (*part.reporter)(keeper.error());

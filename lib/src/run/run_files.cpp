@@ -226,8 +226,9 @@ Result<void> Run::log_image(std::string_view name, const std::filesystem::path& 
   return guarded([&]() -> Result<void> {
     Journal* const journal = core_ != nullptr ? core_->journal() : nullptr;
     if (journal == nullptr) return no_run();
-    return core_->add_blob(Kind::image, name, step,
-                           stage_file(journal->living_directory(), journal->pool().room(), path));
+    return core_->add_blob(
+        Kind::image, name, step,
+        stage_file(journal->home().living_directory(), journal->pool().room(), path));
   });
 }
 
@@ -238,7 +239,7 @@ Result<void> Run::log_image(std::string_view name, std::span<const std::byte> en
     if (journal == nullptr) return no_run();
     return core_->add_blob(
         Kind::image, name, step,
-        stage_bytes(journal->living_directory(), journal->pool().room(), encoded));
+        stage_bytes(journal->home().living_directory(), journal->pool().room(), encoded));
   });
 }
 
@@ -247,8 +248,9 @@ Result<void> Run::upload_file(std::string_view name, const std::filesystem::path
   return guarded([&]() -> Result<void> {
     Journal* const journal = core_ != nullptr ? core_->journal() : nullptr;
     if (journal == nullptr) return no_run();
-    return core_->add_blob(Kind::file, name, step,
-                           stage_file(journal->living_directory(), journal->pool().room(), path));
+    return core_->add_blob(
+        Kind::file, name, step,
+        stage_file(journal->home().living_directory(), journal->pool().room(), path));
   });
 }
 
@@ -271,8 +273,8 @@ Result<FolderReport> Run::upload_folder(std::string_view name,
         [&](const std::string& file_name, const std::filesystem::path& file) -> Result<Blob> {
           Journal* const journal = core_->journal();
           if (journal == nullptr) return no_run();
-          auto blob =
-              stage_file(journal->living_directory(), journal->pool().room(), file, Links::refuse);
+          auto blob = stage_file(journal->home().living_directory(), journal->pool().room(), file,
+                                 Links::refuse);
           auto added = core_->add_blob(Kind::file, file_name, {}, blob);
           if (!added) return std::move(added).error();
           return blob;

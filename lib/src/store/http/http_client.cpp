@@ -1,3 +1,6 @@
+// Long, because curl/curl.h is included in one .cpp: the functions that are loaded from libcurl,
+// one transfer with its settings and callbacks, and what its failures mean. What needs no libcurl
+// lies beside it (http_intake, http_body_file, http_proxy, http_text).
 #include "store/http/http_client.hpp"
 
 #include <strings.h>

@@ -1,0 +1,117 @@
+#include "run/run_settings.hpp"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "base/url.hpp"
+#include "platform/clock.hpp"
+#include "platform/process.hpp"
+#include "recover/neighbours.hpp"
+#include "runlog/version.hpp"
+
+namespace runlog {
+
+Result<void> make_paths_whole(Options& options) {
+  std::error_code failed;
+  options.root = std::filesystem::absolute(options.root, failed);
+  if (failed) return os_error(failed.value(), "cannot resolve", options.root.native());
+  if (!options.store.empty() && options.store.find("://") == std::string::npos) {
+    options.store = std::filesystem::absolute(options.store, failed).native();
+  }
+  return {};
+}
+
+Result<std::string> check_root(const Options& options, const FindFileSystem& find_file_system) {
+  if (*options.network_root) return std::string{};
+  const FileSystemKind kind = find_file_system(options.root);
+  const std::string where = options.root.native() + " is on " + std::string(kind.name);
+  switch (kind.place) {
+    case FileSystemKind::Place::here:
+      return std::string{};
+    case FileSystemKind::Place::unclear:
+      return where +
+             ": what was logged survives this process only if the program behind that mount "
+             "does; a local disk is safer (RUNLOG_NETWORK_ROOT=1 silences this)";
+    case FileSystemKind::Place::network:
+      break;
+  }
+  return Error{Errc::unsupported, 0,
+               where +
+                   ", where a log call may wait for the server, and records may be lost when the "
+                   "server's disk is full; use a local disk and a store, or set "
+                   "RUNLOG_NETWORK_ROOT=1 to log there all the same"};
+}
+
+namespace {
+
+Meta make_meta(const Options& options, const Session& session, const ProcessIdentity& process,
+               std::string parent_session) {
+  Meta meta;
+  meta.runlog_version = kVersion;
+  meta.run_id = options.run_id;
+  meta.project = options.project;
+  meta.experiment = options.experiment;
+  meta.name = options.name;
+  meta.group = options.group;
+  meta.parent_run = options.parent_run;
+  meta.parent_session = std::move(parent_session);
+  meta.session = to_hex(session);
+  meta.rank = *options.rank;
+  meta.world = *options.world;
+  meta.local_rank = *options.local_rank;
+  meta.host = process.host;
+  meta.boot_id = process.boot_id;
+  meta.pid = process.pid;
+  meta.start_ticks = process.start_ticks;
+  meta.command_line = process.command_line;
+  meta.created_unix_ns = realtime_ns();
+  meta.store_url = without_secrets(options.store);
+  meta.segment_bytes = *options.segment_bytes;
+  meta.evicts_unshipped = *options.overflow == Overflow::drop_oldest_packed;
+  return meta;
+}
+
+}  // namespace
+
+Journal::Settings journal_settings(const Options& options, const Session& session,
+                                   std::string parent_session,
+                                   std::shared_ptr<ErrorReporter> reporter) {
+  ProcessIdentity process = this_process();
+  Meta meta = make_meta(options, session, process, std::move(parent_session));
+  return {.directory = JournalDir::of(options.root, options.run_id, *options.rank, session),
+          .meta = std::move(meta),
+          .process = std::move(process),
+          .session = session,
+          .limits = {.segment_bytes = *options.segment_bytes,
+                     .disk_budget = *options.disk_budget,
+                     .artifact_budget = *options.artifact_budget,
+                     .guard_sigbus = *options.sigbus_guard},
+          .overflow = *options.overflow,
+          .overflow_block = *options.overflow_block,
+          .sync_each_record = *options.sync == Sync::each_record,
+          .crash_marker = *options.crash_marker,
+          .report = [reporter = std::move(reporter)](const Error& error) { (*reporter)(error); }};
+}
+
+Keeper::Settings keeper_settings(const Options& options, const FindFileSystem& find_file_system,
+                                 const Journal& journal) {
+  auto neighbours =
+      std::make_shared<Neighbours>(Neighbours::Settings{.journal = journal.directory().path(),
+                                                        .root = options.root,
+                                                        .store_url = options.store,
+                                                        .keep_shipped = *options.keep_shipped,
+                                                        .find_file_system = find_file_system,
+                                                        .report = journal.settings().report});
+  return {.sync = *options.sync,
+          .sync_interval = *options.sync_interval,
+          .ship_interval = *options.ship_interval,
+          .pack_bytes = *options.pack_bytes,
+          .overflow = *options.overflow,
+          .keep_shipped = *options.keep_shipped,
+          .store_url = options.store,
+          .adopt_neighbours = [neighbours](const Adoptions& work) { neighbours->adopt(work); },
+          .report = journal.settings().report};
+}
+
+}  // namespace runlog
