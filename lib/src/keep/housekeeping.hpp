@@ -21,7 +21,7 @@
 #include "keep/spares.hpp"
 #include "keep/syncer.hpp"
 #include "keep/turns.hpp"
-#include "runlog/options.hpp"
+#include "runlog/policy.hpp"
 
 namespace runlog {
 

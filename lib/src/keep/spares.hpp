@@ -11,7 +11,7 @@
 
 #include "journal/journal.hpp"
 #include "keep/turns.hpp"
-#include "runlog/options.hpp"
+#include "runlog/policy.hpp"
 
 namespace runlog {
 
