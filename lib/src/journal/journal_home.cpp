@@ -131,7 +131,7 @@ void JournalHome::end_moved() {
     const auto path = one.is_ended ? std::nullopt : one.lock.current_path();
     if (!path) continue;
     const End end{
-        .state = "moved",
+        .state = RunEnd::moved,
         .reason = "moved while in use; the run goes on in " + settings_.directory.path().native(),
         .ended_unix_ns = realtime_ns()};
     const JournalDir moved(path->parent_path());

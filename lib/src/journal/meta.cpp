@@ -1,12 +1,32 @@
 #include "journal/meta.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/json_read.hpp"
 #include "base/json_text.hpp"
 #include "platform/file_system.hpp"
 
 namespace runlog {
+namespace {
+
+constexpr std::array<std::string_view, 7> kEnd_names = {
+    "started", "complete", "failed", "cancelled", "crashed", "moved", "unknown"};
+static_assert(kEnd_names.size() == static_cast<std::size_t>(RunEnd::unknown) + 1);
+
+}  // namespace
+
+std::string_view run_end_name(RunEnd end) noexcept {
+  return kEnd_names[static_cast<std::size_t>(end)];
+}
+
+RunEnd run_end_from_name(std::string_view name) noexcept {
+  if (name.empty()) return RunEnd::open;
+  for (std::size_t i = 0; i < kEnd_names.size(); ++i) {
+    if (kEnd_names[i] == name) return static_cast<RunEnd>(i);
+  }
+  return RunEnd::unknown;
+}
 
 std::string to_json(const Meta& meta) {
   std::string out;
@@ -84,7 +104,7 @@ std::string to_json(const End& end, const Meta& meta) {
       .add("run_id", meta.run_id)
       .add("session", meta.session)
       .add("rank", meta.rank)
-      .add("state", end.state)
+      .add("state", run_end_name(end.state))
       .add("reason", end.reason)
       .add("signal", std::int64_t{end.signal})
       .add("ended_unix_ns", end.ended_unix_ns)
@@ -99,7 +119,7 @@ Result<End> parse_end(std::string_view json, std::string_view path) {
   const auto read = JsonText::parse(json, path, kMeta_bytes_max);
   if (!read) return read.error();
   End end;
-  end.state = read->text("state");
+  end.state = run_end_from_name(read->text("state"));
   end.reason = read->text("reason");
   end.signal = static_cast<int>(read->integer("signal", 0));
   end.ended_unix_ns = read->integer("ended_unix_ns", 0);

@@ -43,8 +43,23 @@ struct Meta {
 /// Unknown keys are ignored, absent ones keep their defaults. Errors: corrupt (not our JSON).
 [[nodiscard]] Result<Meta> parse_meta(std::string_view json, std::string_view path);
 
+/// How a run ended, as its status records and end.json have it.
+enum class RunEnd : std::uint8_t {
+  open,       ///< it has not: the status record of a start
+  complete,   ///< by complete(), or by exit(0)
+  failed,     ///< by fail(), or by exit() with another status
+  cancelled,  ///< by cancel()
+  crashed,    ///< the writer told none; end.json only
+  moved,      ///< it goes on in another journal, its directory was moved; end.json only
+  unknown,    ///< of a later version
+};
+/// "started" for open, then "complete", "failed", …
+[[nodiscard]] std::string_view run_end_name(RunEnd end) noexcept;
+/// The inverse; open where there is no name.
+[[nodiscard]] RunEnd run_end_from_name(std::string_view name) noexcept;
+
 struct End {
-  std::string state = {};  ///< "complete", "failed", "cancelled", "crashed"
+  RunEnd state = RunEnd::open;
   std::string reason = {};
   int signal = 0;
   std::int64_t ended_unix_ns = 0;

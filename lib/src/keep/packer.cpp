@@ -47,8 +47,9 @@ void note(const Record& record, PackOutcome& outcome) {
   if (record.kind == Kind::gap && record.int_value && *record.int_value > 0) {
     outcome.records_dropped += static_cast<std::uint64_t>(*record.int_value);
   }
-  if (record.kind == Kind::status && record.name != "started") {
-    outcome.status = record.name;
+  if (record.kind != Kind::status) return;
+  if (const RunEnd end = run_end_from_name(record.name); end != RunEnd::open) {
+    outcome.status = end;
     outcome.status_text = record.text.value_or("");
   }
 }

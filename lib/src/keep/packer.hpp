@@ -29,7 +29,7 @@ struct PackOutcome {
   std::vector<Damage> damage = {};
   /// Per segment as given: whether reading it met damage.
   std::vector<bool> is_damaged = {};
-  std::string status = {};  ///< name of the last end record in it ("complete", …), if any
+  RunEnd status = RunEnd::open;  ///< of the last end record in it, if any
   std::string status_text = {};
 };
 

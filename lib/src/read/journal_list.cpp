@@ -21,17 +21,24 @@
 #include "store/object_store.hpp"
 
 namespace runlog {
-namespace {
 
-JournalState state_from_text(std::string_view text) {
-  if (text == "complete") return JournalState::complete;
-  if (text == "failed") return JournalState::failed;
-  if (text == "cancelled") return JournalState::cancelled;
-  if (text == "crashed") return JournalState::crashed;
+JournalState journal_state_of(RunEnd end) noexcept {
+  switch (end) {
+    case RunEnd::complete:
+      return JournalState::complete;
+    case RunEnd::failed:
+      return JournalState::failed;
+    case RunEnd::cancelled:
+      return JournalState::cancelled;
+    case RunEnd::crashed:
+      return JournalState::crashed;
+    case RunEnd::open:
+    case RunEnd::moved:
+    case RunEnd::unknown:
+      break;
+  }
   return JournalState::unknown;
 }
-
-}  // namespace
 
 void take_meta(JournalInfo& info, const Meta& meta) {
   info.run_id = meta.run_id;
@@ -57,8 +64,8 @@ bool take_end(JournalFiles& files, std::string_view json, std::string_view where
   if (!end) return false;
   JournalInfo& info = files.info;
   files.lost_at_end = end->records_lost;
-  files.is_part = files.is_part || end->continues || end->state == "moved";
-  info.state = state_from_text(end->state);
+  files.is_part = files.is_part || end->continues || end->state == RunEnd::moved;
+  info.state = journal_state_of(end->state);
   info.end_reason = end->reason;
   info.end_signal = end->signal;
   return true;

@@ -24,6 +24,9 @@ Result<std::vector<JournalFiles>> find_journal_files(std::shared_ptr<StoreReadin
                                                      const StorePlace& place,
                                                      const JournalSelection& selection);
 
+/// Unknown where it has not ended here.
+[[nodiscard]] JournalState journal_state_of(RunEnd end) noexcept;
+
 // What both ways of finding share.
 void take_meta(JournalInfo& info, const Meta& meta);
 bool take_end(JournalFiles& files, std::string_view json, std::string_view where);

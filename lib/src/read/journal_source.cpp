@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "journal/meta.hpp"
 #include "store/store_runs.hpp"
 
 namespace runlog {
@@ -252,7 +253,9 @@ void JournalSource::pop() {
   if (from_ == From::pack) {
     const Record& record = current_pack_->row();
     note(record);
-    if (record.kind == Kind::status && record.name != "started") path_without_end_.clear();
+    if (record.kind == Kind::status && run_end_from_name(record.name) != RunEnd::open) {
+      path_without_end_.clear();
+    }
     current_pack_->pop();
   } else if (from_ == From::segments) {
     if (const Record* const record = segments_->next()) note(*record);

@@ -14,11 +14,11 @@ bool is_end_open(const JournalInfo& info) {
 
 // The end record is the writer's own word; end.json only repeats it.
 void take_status(JournalInfo& info, std::string_view name, std::string_view why) {
-  if (!is_end_open(info) || name == "started") return;
+  const RunEnd end = run_end_from_name(name);
+  if (!is_end_open(info) || end == RunEnd::open) return;
   if (info.state == JournalState::crashed && take_death_after_exit(info)) return;
-  if (name == "complete") info.state = JournalState::complete;
-  if (name == "failed") info.state = JournalState::failed;
-  if (name == "cancelled") info.state = JournalState::cancelled;
+  const JournalState told = journal_state_of(end);
+  if (told != JournalState::unknown) info.state = told;
   info.end_reason = why;
   info.end_signal = 0;
 }
@@ -108,7 +108,9 @@ void JournalSource::sum_up(JournalInfo& info, format::PackSummary& summary) {
     sums.add(record);
   }
   for (std::size_t i = 0; i < facts_in_packs; ++i) {
-    if (facts[i].kind == Kind::status && facts[i].name != "started") path_without_end_.clear();
+    const bool tells_end =
+        facts[i].kind == Kind::status && run_end_from_name(facts[i].name) != RunEnd::open;
+    if (tells_end) path_without_end_.clear();
   }
   take(sums.summary());
   std::stable_sort(facts.begin(), facts.end(),

@@ -241,7 +241,7 @@ class Adoption {
     outcome_.records_dropped += packed.records_dropped;
     add_damage(packed.damage);
     if (!packed.name_synced) return packed.name_synced;  // the next attempt finds the pack
-    if (!packed.status.empty()) {
+    if (packed.status != RunEnd::open) {
       status_ = packed.status;
       status_text_ = packed.status_text;
     }
@@ -337,7 +337,7 @@ class Adoption {
   void find_status_in_packs() {
     for (const auto& place : {directory_.packs(), directory_.shipped()}) {
       const std::vector<std::string> names = names_in_directory(place);
-      for (auto name = names.rbegin(); name != names.rend() && status_.empty(); ++name) {
+      for (auto name = names.rbegin(); name != names.rend() && status_ == RunEnd::open; ++name) {
         if (!parse_numbered_name(*name, kPack_suffix)) continue;
         auto file = MappedFile::open_read_only(place / *name);
         if (!file) continue;
@@ -348,8 +348,9 @@ class Adoption {
         if (!reader->row_groups()[last].may_hold(Kind::status)) continue;
         if (const auto has_one = reader->holds(last, Kind::status); !has_one || !*has_one) continue;
         (void)reader->read(last, [&](const Record& record) {
-          if (record.kind == Kind::status && record.name != "started") {
-            status_ = record.name;
+          if (record.kind != Kind::status) return;
+          if (const RunEnd end = run_end_from_name(record.name); end != RunEnd::open) {
+            status_ = end;
             status_text_ = record.text.value_or("");
           }
         });
@@ -393,27 +394,28 @@ class Adoption {
     if (!json && json.error().code == Errc::io) return json.error();
     if (json || json.error().code != Errc::not_found) {
       auto before = json ? parse_end(*json, directory_.end().native()) : json.error();
-      if (before && !before->state.empty()) {
+      if (before && before->state != RunEnd::open) {
         if (before->records_lost >= losses_.records()) return {};
         before->records_lost = losses_.records();
         return write_file_durably(directory_.end(), to_json(*before, meta_));
       }
       if (auto moved = move_to_torn(directory_, directory_.end()); !moved) return moved;
     }
-    if (status_.empty()) find_status_in_packs();
+    if (status_ == RunEnd::open) find_status_in_packs();
     End end;
     end.records_lost = losses_.records();
     end.ended_unix_ns = realtime_ns();
-    end.state = status_.empty() ? "crashed" : status_;
+    const bool is_open = status_ == RunEnd::open;
+    end.state = is_open ? RunEnd::crashed : status_;
     end.reason = status_text_;
     const auto crash = read_crash_file(directory_.crash());
-    if (!status_.empty() && died_after_exit(crash)) end.state = "failed";
-    if (crash && (status_.empty() || died_after_exit(crash))) {
+    if (!is_open && died_after_exit(crash)) end.state = RunEnd::failed;
+    if (crash && (is_open || died_after_exit(crash))) {
       end.signal = crash->signal;
       end.reason = crash->reason;
       if (crash->time_ns != 0) end.ended_unix_ns = crash->time_ns;
     }
-    if (status_.empty()) {
+    if (is_open) {
       if (!options_.torchelastic_error_file.empty()) {
         const auto text = read_file(options_.torchelastic_error_file, kMeta_bytes_max);
         const auto message = text ? parse_torchelastic_error(*text) : std::nullopt;
@@ -497,7 +499,7 @@ class Adoption {
   Meta meta_;
   std::optional<Moved> moved_;
   bool is_move_noted_ = true;
-  std::string status_;
+  RunEnd status_ = RunEnd::open;
   std::string status_text_;
   Losses losses_{directory_, meta_};
 };

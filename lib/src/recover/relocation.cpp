@@ -202,7 +202,7 @@ Result<Moved> take_back(const JournalDir& directory, std::string_view url,
   // on in another journal, that one tells it.
   const auto json = read_file(directory.shipped() / "end.json", kMeta_bytes_max);
   const auto end = json ? parse_end(*json, directory.shipped().native()) : Error{};
-  const bool goes_on_elsewhere = end && end->state == "moved";
+  const bool goes_on_elsewhere = end && end->state == RunEnd::moved;
   if (stat_file(directory.shipped() / "end.json") && !goes_on_elsewhere) {
     auto back = move_back(directory.shipped() / "end.json", directory.end());
     if (!back) return back.error();

@@ -172,7 +172,7 @@ Result<Run> start_logging(Options options) noexcept {
       return out_of_memory();
     }
     Run run(std::move(handle));
-    run.core_->event({.kind = Kind::status, .name = "started"});
+    run.core_->event({.kind = Kind::status, .name = run_end_name(RunEnd::open)});
     for (const auto& [name, value] : run.core_->options().tags) run.tag(name, value);
     for (const auto& [name, value] : run.core_->options().params) run.param(name, value);
     Run::Handle::add_started(run.handle_);

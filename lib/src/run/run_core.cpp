@@ -35,18 +35,18 @@ constexpr int kExit_status_mask = 0xff;
 
 }  // namespace
 
-std::string_view run_status_text(RunStatus status) noexcept {
+RunEnd run_end_of(RunStatus status) noexcept {
   switch (status) {
     case RunStatus::running:
-      return "running";
+      return RunEnd::open;
     case RunStatus::complete:
-      return "complete";
+      return RunEnd::complete;
     case RunStatus::failed:
-      return "failed";
+      return RunEnd::failed;
     case RunStatus::cancelled:
-      return "cancelled";
+      return RunEnd::cancelled;
   }
-  return "unknown";
+  return RunEnd::unknown;
 }
 
 void* RunCore::operator new(std::size_t bytes) noexcept {
@@ -252,7 +252,7 @@ void RunCore::end(RunStatus status, std::string_view code, std::string_view mess
     std::string why(code);
     if (!message.empty()) why += (why.empty() ? "" : ": ") + std::string(message);
     End end;
-    end.state = run_status_text(status);
+    end.state = run_end_of(status);
     end.reason = mend_utf8(why);
     if (!claim_end(status)) return;
     unwatch_stops(parse_stop_signals(options_.stop_signals).value_or(0));
@@ -323,7 +323,7 @@ void RunCore::append_end(Part& part, RunStatus status, std::string_view why) noe
   journal.tell_drops_at_end(wiped_.dropped.load(std::memory_order_relaxed) -
                             wiped_.told_by_parent.load(std::memory_order_relaxed));
   format::Event record{
-      .kind = Kind::status, .time_ns = journal.now_ns(), .name = run_status_text(status)};
+      .kind = Kind::status, .time_ns = journal.now_ns(), .name = run_end_name(run_end_of(status))};
   if (!why.empty()) record.text = utf8_prefix(why, kEnd_text_bytes_max);
   journal.end_event(record);
 }

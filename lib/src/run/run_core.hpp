@@ -31,8 +31,8 @@
 
 namespace runlog {
 
-/// "running", "complete", "failed", "cancelled": as the status record and end.json have it.
-[[nodiscard]] std::string_view run_status_text(RunStatus status) noexcept;
+/// As the status record and end.json have it.
+[[nodiscard]] RunEnd run_end_of(RunStatus status) noexcept;
 
 /// What calls that return a Result answer without a running run.
 inline Error no_run() {

@@ -56,7 +56,7 @@ TEST_CASE("meta.json is read back as it was written") {
 }
 
 TEST_CASE("end.json is read back as it was written") {
-  runlog::End end{.state = "failed",
+  runlog::End end{.state = runlog::RunEnd::failed,
                   .reason = "CUDA \"error\"",
                   .signal = 11,
                   .ended_unix_ns = 5,
@@ -160,4 +160,16 @@ TEST_CASE("the message of a torchelastic error file is found in both its shapes"
   CHECK_FALSE(runlog::parse_torchelastic_error(R"({"other":1})"));
   CHECK_FALSE(runlog::parse_torchelastic_error("boom"));
   CHECK_FALSE(runlog::parse_torchelastic_error(""));
+}
+
+TEST_CASE("each end has a name that leads back to it; no name is no end, a strange one unknown") {
+  using runlog::RunEnd;
+  for (const RunEnd end : {RunEnd::open, RunEnd::complete, RunEnd::failed, RunEnd::cancelled,
+                           RunEnd::crashed, RunEnd::moved, RunEnd::unknown}) {
+    CHECK(runlog::run_end_from_name(runlog::run_end_name(end)) == end);
+  }
+  CHECK(runlog::run_end_name(RunEnd::open) == "started");
+  CHECK(runlog::run_end_name(RunEnd::crashed) == "crashed");
+  CHECK(runlog::run_end_from_name("") == RunEnd::open);
+  CHECK(runlog::run_end_from_name("paused") == RunEnd::unknown);
 }
