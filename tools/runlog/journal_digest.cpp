@@ -50,8 +50,20 @@ void JournalDigest::add(const Fact& fact) {
     case Kind::child:
       children.push_back(name);
       return;
-    default:
-      return;  // how it ended, the state tells
+    case Kind::status:   // how it ended, the state tells
+    case Kind::unknown:  // the others are no facts
+    case Kind::metric:
+    case Kind::text:
+    case Kind::list:
+    case Kind::row:
+    case Kind::table:
+    case Kind::histogram:
+    case Kind::image:
+    case Kind::json:
+    case Kind::rewind:
+    case Kind::gap:
+    case Kind::spill:
+      return;
   }
 }
 

@@ -97,7 +97,21 @@ void append_value(std::string& out, const Record& record) {
     case Kind::rewind:
       out += "what was logged at this step and later is void";
       return;
-    default:
+    case Kind::unknown:
+    case Kind::metric:
+    case Kind::text:
+    case Kind::param:
+    case Kind::tag:
+    case Kind::tag_removed:
+    case Kind::property:
+    case Kind::list:
+    case Kind::row:
+    case Kind::table:
+    case Kind::histogram:
+    case Kind::json:
+    case Kind::status:
+    case Kind::child:
+    case Kind::spill:
       break;
   }
   const std::size_t begin = out.size();

@@ -51,9 +51,8 @@ Complaint take_since(const std::string& text, Filter& filter) {
 
 std::vector<std::string> known_kinds() {
   std::vector<std::string> known;
-  for (int i = 1; i < 256; ++i) {
-    const std::string_view name = kind_name(static_cast<Kind>(i));
-    if (!name.empty() && kind_from_name(name) != Kind::unknown) known.emplace_back(name);
+  for (std::size_t number = 1; number < kKind_count; ++number) {
+    known.emplace_back(kind_name(static_cast<Kind>(number)));
   }
   return known;
 }

@@ -61,20 +61,6 @@ std::string finding_json(const Finding& finding, bool for_terminal) {
   return object.line(for_terminal);
 }
 
-bool is_series(Kind kind) {
-  switch (kind) {
-    case Kind::metric:
-    case Kind::list:
-    case Kind::row:
-    case Kind::table:
-    case Kind::histogram:
-    case Kind::image:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool is_in_store(const JournalInfo& journal) {
   return journal.path.filename().native().starts_with("run_id=");
 }
@@ -114,7 +100,7 @@ class Examination {
       auto& named = is_in_store(journal) ? named_ : named_here_;
       named[journal.run_id].emplace(*record.text, record.name);
     }
-    if (is_series(record.kind)) {
+    if (kind_family(record.kind) == KindFamily::series) {
       kinds_[{journal.run_id, std::string(record.name)}].insert(record.kind);
     }
   }

@@ -2,6 +2,7 @@
 // unchanged from the journal to the pack and to the reader.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,28 +12,30 @@
 
 namespace runlog {
 
-/// What a record is. The numbers are part of the journal format (docs/format.md): never reuse one.
+/// What a record is: the rows of runlog/kinds.def, which say what each holds. The numbers are part
+/// of the journal format (docs/format.md).
 enum class Kind : std::uint8_t {
-  unknown = 0,      ///< of a newer version; the columns are kept
-  metric = 1,       ///< name, step?, and value (double) or int_value (int64, bool as 0/1)
-  text = 2,         ///< name: the level ("info"); text: the message
-  param = 3,        ///< name; text, value or int_value
-  tag = 4,          ///< name; text
-  tag_removed = 5,  ///< name
-  property = 6,     ///< name; text. int_value 1: conflicts with an earlier value of that name
-  list = 7,         ///< name, step?; text: a JSON array of numbers
-  row = 8,          ///< name, step?; text: a JSON object, column → value
-  table = 9,        ///< name, step?; text: a JSON object, column → array
-  histogram = 10,   ///< name, step?; text: {"edges":[n+1 numbers],"counts":[n numbers]}
-  image = 11,       ///< name, step?; text: the blob's sha256 in hex; int_value: its bytes
-  json = 12,        ///< name: the schema; text: the document as given
-  file = 13,        ///< name: the artifact's name; text: sha256 in hex; int_value: bytes
-  rewind = 14,      ///< step: earlier records of the run with a step >= this one are void
-  status = 15,      ///< name: "started", "complete", "failed", "cancelled"; text: why
-  child = 16,       ///< name: the child's run id
-  gap = 17,         ///< int_value: records dropped just before this one; text: why
-  spill = 18,  ///< name; text: {"kind":…,"sha256":…,"bytes":…}: too large inline, kept as blob
+#define RUNLOG_KIND(number, name, family, holds) name = (number),
+#include "runlog/kinds.def"
 };
+
+/// How many there are; their numbers are those below it.
+inline constexpr std::size_t kKind_count = 0
+#define RUNLOG_KIND(number, name, family, holds) +1
+#include "runlog/kinds.def"
+    ;
+
+/// What kinds have in common; runlog/kinds.def says it of each.
+enum class KindFamily : std::uint8_t { series, fact, gap, other };
+[[nodiscard]] constexpr KindFamily kind_family(Kind kind) noexcept {
+  switch (kind) {
+#define RUNLOG_KIND(number, name, family, holds) \
+  case Kind::name:                               \
+    return KindFamily::family;
+#include "runlog/kinds.def"
+  }
+  return KindFamily::other;
+}
 
 /// The name used in packs, in JSON and on the command line: "metric", "tag_removed", …
 RUNLOG_EXPORT std::string_view kind_name(Kind kind) noexcept;

@@ -34,15 +34,13 @@ inline constexpr std::size_t kSummary_bytes_free = 4u << 10;
 /// A line of a summary takes at least this and the texts in it.
 inline constexpr std::size_t kSummary_line_bytes_min = 15;
 
-/// Params and the like: their text is a value of its own, and a summary keeps them whole.
+/// A summary keeps them whole.
 [[nodiscard]] constexpr bool is_fact(Kind kind) noexcept {
-  return kind == Kind::param || kind == Kind::tag || kind == Kind::tag_removed ||
-         kind == Kind::property || kind == Kind::file || kind == Kind::child ||
-         kind == Kind::status;
+  return kind_family(kind) == KindFamily::fact;
 }
 /// The others but gaps are counted by name. (The footer has the sum of the gaps by itself.)
 [[nodiscard]] constexpr bool is_series(Kind kind) noexcept {
-  return !is_fact(kind) && kind != Kind::gap;
+  return !is_fact(kind) && kind_family(kind) != KindFamily::gap;
 }
 
 /// Facts in the order they came, less those that another one makes void: of a param the last value

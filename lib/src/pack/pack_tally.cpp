@@ -46,8 +46,8 @@ void PackTally::count_rows(std::size_t index, const Columns& columns) {
   const Run& run = runs_[index];
   const Shape& shape = run.shape;
   if (!is_series(shape.kind)) return;
-  const std::size_t kind = std::min(static_cast<std::size_t>(shape.kind), kKinds);
-  std::vector<Tally>& tallies = tallies_[kind == kKinds ? 0 : kind];
+  const auto kind = static_cast<std::size_t>(shape.kind);
+  std::vector<Tally>& tallies = tallies_[kind < kKind_count ? kind : 0];
   if (tallies.empty()) tallies.resize(columns.names.entry_count());
   const std::size_t rows = end_of(index) - run.begin;
   const auto entries = columns.names.entries().subspan(run.begin, rows);
@@ -148,7 +148,7 @@ void PackTally::end_group(const Columns& columns) {
     }
     count_rows(i, columns);
   }
-  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+  for (std::size_t kind = 0; kind < kKind_count; ++kind) {
     for (std::uint32_t entry = 0; entry < tallies_[kind].size(); ++entry) {
       const Tally& tally = tallies_[kind][entry];
       if (tally.records == 0) continue;

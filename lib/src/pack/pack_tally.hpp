@@ -89,8 +89,7 @@ class PackTally {
   std::vector<Run> runs_;
   std::uint32_t rows_ = 0;
   std::vector<std::int64_t> turns_;  // as turn_at has them, where they are not the times
-  static constexpr std::size_t kKinds = static_cast<std::size_t>(Kind::spill) + 1;
-  std::array<std::vector<Tally>, kKinds> tallies_;  // by kind, and by the name's entry
+  std::array<std::vector<Tally>, kKind_count> tallies_;  // by kind, and by the name's entry
 };
 
 }  // namespace runlog::format

@@ -286,7 +286,7 @@ void RunCore::end_at_exit(int exit_status, steady_clock::time_point began) noexc
     const auto status = exit_status == 0 ? RunStatus::complete : RunStatus::failed;
     if (!claim_end(status)) return;
     End end;
-    end.state = run_status_text(status);
+    end.state = run_end_of(status);
     if (exit_status != 0) end.reason = "exit status " + std::to_string(exit_status);
     end.ended_unix_ns = realtime_ns();
     append_end(*mine, status, end.reason);

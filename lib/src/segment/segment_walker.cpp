@@ -268,8 +268,7 @@ void SegmentWalker::take_event(std::uint64_t word, SegmentBatch& batch) {
   Record record;
   record.lane = header_.lane;
   const auto number = static_cast<std::uint8_t>(commit_tag(word) - 0x40u);
-  record.kind =
-      number <= static_cast<std::uint8_t>(Kind::spill) ? static_cast<Kind>(number) : Kind::unknown;
+  record.kind = number < kKind_count ? static_cast<Kind>(number) : Kind::unknown;
   // It counts as a record even if a newer version gave it a shape we cannot read.
   if (size < kEvent_fixed_bytes) {
     record.kind = Kind::unknown;
