@@ -73,13 +73,13 @@ class Lane {
   /// The appends. The lane's writer only. What cannot be appended is dropped and counted.
   ///
   /// A metric goes through three tiers, each tried where the one before has appended nothing:
-  /// append_fast() · append_in_block_order() · append_any().
+  /// append_fast() · append_in_block_order() · append_any(). Scalars come by value: what lies in
+  /// memory would be loaded anew behind the gate.
 
   /// The common case: there is room in this block, nobody asks for anything, the series is
   /// declared. False: nothing was appended, and the gate is left: the caller may find that the run
   /// has ended and never come back, and the keeper must not wait for it.
-  [[gnu::always_inline]] bool append_fast(const Scalar& scalar, bool has_step,
-                                          const std::int64_t& step,
+  [[gnu::always_inline]] bool append_fast(Scalar scalar, bool has_step, const std::int64_t& step,
                                           const std::int64_t& time_ns) noexcept {
     OpenSegment* const segment = quick_segment_;
     if (segment == nullptr) [[unlikely]]
@@ -95,8 +95,7 @@ class Lane {
   }
   /// Also a metric that begins a block, once in 169, or whose series has to be declared, once in
   /// 64 KiB. False: nothing of the metric was appended, and the gate is left.
-  [[gnu::always_inline]] bool append_in_block_order(const Scalar& scalar, bool has_step,
-                                                    std::int64_t step,
+  [[gnu::always_inline]] bool append_in_block_order(Scalar scalar, bool has_step, std::int64_t step,
                                                     std::int64_t time_ns) noexcept {
     OpenSegment* const segment = quick_segment_;
     if (segment == nullptr) return false;
