@@ -23,8 +23,6 @@ constexpr std::int64_t kRetry_prepare_ns = 100'000'000;
 constexpr std::chrono::milliseconds kHelp_max{500};
 // An append needs at most a few rounds: a segment found closed, one that is full, a fresh one.
 constexpr int kAppend_rounds_max = 8;
-/// Of declare_behind_head(): 0x2f1 bytes as g++ 12 makes it.
-constexpr std::size_t kDeclare_code_bytes = 768;
 
 // Once in sixteen blocks, and so kept out of append_in_block_order().
 [[gnu::noinline, gnu::hot]] bool declare_behind_head(format::SegmentWriter& writer,
@@ -39,16 +37,6 @@ constexpr std::size_t kDeclare_code_bytes = 768;
     if (!writer.try_begin_block<true>(bytes, has_step, step, time_ns)) return false;
   }
   return declarations.set_declared(series);
-}
-
-// For a declaration a block later. What it needs has left the caches since the last one, and would
-// be waited for line by line (docs/decisions/0010). Code fetched as data comes as far as the second
-// cache.
-[[gnu::noinline]] void prefetch_declaration(const SeriesTable& table,
-                                            std::uint32_t series) noexcept {
-  const auto* const code = reinterpret_cast<const char*>(&declare_behind_head);
-  for (std::size_t at = 0; at < kDeclare_code_bytes; at += 64) __builtin_prefetch(code + at);
-  __builtin_prefetch(table.name(series).data());
 }
 
 }  // namespace
@@ -75,7 +63,6 @@ bool Lane::append_in_block_order(format::SegmentWriter& writer, format::Tag tag,
   while (!writer.try_append_metric<true>(tag, series, bits, has_step, step, time_ns)) {
     if (!writer.try_begin_block<true>(format::kMetric_bytes, has_step, step, time_ns)) return false;
   }
-  if (writer.is_at_end_of_stretch()) prefetch_declaration(shared_.series, series);
   return true;
 }
 

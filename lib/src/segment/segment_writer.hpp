@@ -230,10 +230,6 @@ class SegmentWriter {
   /// True once per 64 KiB: the caller then begins a new stretch of declarations. It is enough to
   /// ask once per block: the answer is about the end of the block that begins next.
   [[nodiscard]] bool stretch_is_over() const noexcept { return at_ + kBlock_bytes > stretch_end_; }
-  /// Whether the block behind this one begins a stretch.
-  [[nodiscard]] bool is_at_end_of_stretch() const noexcept {
-    return at_ + 2 * kBlock_bytes > stretch_end_;
-  }
   void begin_stretch() noexcept { stretch_end_ = at_ + kDeclare_again_bytes; }
 
  private:
