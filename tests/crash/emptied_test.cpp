@@ -146,6 +146,31 @@ TEST_CASE("recover killed between telling an emptied segment and moving it: told
 }
 #endif
 
+#if defined(RUNLOG_CRASH_POINTS)
+TEST_CASE(
+    "recover killed when it has removed unused segments tells no more than one that was not") {
+  for (const bool is_killed : {false, true}) {
+    INFO(is_killed);
+    const Killed killed;
+    // As if it was killed when it had come to its last segment and not begun it.
+    const auto segment = killed.segments().back();
+    const auto bytes = fs::file_size(segment);
+    fs::resize_file(segment, 0);
+    fs::resize_file(segment, bytes);
+    const std::vector<std::string> command = {test::tool("runlog-recover"), "-q",
+                                              killed.directory / "runs"};
+    if (is_killed) {
+      CHECK(
+          test::run_command(command, {{"RUNLOG_CRASH_AT", "after_unused_removed"}}).first.signal ==
+          SIGKILL);
+    }
+    CHECK(test::run_command(command).first.code == 0);
+    CHECK_FALSE(fs::exists(segment));
+    CHECK(read(killed.journal).damage.empty());
+  }
+}
+#endif
+
 TEST_CASE("the original of a damaged segment is kept in torn/, byte for byte") {
   const Killed killed;
   const fs::path segment = killed.segments().at(0);

@@ -18,86 +18,18 @@
 #include "support/catch.hpp"
 #include "support/contents.hpp"
 #include "support/process.hpp"
+#include "support/waiting_journal.hpp"
 
 namespace fs = std::filesystem;
 
 namespace {
 
+using test::is_named;
+using test::kDamages;
+using test::kept_in_torn;
 using test::packs_below;
 using test::read;
-
-constexpr std::int64_t kSteps = 12'000;
-
-// A journal that has ended and whose packs and artifact all wait.
-struct Waiting {
-  explicit Waiting(runlog::Overflow overflow = runlog::Overflow::drop_newest_counted) {
-    std::ofstream(directory / "file") << std::string(100'000, 'x');
-    auto run = runlog::start_logging({.root = directory / "runs",
-                                      .run_id = "job",
-                                      .pack_bytes = 64u << 10,
-                                      .segment_bytes = 64u << 10,
-                                      .overflow = overflow});
-    REQUIRE(run);
-    journal = run->journal_path();
-    REQUIRE(run->upload_file("output", directory / "file"));
-    for (std::int64_t step = 0; step < kSteps;) {
-      for (const auto end = step + kSteps / 6; step < end; ++step)
-        run->log("loss", std::sin(step), step);
-      const auto count = packs_below(journal / "packs").size();
-      run->log("chunk", 1.0);  // there is something to pack, whatever has been packed by now
-      run->flush();
-      while (packs_below(journal / "packs").size() == count) std::this_thread::yield();
-    }
-    run->complete();
-    packs = packs_below(journal);
-    REQUIRE(packs.size() > 3);
-    for (const auto& entry : fs::directory_iterator(journal / "blobs")) blob = entry.path();
-    REQUIRE(!blob.empty());
-    rows = read(journal).rows.size();
-  }
-
-  runlog::RecoverOutcome recover() const {
-    auto outcomes = runlog::recover(directory / "runs", {.store = store().native()});
-    REQUIRE(outcomes);
-    REQUIRE(outcomes->size() == 1);
-    return outcomes->front();
-  }
-  fs::path store() const { return directory / "store"; }
-  std::uint64_t lost_by_end() const {
-    const auto json = runlog::read_file(journal / "shipped" / "end.json", 10'000);
-    REQUIRE(json);
-    return runlog::parse_end(*json, "end.json").value().records_lost;
-  }
-
-  test::TemporaryDirectory directory;
-  fs::path journal, blob;
-  std::vector<fs::path> packs;
-  std::size_t rows = 0;
-};
-
-const std::map<std::string, std::function<void(const fs::path&)>> kDamages = {
-    {"flipped",
-     [](const fs::path& path) {
-       std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
-       file.seekp(2000);
-       file.write("\xff\xfe", 2);
-     }},
-    {"halved", [](const fs::path& path) { fs::resize_file(path, fs::file_size(path) / 2); }},
-    {"emptied", [](const fs::path& path) { fs::resize_file(path, 0); }},
-    {"removed", [](const fs::path& path) { fs::remove(path); }},
-};
-
-bool is_named(const runlog::RecoverOutcome& outcome, const fs::path& file) {
-  return std::any_of(outcome.damage.begin(), outcome.damage.end(), [&](const auto& damage) {
-    return damage.path.find(file.filename().native()) != std::string::npos;
-  });
-}
-
-std::size_t kept_in_torn(const fs::path& journal) {
-  if (!fs::exists(journal / "torn")) return 0;
-  return static_cast<std::size_t>(
-      std::distance(fs::directory_iterator(journal / "torn"), fs::directory_iterator()));
-}
+using test::Waiting;
 
 }  // namespace
 
@@ -135,6 +67,45 @@ TEST_CASE(
     CHECK(waiting.lost_by_end() == outcome.records_damaged);
     CHECK(read(waiting.store()).lost() >= outcome.records_damaged);
   }
+}
+
+TEST_CASE("packs side by side that cannot be read are counted together, and none too many") {
+  const Waiting waiting;
+  REQUIRE(waiting.packs.size() > 5);
+  for (const std::size_t i : {1u, 2u, 3u}) fs::resize_file(waiting.packs[i], 0);
+  const auto before = read(waiting.journal);
+  CHECK(before.rows.size() + before.lost() == waiting.rows);
+  const auto outcome = waiting.recover();
+  for (const std::size_t i : {1u, 2u, 3u}) CHECK(is_named(outcome, waiting.packs[i]));
+  const auto stored = read(waiting.store());
+  CHECK(stored.rows.size() + outcome.records_damaged == waiting.rows);
+  CHECK(stored.rows.size() + stored.lost() == waiting.rows);
+}
+
+TEST_CASE("a pack whose footer has no checksum is damaged, and not read as it is") {
+  const Waiting waiting;
+  std::ifstream in(waiting.packs[1], std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  const auto at = bytes.rfind("runlog.footer_crc32");
+  REQUIRE(at != std::string::npos);
+  bytes.replace(at, 6, "runlag");
+  std::ofstream(waiting.packs[1], std::ios::binary | std::ios::trunc) << bytes;
+  CHECK(test::run_command({test::tool("runlog"), "verify", waiting.packs[1]}).first.code == 3);
+  CHECK(test::run_command({test::tool("runlog-recover"), "-q", waiting.directory / "runs",
+                           "--store", waiting.store()})
+            .first.code == 3);
+  const auto stored = read(waiting.store());
+  CHECK(stored.rows.size() < waiting.rows);
+  CHECK(stored.rows.size() + stored.lost() == waiting.rows);
+}
+
+TEST_CASE("a journal without its folder of shipped files is shipped all the same") {
+  const Waiting waiting;
+  fs::remove_all(waiting.journal / "shipped");
+  const auto outcome = waiting.recover();
+  CHECK(outcome.verdict == runlog::RecoverOutcome::Verdict::shipped);
+  CHECK(outcome.damage.empty());
+  CHECK(read(waiting.store()).rows.size() == waiting.rows);
 }
 
 TEST_CASE("a pack that was damaged after it had arrived costs nothing") {

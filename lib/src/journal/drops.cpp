@@ -123,31 +123,40 @@ void ShownTally::end_evicting(bool is_gone) noexcept {
   // 0 where the journal has moved meanwhile.
   const std::uint64_t records = std::max(shown->evicted_records, shown->evicting_records);
   if (is_gone) show(shown->evicted_records, records);
+  // Killed here, `packs` says one too few: no pack that made room is missed.
+  if (is_gone && shown->packs != 0) show(shown->packs, shown->packs - 1);
   show(shown->evicting_pack, 0u);
+}
+
+void ShownTally::note_pack() noexcept {
+  crash::Tally* const shown = tally();
+  if (shown == nullptr) return;
+  show(shown->packs, shown->packs + 1);
+  is_changed_.store(true, std::memory_order_relaxed);
 }
 
 bool ShownTally::add_childs(std::uint64_t calls, std::int64_t time_ns) noexcept {
   crash::Tally* const parents = childs_.load(std::memory_order_acquire);
   if (parents == nullptr) return false;
   const std::uint64_t magic = std::atomic_ref(parents->magic).load(std::memory_order_acquire);
-  if (magic != crash::tally_magic()) return false;  // told
   crash::TallySlot& slot = parents->slot[crash::kChildren_slot];
+  // An older recovery voided all of it.
+  const bool is_read_again =
+      magic == crash::told_magic() && std::atomic_ref(slot.telling_seq).load() != 0;
+  if (magic != crash::tally_magic() && !is_read_again) return false;
   const std::atomic_ref count(slot.dropped[static_cast<std::size_t>(DropReason::value)]);
-  std::uint64_t all = count.load(std::memory_order_relaxed);
-  do {
-    if ((all & crash::kEnded) != 0) return false;
-  } while (!count.compare_exchange_weak(all, all + calls, std::memory_order_acq_rel));
+  count.fetch_add(calls, std::memory_order_acq_rel);
   show(slot.time_ns, time_ns);
   return true;
 }
 
-std::uint64_t ShownTally::end_childs() noexcept {
+std::uint64_t ShownTally::claim_childs() noexcept {
   crash::Tally* const shown = tally();
   if (shown == nullptr) return 0;
   crash::TallySlot& slot = shown->slot[crash::kChildren_slot];
   const std::atomic_ref count(slot.dropped[static_cast<std::size_t>(DropReason::value)]);
-  const std::uint64_t all = count.fetch_or(crash::kEnded, std::memory_order_acq_rel);
-  return (all & crash::kEnded) == 0 ? all : 0;
+  const std::uint64_t all = count.load(std::memory_order_acquire);
+  return all - childs_claimed_.exchange(all, std::memory_order_relaxed);
 }
 
 void Drops::add(DropReason reason, std::uint64_t calls, std::int64_t time_ns) noexcept {

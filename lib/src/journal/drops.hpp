@@ -73,11 +73,14 @@ class ShownTally {
   void begin_evicting(std::uint32_t pack, std::uint64_t total, std::uint64_t records) noexcept;
   void end_evicting(bool is_gone) noexcept;
 
-  /// In a forked child that has no journal: its parent, whose tally this is, tells of `calls`.
-  /// False: the parent has ended, or is not there any more.
+  /// A pack has got its name.
+  void note_pack() noexcept;
+
+  /// In a forked child that has no journal: its parent, whose tally this is, tells of `calls`, or,
+  /// when that is dead, whoever reads or recovers its journal. False: there is no such tally.
   bool add_childs(std::uint64_t calls, std::int64_t time_ns) noexcept;
-  /// What children have added; from now on they cannot.
-  [[nodiscard]] std::uint64_t end_childs() noexcept;
+  /// What children have added since it was asked last; the caller tells of it now.
+  [[nodiscard]] std::uint64_t claim_childs() noexcept;
 
  private:
   [[nodiscard]] crash::Tally* tally() const noexcept;
@@ -85,6 +88,7 @@ class ShownTally {
   std::atomic<crash::Tally*> childs_ = nullptr;  // the same, if it is mapped in children
   std::atomic<std::uint32_t> next_segment_ = 0;
   std::atomic<bool> is_changed_ = false;
+  std::atomic<std::uint64_t> childs_claimed_ = 0;
   const std::uint32_t generation_;
 };
 

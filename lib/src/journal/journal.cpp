@@ -267,7 +267,7 @@ void Journal::tell_drops_at_end(std::uint64_t calls_without_journal) noexcept {
     }
   });
   untold[static_cast<std::size_t>(DropReason::value)] +=
-      calls_without_journal + tally_.end_childs();
+      calls_without_journal + tally_.claim_childs();
   for (std::size_t i = 0; i < kDrop_reasons; ++i) {
     const auto reason = static_cast<DropReason>(i);
     if (untold[i] == 0) continue;

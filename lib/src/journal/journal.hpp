@@ -95,6 +95,9 @@ class Journal : public std::enable_shared_from_this<Journal> {
   Result<void> evict(std::uint32_t number, std::uint64_t calls, std::uint64_t records,
                      const std::function<Result<void>()>& remove);
 
+  /// A pack has got its name in packs/. The keeper's thread.
+  void note_pack() noexcept { tally_.note_pack(); }
+
   /// From now on no call waits for room: the end has a deadline of its own.
   void begin_end() noexcept;
   /// A run's last words: where there is no room, in what was set aside at the start. One thread:

@@ -44,7 +44,8 @@ JournalDir JournalHome::hidden_directory() const {
 }
 
 // Made under a hidden name, locked, then renamed: nobody who looks for dead journals ever sees one
-// of a living process without its lock held. The lock is the inode's and survives the rename.
+// of a living process without its lock held, nor one that does not say where its records go. The
+// lock is the inode's and survives the rename.
 Result<void> JournalHome::make_directory() {
   const JournalDir& directory = settings_.directory;
   const JournalDir hidden = hidden_directory();
@@ -52,6 +53,7 @@ Result<void> JournalHome::make_directory() {
   auto lock = FileLock::acquire(hidden.lock());
   if (!lock) return std::move(lock).error();
   lock_ = std::move(*lock);
+  if (auto said = say_whose(hidden); !said) return said;
   crash_point("before_journal_rename");
   if (auto shown = rename_file(hidden.path(), directory.path(), true); !shown) return shown;
   crash_point("after_journal_rename");
@@ -65,12 +67,14 @@ Result<void> JournalHome::make_directory() {
   return {};
 }
 
-// Says in the directory whose it is.
+Result<void> JournalHome::say_whose(const JournalDir& directory) {
+  if (auto written = lock_.write_identity(settings_.process); !written) return written;
+  return write_file_durably(directory.meta(), to_json(settings_.meta));
+}
+
+// The directory is there, locked, and says whose it is.
 Result<void> JournalHome::claim() {
   const JournalDir& directory = settings_.directory;
-  const Meta& meta = settings_.meta;
-  if (auto written = lock_.write_identity(settings_.process); !written) return written;
-  if (auto written = write_file_durably(directory.meta(), to_json(meta)); !written) return written;
   if (auto removed = remove_file(directory.crash()); !removed) return removed;
   auto file = MappedFile::create(directory.crash(), crash::kFile_bytes);
   if (!file) return std::move(file).error();
@@ -109,6 +113,7 @@ Result<void> JournalHome::revive() {
       if (!again) return std::move(again).error();
       lock_ = std::move(*again);
       if (auto made = directory.create(); !made) return made;
+      if (auto said = say_whose(directory); !said) return said;
     } else if (auto made = make_directory(); !made) {
       return made;
     }

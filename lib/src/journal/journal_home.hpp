@@ -72,6 +72,7 @@ class JournalHome {
  private:
   [[nodiscard]] JournalDir hidden_directory() const;
   Result<void> make_directory();
+  Result<void> say_whose(const JournalDir& directory);
   Result<void> claim();
   void end_moved();
 

@@ -23,7 +23,8 @@ struct LaneHole {
 
 /// Counts the records in `holes` among `files`: files of which nothing can be read, each "at least
 /// one record" so far. One hole for each file from index `explained` on, which are then counted
-/// exactly; holes that are left over are added, as damage at `path`.
+/// exactly; holes that are left over are added, as damage at `path`. Files that are left over share
+/// the largest of their holes: what they held together is a lower bound then.
 void count_holes(const std::vector<LaneHole>& holes, std::size_t explained, const std::string& path,
                  std::vector<Damage>& files);
 

@@ -116,7 +116,7 @@ static_assert(sizeof(Backtrace) == kBacktrace_bytes);
 
 /// "RLTALLY2", masked likewise.
 inline constexpr std::uint64_t kTally_magic_masked = 0x32594C4C'41544C52u ^ kMagic_mask;
-/// "RLTOLD_2": the counts of calls are in a pack; the others still hold.
+/// "RLTOLD_2": the counts of calls are in a pack, but for what children add; the others still hold.
 inline constexpr std::uint64_t kTold_magic_masked = 0x325F444C'4F544C52u ^ kMagic_mask;
 inline std::uint64_t tally_magic() noexcept {
   return kTally_magic_masked ^ kMagic_mask;
@@ -143,8 +143,12 @@ struct TallySlot {
 static_assert(sizeof(TallySlot) == 224);
 
 /// The slot of forked children: what they dropped before they had a journal. Its one count that is
-/// used, dropped[value], is added to by all of them. With kEnded the process tells of no more.
+/// used, dropped[value], is added to by all of them, for as long as they live: after the process,
+/// and after its recovery. Recovery notes in `telling_told` how many of these calls are told, and
+/// in `telling_seq` the next sequence number of the lane in which it tells, plus 1; 0: it has not
+/// been here, or an older one that tells of no more.
 inline constexpr std::size_t kChildren_slot = 35;
+/// No count: writers of an earlier version set it at their end.
 inline constexpr std::uint64_t kEnded = std::uint64_t{1} << 63;
 
 struct Tally {
@@ -160,8 +164,8 @@ struct Tally {
   std::uint64_t is_continued;     // not 0: the process goes on in another journal and tells of all
                                   // slots there but the children's
   std::uint64_t continues;        // not 0: this is where it went on
-  std::uint64_t zero[1];
-  TallySlot slot[kTally_slots];  // by lane
+  std::uint64_t packs;            // that were made here and not removed to make room, at least
+  TallySlot slot[kTally_slots];   // by lane
 };
 static_assert(sizeof(Tally) == 64 + kTally_slots * sizeof(TallySlot));
 static_assert(sizeof(Tally) <= kTally_bytes);

@@ -10,7 +10,7 @@
 #include "platform/directories.hpp"
 #include "platform/file_birth.hpp"
 #include "platform/file_system.hpp"
-#include "read/untold.hpp"
+#include "read/crash_tally.hpp"
 
 namespace runlog {
 namespace {

@@ -16,7 +16,7 @@
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
 #include "read/attempts.hpp"
-#include "read/untold.hpp"
+#include "read/crash_tally.hpp"
 #include "ship/uploader.hpp"
 #include "store/object_store.hpp"
 

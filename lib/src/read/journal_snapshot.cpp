@@ -215,8 +215,9 @@ void JournalSource::add_untold(const JournalDir& directory,
                                const std::optional<JournalName>& name) {
   auto untold = read_untold(directory, inputs_);
   if (!untold) return note_failure(std::move(untold).error());
-  if (!*untold || !name) return;
-  told_ = told_segment(**untold, name->session);
+  mark_doubtful(*untold, inputs_);
+  if (!untold->is_any() || !name) return;
+  told_ = told_segment(*untold, name->session);
   inputs_.push_back(
       {.bytes = told_->bytes, .header = told_->header, .path = directory.crash().native()});
 }

@@ -141,9 +141,12 @@ std::int64_t JournalSource::time_bound() {
 }
 
 // A writer that ended in order said so in its last pack. Where that is missing, no hole shows it.
+// It may be among what is told as lost.
 void JournalSource::check_end() {
   if (path_without_end_.empty() || !findings_.failures.empty()) return;
-  findings_.damage.push_back({std::move(path_without_end_), 0, 0, 1, false,
+  const auto has_lost = [](const Damage& one) { return one.records_lost != 0; };
+  const bool is_told = std::any_of(findings_.damage.begin(), findings_.damage.end(), has_lost);
+  findings_.damage.push_back({std::move(path_without_end_), 0, 0, is_told ? 0u : 1u, false,
                               "the records of its end are in no pack here: a file was removed"});
   path_without_end_.clear();
 }

@@ -1,8 +1,10 @@
 #include "read/pack_cursor.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/bytes.hpp"
+#include "pack/lost_gap.hpp"
 #include "platform/file_system.hpp"
 
 namespace runlog {
@@ -250,22 +252,42 @@ void PackCursor::load_next(ReadFindings& findings) {
     if (auto fetched = fetch_group(index); !fetched) {
       digest_.reset();
       if (fetched.error().code != Errc::corrupt) return lose_rest(findings, fetched.error());
-      findings.damage.push_back(
-          {path().native(), group.begin, group.end, group.rows, true, fetched.error().message});
       rows_left_ -= std::min(rows_left_, group.rows);
-      return;
+      return lose_group(index, fetched.error(), findings);
     }
   }
   rows_left_ -= std::min(rows_left_, group.rows);
   const auto loaded = reader_->load_columns(index, fields_);
   if (place_.reading != nullptr) window_.forget({group.begin, std::min(group.end, end_begin_)});
-  if (loaded) {
-    group_rows_ = static_cast<std::size_t>(group.rows);
-    make_rows();
-  } else {
-    findings.damage.push_back(
-        {path().native(), group.begin, group.end, group.rows, true, loaded.error().message});
+  if (!loaded) return lose_group(index, loaded.error(), findings);
+  group_rows_ = static_cast<std::size_t>(group.rows);
+  make_rows();
+}
+
+void PackCursor::lose_group(std::size_t index, const Error& why, ReadFindings& findings) {
+  const auto& group = reader_->row_groups()[index];
+  Damage damage{path().native(), group.begin, group.end, group.rows, true, why.message};
+  if (info_.records_dropped != 0 && !std::exchange(has_sought_gap_, true)) {
+    auto gap = lost_gap();
+    damage.exact = gap.has_value();
+    if (gap && *gap) {
+      gap_ = **gap;
+      --damage.records_lost;
+      rows_ = {&*gap_, 1};
+    }
   }
+  findings.damage.push_back(std::move(damage));
+}
+
+// Errors: the store does not give all of the pack.
+Result<std::optional<Record>> PackCursor::lost_gap() {
+  if (place_.reading != nullptr) {
+    const ByteRange all{0, end_begin_};
+    if (auto got = place_.reading->fetch(window_, all); !got) return got.error();
+  }
+  auto gap = format::find_lost_gap(*reader_);
+  if (place_.reading != nullptr) window_.forget({0, end_begin_});
+  return gap;
 }
 
 void PackCursor::lose_rest(ReadFindings& findings, const Error& why) {

@@ -109,7 +109,8 @@ class PackCursor {
   }
 
   /// Decodes the next row group; call when !has_row() && !is_over(). What cannot be read goes to
-  /// `findings`, and the pack goes on behind it.
+  /// `findings`, and the pack goes on behind it; dropped calls that were told there are told by a
+  /// gap record in its place.
   void load_next(ReadFindings& findings);
   /// When it is over: gives its memory back, and reports what only the end shows.
   void close(ReadFindings& findings);
@@ -129,6 +130,8 @@ class PackCursor {
   Result<void> fetch_group(std::size_t index);
   [[nodiscard]] bool has_group_ended() const noexcept { return next_row_ >= group_rows_; }
   void make_rows();
+  void lose_group(std::size_t index, const Error& why, ReadFindings& findings);
+  [[nodiscard]] Result<std::optional<Record>> lost_gap();
   void forget_rows() noexcept;
   [[nodiscard]] std::optional<format::PackSummary> summary() const;
   void sum_up(const std::vector<format::PackReader::RowGroup>& groups);
@@ -158,6 +161,8 @@ class PackCursor {
   std::size_t row_ = 0;           // in rows_
   std::size_t next_row_ = 0;      // of the row group, behind rows_
   std::size_t group_rows_ = 0;
+  std::optional<Record> gap_;    // in the place of those of damaged row groups
+  bool has_sought_gap_ = false;  // which is done once
 
   bool checks_summary_ = false;
   std::unique_ptr<format::RecordSums> seen_sums_;  // to compare with it; else empty

@@ -1,9 +1,10 @@
-// Untold: the calls that a dead process had dropped and that no gap record counts: the tally in its
-// crash file. Readers and recovery make the gap records in its place.
+// Untold: the calls that a dead process had dropped and that no gap record counts: those that only
+// the tally in its crash file knows, and those whose gap record is damaged. Readers and recovery
+// make the gap records in its place.
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <set>
 #include <vector>
 
 #include "journal/drops.hpp"
@@ -16,31 +17,31 @@ struct UntoldDrops {
   DropCounts calls = {};
   std::int64_t time_ns = 0;        ///< of the last of them
   std::uint32_t next_segment = 0;  ///< no segment has had this number
+  std::int64_t next_seq = 0;       ///< of the lane in which they are told
+  std::uint64_t by_children = 0;   ///< what children had added in all: told, when these calls are
+  /// Lanes that told of drops, where not all of the journal is here: what is lost of a damaged
+  /// segment of theirs may have told of more than anybody knows.
+  std::set<std::int32_t> doubtful_lanes = {};
+
+  [[nodiscard]] bool is_any() const noexcept { return calls != DropCounts{}; }
 };
 
-/// Whether read_untold() may find something. Cheap.
+/// Whether there are calls that the tally knows of and no gap record. Cheap.
 [[nodiscard]] bool may_have_untold(const JournalDir& directory);
 
-/// Nothing where all is told, or there is no tally. `segments`: those of the dead process that are
-/// still in lanes/. Errors: the packs cannot be listed, and what they tell is not known.
-[[nodiscard]] Result<std::optional<UntoldDrops>> read_untold(
-    const JournalDir& directory, const std::vector<SegmentInput>& segments);
+/// `segments`: those of the dead process that are still in lanes/. Where nothing has left the
+/// journal, the tally is compared with all gap records, so that damaged ones are told again. Reads
+/// the segments, if any call was dropped. Errors: the packs cannot be listed, and what they tell is
+/// not known.
+[[nodiscard]] Result<UntoldDrops> read_untold(const JournalDir& directory,
+                                              const std::vector<SegmentInput>& segments);
 
-/// The last segment that each lane has come to, of those that had one: it is in lanes/ or in a
-/// pack. Nothing once a recovery has been here.
-[[nodiscard]] std::vector<std::uint32_t> last_segments(const JournalDir& directory);
+/// Marks the inputs of which UntoldDrops::doubtful_lanes says so.
+void mark_doubtful(const UntoldDrops& untold, std::vector<SegmentInput>& segments);
 
-/// The highest number of a segment that a lane has come to: those above it hold nothing. Nothing
-/// where there is no tally, or no such segment.
-[[nodiscard]] std::optional<std::uint32_t> last_segment(const JournalDir& directory);
-
-/// How many records its lanes miss because packs were removed unshipped (drop_oldest_packed).
-/// Nothing where there is no tally that could say so.
-[[nodiscard]] std::optional<std::uint64_t> evicted_records(const JournalDir& directory);
-
-/// Whether the process had more than one directory, because one was moved or removed under it: each
-/// has what the others lack.
-[[nodiscard]] bool is_part_of_moved(const JournalDir& directory);
+/// How many calls the process had dropped in all, as the gap records of all its packs tell once it
+/// is recovered. 0 where that is not known.
+[[nodiscard]] std::uint64_t all_drops(const JournalDir& directory);
 
 /// A segment with a gap record for each reason.
 struct ToldSegment {
@@ -49,7 +50,8 @@ struct ToldSegment {
 };
 [[nodiscard]] ToldSegment told_segment(const UntoldDrops& untold, const Session& session);
 
-/// The tally is in a pack. Errors: io.
-[[nodiscard]] Result<void> forget_untold(const JournalDir& directory);
+/// The tally, as `untold` was read from it, is in a pack. What children add later is not. May be
+/// repeated. Errors: io.
+[[nodiscard]] Result<void> forget_untold(const JournalDir& directory, const UntoldDrops& untold);
 
 }  // namespace runlog

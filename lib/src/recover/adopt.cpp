@@ -17,6 +17,7 @@
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
 #include "platform/process.hpp"
+#include "read/crash_tally.hpp"
 #include "read/dead_segments.hpp"
 #include "read/untold.hpp"
 #include "recover/losses.hpp"
@@ -78,11 +79,16 @@ class Adoption {
     }
     const std::string url = store_url_of(meta_, options_);
     const bool moves = !url.empty() && (options_.again || !is_same_store(url, meta_.store_url));
-    if (!moves && is_done(directory_, !url.empty())) {
+    const Result<void> known = url.empty() ? check_meta() : Result<void>();
+    if (!moves && is_done(directory_, !url.empty() || !known)) {
       outcome_.verdict = RecoverOutcome::Verdict::shipped;
       return;
     }
     if (!may_work(writer)) return;
+    if (!known) {
+      give_up(known.error(), RecoverOutcome::Verdict::waiting);
+      return;
+    }
     if (options_.dry_run) {
       look();
       return;
@@ -134,6 +140,18 @@ class Adoption {
     return true;
   }
 
+  // A journal that names no store ships nowhere, but one that cannot be asked may have had one.
+  [[nodiscard]] Result<void> check_meta() const {
+    const auto json = read_file(directory_.meta(), kMeta_bytes_max);
+    const auto meta = json ? parse_meta(*json, directory_.meta().native()) : json.error();
+    if (meta) return {};
+    return Error{
+        Errc::corrupt, 0,
+        directory_.meta().native() +
+            ", which tells where this journal ships to, cannot be used: " + meta.error().message +
+            "; say where with --store, or put {} into it if it ships nowhere"};
+  }
+
   // Up to the point where everything is in packs, and the end is written.
   Result<void> prepare(const std::string& url, bool moves) {
     auto noted = read_moved(directory_);
@@ -179,9 +197,8 @@ class Adoption {
       give_up(std::move(untold).error(), RecoverOutcome::Verdict::waiting);
       return;
     }
-    if (*untold) {
-      for (const std::uint64_t calls : (*untold)->calls) outcome_.records_dropped += calls;
-    }
+    for (const std::uint64_t calls : untold->calls) outcome_.records_dropped += calls;
+    mark_doubtful(*untold, dead->inputs);
     SegmentMerge merge(dead->inputs, names_in(dead->inputs));
     Record record;
     while (merge.next(record)) {
@@ -239,6 +256,7 @@ class Adoption {
                             const DeadSegments& dead) {
     outcome_.records_kept += packed.records;
     outcome_.records_dropped += packed.records_dropped;
+    if (packed.is_made) note_made_pack(directory_);
     add_damage(packed.damage);
     if (!packed.name_synced) return packed.name_synced;  // the next attempt finds the pack
     if (packed.status != RunEnd::open) {
@@ -247,10 +265,14 @@ class Adoption {
     }
     for (std::size_t i = 0; i < members.size(); ++i) {
       if (members[i] >= dead.files.size()) {  // the one that was added
-        if (auto forgotten = forget_untold(directory_); !forgotten) return forgotten;
+        if (auto forgotten = forget_untold(directory_, untold_); !forgotten) return forgotten;
         continue;
       }
       const std::filesystem::path path = dead.files[members[i]].path();
+      if (!packed.is_made && !options_.keep) {
+        empty_.push_back(path);
+        continue;
+      }
       const bool keeps = options_.keep || (packed.is_made && packed.is_damaged[i]);
       auto gone = keeps ? move_to_torn(directory_, path) : remove_file(path);
       if (!gone) return gone;
@@ -273,12 +295,24 @@ class Adoption {
     if (!dead->packed.empty()) {
       if (auto synced = sync_directory(directory_.packs()); !synced) return synced;
     }
-    // Room for packs, on a disk that may be full.
+    // Room for packs, on a disk that may be full. What a lane has come to stays while the tally
+    // says so: killed in between, the next recovery would miss it.
+    const std::vector<std::uint32_t> last = last_segments(directory_);
+    empty_.clear();
     for (const auto& path : dead->unused) {
+      const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
+      if (number && std::find(last.begin(), last.end(), *number) != last.end()) {
+        empty_.push_back(path);
+      } else if (auto removed = remove_file(path); !removed) {
+        return removed;
+      }
+    }
+    crash_point("after_unused_removed");
+    if (auto packed = pack_groups(*dead); !packed) return packed;
+    if (auto forgotten = forget_untold(directory_, untold_); !forgotten) return forgotten;
+    for (const auto& path : empty_) {
       if (auto removed = remove_file(path); !removed) return removed;
     }
-    if (auto packed = pack_groups(*dead); !packed) return packed;
-    if (auto forgotten = forget_untold(directory_); !forgotten) return forgotten;
     (void)count_among_tails(dead->unreadable_damage, outcome_.damage);
     add_damage(dead->damage);
     if (auto shown = tell_unreadable(*dead); !shown) return shown;
@@ -301,13 +335,15 @@ class Adoption {
 
   // What the process dropped and could not tell any more. Once it is in a pack, or was in one that
   // a recovery made before it was killed, the tally is void, before that pack is shipped.
-  Result<std::optional<ToldSegment>> add_told_segment(DeadSegments& dead) const {
+  Result<std::optional<ToldSegment>> add_told_segment(DeadSegments& dead) {
     auto untold = read_untold(directory_, dead.inputs);
     if (!untold) return std::move(untold).error();
+    untold_ = std::move(*untold);
+    mark_doubtful(untold_, dead.inputs);
     const auto name = parse_journal_name(directory_.path().filename().native());
     std::optional<ToldSegment> told;
-    if (!*untold || !name) return told;
-    told = told_segment(**untold, name->session);
+    if (!untold_.is_any() || !name) return told;
+    told = told_segment(untold_, name->session);
     dead.inputs.push_back(
         {.bytes = told->bytes, .header = told->header, .path = directory_.crash().native()});
     return told;
@@ -324,6 +360,7 @@ class Adoption {
       auto made =
           make_damage_pack(directory_, meta_, dead.unreadable_numbers, dead.unreadable_damage);
       if (!made) return made;
+      note_made_pack(directory_);
     }
     for (const auto& path : dead.unreadable) {
       if (auto moved = move_to_torn(directory_, path); !moved) return moved;
@@ -501,6 +538,8 @@ class Adoption {
   bool is_move_noted_ = true;
   RunEnd status_ = RunEnd::open;
   std::string status_text_;
+  UntoldDrops untold_;                        // as the tally was read for the pack that tells it
+  std::vector<std::filesystem::path> empty_;  // segments that held nothing: go when it is told
   Losses losses_{directory_, meta_};
 };
 

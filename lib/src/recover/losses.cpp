@@ -4,10 +4,12 @@
 #include <iterator>
 #include <utility>
 
+#include "base/bytes.hpp"
 #include "base/sha256.hpp"
 #include "platform/directories.hpp"
 #include "platform/file_digest.hpp"
 #include "platform/file_system.hpp"
+#include "read/crash_tally.hpp"
 #include "read/untold.hpp"
 #include "ship/waiting_check.hpp"
 #include "store/object_window.hpp"
@@ -17,6 +19,8 @@ namespace {
 
 /// Beyond that one listing is asked for, and not each artifact.
 constexpr std::size_t kBlobs_asked_for_max = 16;
+/// The first look at a stored pack: most footers are shorter.
+constexpr std::uint64_t kFooter_bytes_first = 64u << 10;
 
 }  // namespace
 
@@ -58,6 +62,7 @@ Result<void> Losses::sort_out_packs() {
     } else {
       found_.insert((directory_.torn() / name).native());
     }
+    note_torn_pack(directory_);
     if (auto moved = move_to_torn(directory_, path, suffix); !moved) return moved;
   }
   return {};
@@ -119,32 +124,60 @@ Result<void> Losses::settle(ObjectStore* store) {
   const std::size_t known = files_.size();
   std::vector<LaneHole> holes = holes_here();
   if (!holes.empty() && !unread_packs_.empty() && store != nullptr) {
-    if (auto read = read_stored_footers(*store); !read) return read;
+    if (auto read = read_stored_footers(*store, unread_packs_); !read) return read;
     holes = holes_here();
+  }
+  const std::uint64_t packs = packs_made(directory_);
+  const bool may_be_lost = !holes.empty() || !gone_segments().empty() || packs > packs_.size();
+  auto elsewhere = may_be_lost ? packs_elsewhere(store) : Result<Elsewhere>(Elsewhere());
+  if (!elsewhere) return elsewhere.error();
+  // Of the packs, nobody has so many. Then those that were shipped and not kept tell what they
+  // held.
+  std::uint64_t lacking = 0;
+  if (*elsewhere && packs > packs_.size() + (*elsewhere)->size()) {
+    lacking = packs - packs_.size() - (*elsewhere)->size();
+    if (store != nullptr) {
+      if (auto read = read_stored_footers(*store, **elsewhere); !read) return read;
+    }
   }
   // Packs that made room were told, and no hole says which of them it was.
   const auto evicted =
       meta_.evicts_unshipped ? evicted_records(directory_) : std::optional<std::uint64_t>(0);
-  const std::vector<std::uint32_t> gone = gone_segments();
-  const bool may_be_lost = !holes.empty() || !gone.empty();
-  const bool asks = may_be_lost && unread_packs_.empty() && evicted;
-  const auto has_all = asks ? has_all_packs(store) : Result<bool>(false);
-  if (!has_all) return has_all.error();
+  std::uint64_t told_before = 0;
+  for (const Damage& one : files_) told_before += one.records_lost;
+  const bool has_all =
+      *elsewhere && (*elsewhere)->empty() && unread_packs_.empty() && evicted.has_value();
   is_settled_ = true;
-  if (*has_all && *evicted == 0) {
-    count_holes(holes, 0, directory_.path().native(), files_);
-    for (const std::uint32_t number : gone) {
-      files_.push_back({directory_.segment(number).native(), 0, 0, 1, false,
-                        "this segment is gone, and no pack here has it"});
-    }
-  } else if (*has_all) {
-    add_records_beyond(*evicted, holes);
-  }
+  if (has_all && may_be_lost) count_losses(holes_here(), *evicted);
+  if (lacking != 0) add_lacking(lacking, told_before);
+  const bool may_hide_drops = dropped_ < all_drops(directory_);
   for (std::size_t i = 0; i < files_.size(); ++i) {
+    if (may_hide_drops) files_[i].exact = false;
     records_ += files_[i].records_lost;
     if (i >= known || found_.contains(files_[i].path)) news_.push_back(files_[i]);
   }
   return {};
+}
+
+// All packs that there are have told what they hold.
+void Losses::count_losses(const std::vector<LaneHole>& holes, std::uint64_t evicted) {
+  if (evicted != 0) return add_records_beyond(evicted, holes);
+  const std::vector<std::uint32_t> gone = gone_segments();
+  count_holes(holes, 0, directory_.path().native(), files_);
+  for (const std::uint32_t number : gone) {
+    files_.push_back({directory_.segment(number).native(), 0, 0, 1, false,
+                      "this segment is gone, and no pack here has it"});
+  }
+}
+
+// The last packs of lanes leave no holes, and what a store does not let us read shows none.
+void Losses::add_lacking(std::uint64_t packs, std::uint64_t told_before) {
+  std::uint64_t told = 0;
+  for (const Damage& one : files_) told += one.records_lost;
+  if (told >= told_before + packs) return;
+  files_.push_back({directory_.path().native(), 0, 0, told_before + packs - told, false,
+                    std::to_string(packs) + (packs == 1 ? " pack that was" : " packs that were") +
+                        " made here can be found neither here nor in the store"});
 }
 
 // The last ones of lanes: they leave no holes. Where a file is known to be lost it may be that one.
@@ -171,26 +204,37 @@ std::vector<LaneHole> Losses::holes_here() const {
   return lane_holes(ranges_);
 }
 
-// What a kept copy held that cannot be read any more, the store knows. Its number would tell less:
-// the numbers of a lane's segments are not in the lane's order.
-Result<void> Losses::read_stored_footers(ObjectStore& store) {
-  for (auto number = unread_packs_.begin(); number != unread_packs_.end();) {
-    const std::string name = format::pack_object(owner(), *number);
-    const auto info = [&]() -> Result<format::PackInfo> {
-      const auto theirs = store.head(name);
-      if (!theirs) return theirs.error();
-      auto window = ObjectWindow::open(store, name, theirs->bytes);
-      if (!window) return std::move(window).error();
-      if (auto got = window->fetch({0, theirs->bytes}); !got) return got.error();
-      return check_footer(window->bytes(), name, meta_, *number);
-    }();
+// The end of the object, as far as it tells.
+Result<format::PackInfo> Losses::stored_footer(ObjectStore& store, std::uint32_t number) const {
+  const std::string name = format::pack_object(owner(), number);
+  const auto theirs = store.head(name);
+  if (!theirs) return theirs.error();
+  auto window = ObjectWindow::open(store, name, theirs->bytes);
+  if (!window) return std::move(window).error();
+  const std::uint64_t begin = theirs->bytes - std::min(theirs->bytes, kFooter_bytes_first);
+  if (auto got = window->fetch({begin, theirs->bytes}); !got) return got.error();
+  if (begin == 0) return check_footer(window->bytes(), name, meta_, number);
+  window->place(0, as_bytes(std::string_view("PAR1")));
+  auto info = check_footer(window->bytes(), name, meta_, number);
+  if (info) return info;
+  if (auto got = window->fetch({0, begin}); !got) return got.error();
+  return check_footer(window->bytes(), name, meta_, number);
+}
+
+// What a copy held that cannot be read any more, or was not kept, the store knows. Its number would
+// tell less: the numbers of a lane's segments are not in the lane's order.
+Result<void> Losses::read_stored_footers(ObjectStore& store, std::set<std::uint32_t>& numbers) {
+  for (auto number = numbers.begin(); number != numbers.end();) {
+    const auto info = stored_footer(store, *number);
     if (!info && info.error().code == Errc::unavailable) return info.error();
     if (!info) {  // not for us to see, or not there yet
       ++number;
       continue;
     }
     add_ranges(*info);
-    number = unread_packs_.erase(number);
+    dropped_ += info->records_dropped;
+    packs_.insert(*number);
+    number = numbers.erase(number);
   }
   return {};
 }
@@ -218,21 +262,22 @@ void Losses::settle_as(std::vector<Damage> losses) {
   }
 }
 
-// Whether the store has no pack of this journal that is not here as well. Where that cannot be
-// known, a hole may be a pack that was shipped and removed.
-Result<bool> Losses::has_all_packs(ObjectStore* store) const {
-  if (store == nullptr) return meta_.store_url.empty();
+// Where that cannot be known, a hole may be a pack that was shipped and removed.
+Result<Losses::Elsewhere> Losses::packs_elsewhere(ObjectStore* store) const {
+  if (store == nullptr) {
+    return meta_.store_url.empty() ? Elsewhere(std::set<std::uint32_t>()) : Elsewhere();
+  }
   const std::string place =
       format::run_prefix(owner()) + "/" + format::rank_component(meta_.rank) + "/";
   const std::string ours = place + meta_.session + "-";
-  bool has_others = false;
+  std::set<std::uint32_t> numbers;
   const auto listed = store->list(place, false, [&](const ObjectInfo& object) {
     if (!object.name.starts_with(ours)) return;
     const auto number = parse_numbered_name(object.name.substr(ours.size()), kPack_suffix);
-    has_others = has_others || (number && !packs_.contains(*number));
+    if (number && !packs_.contains(*number)) numbers.insert(*number);
   });
   if (!listed && listed.error().code == Errc::unavailable) return listed.error();
-  return listed && !has_others;  // some stores cannot list, or may not be listed
+  return listed ? Elsewhere(std::move(numbers)) : Elsewhere();  // some may not be listed
 }
 
 Result<bool> Losses::check(const std::filesystem::path& path, ObjectStore& store) {
@@ -274,6 +319,7 @@ Result<bool> Losses::check_pack_file(const std::filesystem::path& path, std::uin
   const auto theirs = store.head(format::pack_object(owner(), number));
   if (!theirs && theirs.error().code == Errc::unavailable) return theirs.error();
   if (theirs || !pack) {  // without a footer, though survey() has just seen one
+    if (!theirs) note_torn_pack(directory_);
     auto moved = move_to_torn(directory_, path, theirs ? kMended_suffix : "");
     if (!moved) return moved.error();
     if (theirs) return false;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -54,7 +55,7 @@ class Losses {
   [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
   /// The numbers of files of which nothing can be read: holes in the lanes may be what they held.
   [[nodiscard]] std::set<std::uint32_t> lost_files() const;
-  /// Records that the job dropped, as the packs here tell.
+  /// Records that the job dropped, as the packs tell whose footers have been read.
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
   /// What this call has come across since it was asked last.
   std::vector<Damage> take_news() { return std::exchange(news_, {}); }
@@ -63,7 +64,11 @@ class Losses {
   [[nodiscard]] format::ObjectOwner owner() const;
   [[nodiscard]] std::vector<LaneHole> holes_here() const;
   void add_ranges(const format::PackInfo& info);
-  [[nodiscard]] Result<bool> has_all_packs(ObjectStore* store) const;
+  /// By number, what the store has beyond what is here; nothing where that cannot be known.
+  using Elsewhere = std::optional<std::set<std::uint32_t>>;
+  [[nodiscard]] Result<Elsewhere> packs_elsewhere(ObjectStore* store) const;
+  void count_losses(const std::vector<LaneHole>& holes, std::uint64_t evicted);
+  void add_lacking(std::uint64_t packs, std::uint64_t told_before);
   [[nodiscard]] std::vector<std::uint32_t> gone_segments() const;
   void add_records_beyond(std::uint64_t told, const std::vector<LaneHole>& holes);
   Result<bool> check_blob(const std::filesystem::path& path, ObjectStore& store);
@@ -71,7 +76,9 @@ class Losses {
                                ObjectStore& store);
   Result<void> tell_missing_blobs(const std::set<std::string>& blobs, ObjectStore* store);
   Result<void> check_blobs_of_packs(ObjectStore* store);
-  Result<void> read_stored_footers(ObjectStore& store);
+  [[nodiscard]] Result<format::PackInfo> stored_footer(ObjectStore& store,
+                                                       std::uint32_t number) const;
+  Result<void> read_stored_footers(ObjectStore& store, std::set<std::uint32_t>& numbers);
 
   const JournalDir& directory_;
   const Meta& meta_;

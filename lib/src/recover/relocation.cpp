@@ -12,6 +12,7 @@
 #include "platform/crash_point.hpp"
 #include "platform/directories.hpp"
 #include "platform/file_system.hpp"
+#include "read/crash_tally.hpp"
 #include "segment/layout.hpp"
 #include "ship/waiting_check.hpp"
 #include "store/object_window.hpp"
@@ -105,6 +106,12 @@ class Inventory {
       missing.push_back(blob);
     }
     return missing;
+  }
+
+  /// How many of the packs that were made are not there.
+  [[nodiscard]] std::uint64_t missing_pack_count() const {
+    const std::uint64_t made = packs_made(directory_);
+    return made > packs_.size() ? made - packs_.size() : 0;
   }
 
   /// Whether all that is missing may have been in these files. A pack's number is its lowest
@@ -237,7 +244,7 @@ Result<Missing> find_missing(const JournalDir& directory, const Meta& meta, Obje
     const std::uint64_t missing = inventory.missing_records();
     return missing > told ? missing - told : 0;
   };
-  if (unexplained() > 0) {
+  if (unexplained() > 0 || inventory.missing_pack_count() > 0) {
     if (auto added = inventory.add_stored(); !added) {
       Error error = std::move(added).error();
       error.message =
@@ -251,6 +258,8 @@ Result<Missing> find_missing(const JournalDir& directory, const Meta& meta, Obje
   // Losses that are told of do not explain that there is nothing at all.
   if (missing.is_all) missing.records = std::max<std::uint64_t>(1, inventory.missing_records());
   if (!missing.is_all && inventory.is_explained_by(lost_files)) missing.records = 0;
+  // The last packs leave no holes.
+  missing.records = std::max(missing.records, inventory.missing_pack_count());
   if (missing.records > 0 && !missing.is_all) missing.packs = inventory.missing_packs();
   auto blobs = inventory.missing_blobs();
   if (!blobs) return std::move(blobs).error();

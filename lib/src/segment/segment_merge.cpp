@@ -118,6 +118,7 @@ void SegmentMerge::fill(LaneCursor& lane) {
       ++count.damage_stretches;
       count.records_lost += damage.records_lost;
       damage_.push_back(damage);
+      if (segment.may_hide_drops && damage.records_lost != 0) damage_.back().exact = false;
     }
     // The walker stays until the next fill: the last record handed out may view its strings.
     lane.walker.reset();

@@ -23,6 +23,8 @@ struct SegmentInput {
   std::string path = {};
   std::optional<std::int64_t> end_seq = {};  ///< seq after its last record, where known
   std::uint64_t settled_end = UINT64_MAX;    ///< see format::WalkOptions
+  /// What is lost of it may be gap records, whose calls nobody else tells: a lower bound.
+  bool may_hide_drops = false;
 };
 
 using FindName = std::function<std::optional<std::string>(std::uint32_t)>;

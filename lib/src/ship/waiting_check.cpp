@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <system_error>
+#include <utility>
 
 #include "base/json_read.hpp"
 #include "base/sha256.hpp"
+#include "pack/lost_gap.hpp"
 #include "platform/crash_point.hpp"
 #include "platform/directories.hpp"
 #include "platform/file_system.hpp"
@@ -200,6 +203,8 @@ Result<PackCheck> check_pack(std::span<const std::byte> bytes, const std::filesy
     check.damage.push_back(
         {path.native(), group.begin, group.end, group.rows, true, read.error().message});
   }
+  if (!check.damage.empty()) check.gap = format::find_lost_gap(*reader);
+  if (check.gap) --check.damage.front().records_lost;
   return check;
 }
 
@@ -212,16 +217,19 @@ Result<void> mend_pack(const JournalDir& directory, const std::filesystem::path&
   format::PackInfo info = check.info;
   info.damage.insert(info.damage.end(), check.damage.begin(), check.damage.end());
   info.records_dropped = 0;
+  std::optional<Record> gap = check.gap;
   const std::filesystem::path temporary = aside(path);
   auto done = write_pack(temporary, info, [&](format::PackWriter& writer) {
     Result<void> appended;
+    const auto append = [&](const Record& record) {
+      if (record.kind == Kind::gap && record.int_value.value_or(0) > 0) {
+        info.records_dropped += static_cast<std::uint64_t>(*record.int_value);
+      }
+      if (appended) appended = writer.append(record);
+    };
     for (std::size_t i = 0; i < reader->row_groups().size() && appended; ++i) {
-      (void)reader->read(i, [&](const Record& record) {  // `check` tells of those that fail
-        if (record.kind == Kind::gap && record.int_value.value_or(0) > 0) {
-          info.records_dropped += static_cast<std::uint64_t>(*record.int_value);
-        }
-        if (appended) appended = writer.append(record);
-      });
+      const auto read = reader->read(i, append);  // `check` tells of those that fail
+      if (!read && gap) append(*std::exchange(gap, std::nullopt));
     }
     return appended;
   });

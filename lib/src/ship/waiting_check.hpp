@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -26,6 +27,8 @@ struct PackCheck {
   std::vector<Damage> damage = {};   ///< row groups that cannot be read; exact
   std::set<std::string> blobs = {};  ///< that its records name, by digest
   std::uint64_t evicted = 0;         ///< that its gap records tell of as evicted
+  /// For the calls that gap records among `damage` told of. It is not among those that are lost.
+  std::optional<Record> gap = {};
 };
 
 /// The packs that are here, each number once: those that wait, then kept copies. Errors: a folder
@@ -67,8 +70,8 @@ Result<PackCheck> check_pack(std::span<const std::byte> bytes, const std::filesy
                              const Meta& meta, std::uint32_t number);
 
 /// Puts a pack of the same segments in the place of this one: the rows that can be read, and what
-/// `check` found. The damaged file is kept in torn/; killed at any moment, one of them is in
-/// packs/.
+/// `check` found, its gap record included. The damaged file is kept in torn/; killed at any moment,
+/// one of them is in packs/.
 Result<void> mend_pack(const JournalDir& directory, const std::filesystem::path& path,
                        const PackCheck& check);
 

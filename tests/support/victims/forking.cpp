@@ -284,6 +284,41 @@ int without_journal(const char* root, const std::string& how) {
   return 0;
 }
 
+// A child that finds no descriptor for its journal, and outlives its parent: it drops a hundred
+// calls before the parent's end, as many after it, and more for each byte that it reads. The parent
+// is killed, or with `how` "complete" ends its run.
+int outlives(const char* root, const std::string& how) {
+  auto run = start(root);
+  auto metric = run.metric(test::slot_name(0));
+  log_some(0, 10, [&](std::int64_t number) { metric.log(number, number); });
+  const pid_t parent = ::getpid();
+  const auto dropped = [](std::uint64_t calls) {
+    while (tally->records[1].load() < calls) std::this_thread::sleep_for(1ms);
+  };
+  if (::fork() == 0) {
+    rlimit few{};
+    ::getrlimit(RLIMIT_NOFILE, &few);
+    few.rlim_cur = 3;
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    auto other = run.metric(test::slot_name(1));
+    const auto drop_some = [&] {
+      log_some(1, 100, [&](std::int64_t number) { other.log(number, number); });
+    };
+    drop_some();
+    while (::getppid() == parent) std::this_thread::sleep_for(1ms);
+    char byte = 0;
+    do {
+      drop_some();
+      if (::write(STDOUT_FILENO, "dropped\n", 8) != 8) break;
+    } while (::read(STDIN_FILENO, &byte, 1) == 1);
+    ::_exit(0);
+  }
+  dropped(100);
+  if (how == "killed") std::raise(SIGKILL);
+  run.complete();
+  return 0;
+}
+
 // One that logs little, but for long: what it logged is shipped while it lives.
 int daemon_that_lives_long(const char* root) {
   auto run = start(root);
@@ -314,6 +349,7 @@ int main(int argc, char** argv) {
   if (mode == "calendar") return in_calendar(argv[2], argv[4]);
   if (mode == "worker") return worker(argv[2]);
   if (mode == "without") return without_journal(argv[2], argc > 4 ? argv[4] : "");
+  if (mode == "outlives") return outlives(argv[2], argc > 4 ? argv[4] : "killed");
   if (mode == "much") return daemon_that_logs_much(argv[2]);
   if (mode == "long") return daemon_that_lives_long(argv[2]);
   return 2;
