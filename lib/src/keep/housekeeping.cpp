@@ -292,6 +292,8 @@ void Housekeeping::note_pack(const PackOutcome& packed, std::size_t count) {
   journal_.pool().room().add_pack(packed.bytes);
   add(records_lost_, packed.records_lost);
   if (!packed.is_made) return;
+  journal_.note_pack();
+  settings_.shipping.expect(packed.number, packed.records);
   add(packs_made_, 1);
   spares_.note_pack(packed);
 }

@@ -34,6 +34,8 @@ class Housekeeping {
   struct Shipping {
     std::function<void(std::uint32_t pack)> hold_back = [](std::uint32_t) {};
     std::function<void()> hold_nothing_back = [] {};
+    std::function<void(std::uint32_t pack, std::uint64_t records)> expect = [](std::uint32_t,
+                                                                               std::uint64_t) {};
     std::function<void(std::uint32_t pack, const std::function<void()>& work)> unless_busy_with =
         [](std::uint32_t, const std::function<void()>& work) { work(); };
   };

@@ -89,12 +89,15 @@ Result<void> Keeper::start_threads() {
       Housekeeping::Settings{
           .pack_bytes = settings_.pack_bytes,
           .overflow = settings_.overflow,
-          .shipping = {.hold_back = [&ships](std::uint32_t pack) { ships.hold_back(pack); },
-                       .hold_nothing_back = [&ships] { ships.hold_nothing_back(); },
-                       .unless_busy_with =
-                           [&ships](std::uint32_t pack, const std::function<void()>& work) {
-                             ships.unless_busy_with(pack, work);
-                           }},
+          .shipping = {
+              .hold_back = [&ships](std::uint32_t pack) { ships.hold_back(pack); },
+              .hold_nothing_back = [&ships] { ships.hold_nothing_back(); },
+              .expect = [&ships](std::uint32_t pack,
+                                 std::uint64_t records) { ships.expect_pack(pack, records); },
+              .unless_busy_with =
+                  [&ships](std::uint32_t pack, const std::function<void()>& work) {
+                    ships.unless_busy_with(pack, work);
+                  }},
           .report = settings_.report});
   if (auto started = syncer_->start(); !started) return started;
   journal_->set_keeper(wake_alive, [weak = weak_from_this()](std::chrono::milliseconds longest) {
@@ -389,12 +392,13 @@ void Keeper::add_stats(Stats& stats) const {
   stats.objects_refused = shipped.refused;
   stats.journals_adopted = shipped.adopted;
   const Housekeeping::Counts counts = housekeeping_->counts();
-  stats.records_lost = counts.records_lost;
+  stats.records_lost = counts.records_lost + shipped.records_gone;
   stats.dropped += counts.evicted_calls;
   stats.syncs = syncer_->syncs();
   stats.segments_sealed = counts.segments_sealed;
   stats.packs_made = counts.packs_made;
-  stats.packs_waiting = shipper_->has_store() ? counts.packs_made - shipped.packs : 0;
+  stats.packs_waiting =
+      shipper_->has_store() ? counts.packs_made - shipped.packs - shipped.packs_gone : 0;
 }
 
 }  // namespace runlog

@@ -8,6 +8,7 @@
 
 #include "base/out_of_memory.hpp"
 #include "base/url.hpp"
+#include "platform/directories.hpp"
 #include "platform/file_digest.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
@@ -15,6 +16,7 @@
 #include "platform/process_exit.hpp"
 #include "ship/waiting_check.hpp"
 #include "store/backoff.hpp"
+#include "store/object_name.hpp"
 
 namespace runlog {
 namespace {
@@ -156,13 +158,25 @@ void Shipper::ship_once(bool asks_refused) {
                               const std::lock_guard lock(sending_mutex_);
                               sending_ = pack ? std::int64_t{*pack} : kNo_pack;
                             },
+                        .arrived =
+                            [this](std::uint32_t pack) {
+                              const std::lock_guard lock(sending_mutex_);
+                              expected_.erase(pack);
+                            },
                         .in_doubt = [this](std::uint32_t pack) { doubt(pack); },
                         .check = [this](const auto& file) { return check_waiting(file); },
                         .refusals = &refusals_[settings_.store_url],
                         .asks_refused = asks_refused,
-                        .before_end = [this] { return check_refused(); },
+                        .before_end = [this] { return check_end(); },
                         .stop = stop_.get_token()});
     has_meta_ = outcome.has_meta;
+  }
+  // Where the store does not say whether it has one, the next pass asks again.
+  const auto looked = look_for_packs();
+  if (!looked && outcome.waiting == 0) {
+    ++outcome.waiting;
+    outcome.store_failed = true;
+    outcome.error = looked.error();
   }
   // What the store refuses is asked for again in its own time; new packs do not wait for that.
   failures_ = outcome.store_failed ? failures_ + 1 : 0;
@@ -179,8 +193,11 @@ void Shipper::ship_once(bool asks_refused) {
     stats_.refused = outcome.refused;
     if (outcome.waiting != 0) ++stats_.retries;
     // Of what was asked for meanwhile, the next pass tells.
-    if (ticket == requested_) is_hopeless_ = outcome.rejected || outcome.needs_owner;
-    if (outcome.waiting == 0) shipped_ = std::max(shipped_, ticket);
+    const bool is_whole = stats_.packs_gone == 0;
+    if (ticket == requested_) {
+      is_hopeless_ = outcome.rejected || outcome.needs_owner || (outcome.waiting == 0 && !is_whole);
+    }
+    if (outcome.waiting == 0 && is_whole) shipped_ = std::max(shipped_, ticket);
   }
   changed_.notify_all();
 }
@@ -209,8 +226,88 @@ Result<bool> Shipper::check_waiting(const std::filesystem::path& file) const {
                    ": it was damaged and is not sent; runlog-recover will tell of it"};
 }
 
-// An end says that all has arrived. Of an artifact that the store refused and that is gone since,
-// it does not: recovery tells of it.
+void Shipper::expect_pack(std::uint32_t pack, std::uint64_t records) noexcept {
+  if (store_ == nullptr) return;
+  try {
+    const auto folder = stat_file(settings_.directory.packs());
+    if (!folder) return;
+    const std::lock_guard lock(sending_mutex_);
+    expected_[pack] = {records, folder->device, folder->inode};
+  } catch (const std::bad_alloc&) {
+    // Then nobody misses it while the job lives.
+  }
+}
+
+// Those that are not in packs/ any more. What was moved away with its folder is another journal's.
+std::vector<std::pair<std::uint32_t, Shipper::Expected>> Shipper::missing_packs() {
+  std::vector<std::pair<std::uint32_t, Expected>> missing;
+  {
+    const std::lock_guard lock(sending_mutex_);
+    if (expected_.empty()) return missing;
+  }
+  const std::filesystem::path packs = settings_.directory.packs();
+  const auto folder = stat_file(packs);
+  const auto names = list_directory(packs);
+  if (!folder || !names) return missing;
+  const std::lock_guard lock(sending_mutex_);
+  std::erase_if(expected_, [&](const auto& one) {
+    return one.second.device != folder->device || one.second.inode != folder->inode;
+  });
+  for (const auto& [number, expected] : expected_) {
+    const std::string name = numbered_name(number, kPack_suffix);
+    const bool is_listed = std::binary_search(names->begin(), names->end(), name);
+    if (!is_listed && is_absent(packs / name)) missing.emplace_back(number, expected);
+  }
+  return missing;
+}
+
+// Tells of packs that somebody has removed before they were shipped. Errors: unavailable: whether
+// the store has one all the same is not known.
+Result<void> Shipper::look_for_packs() {
+  const Meta& meta = settings_.meta;
+  const format::ObjectOwner owner{
+      .project = meta.project, .run_id = meta.run_id, .session = meta.session, .rank = meta.rank};
+  for (const auto& [number, expected] : missing_packs()) {
+    const auto theirs = store_->head(format::pack_object(owner, number));
+    if (!theirs && theirs.error().code != Errc::not_found) return theirs.error();
+    {
+      const std::lock_guard lock(sending_mutex_);
+      expected_.erase(number);
+    }
+    if (theirs) continue;  // its answer was lost
+    {
+      const std::lock_guard lock(mutex_);
+      ++stats_.packs_gone;
+      stats_.records_gone += expected.records;
+    }
+    if (!settings_.report) continue;
+    settings_.report(Error{Errc::corrupt, 0,
+                           settings_.directory.pack(number).native() +
+                               " was removed before it was shipped; " +
+                               std::to_string(expected.records) + " records are lost"});
+  }
+  return {};
+}
+
+// An end says that all has arrived, and what has not.
+Result<void> Shipper::check_end() {
+  if (auto checked = check_refused(); !checked) return checked;
+  if (auto looked = look_for_packs(); !looked) return looked;
+  const std::uint64_t gone = stats().records_gone;
+  if (gone == records_gone_in_end_) return {};
+  const auto path = settings_.directory.end();
+  const auto json = read_file(path, kMeta_bytes_max);
+  auto end = json ? parse_end(*json, path.native()) : Result<End>(json.error());
+  if (!end) return std::move(end).error();
+  end->records_lost += gone - records_gone_in_end_;
+  if (auto written = write_file_durably(path, to_json(*end, settings_.meta)); !written) {
+    return written;
+  }
+  records_gone_in_end_ = gone;
+  return {};
+}
+
+// Of an artifact that the store refused and that is gone since recovery tells.
 Result<void> Shipper::check_refused() {
   for (const auto& file : refusals_[settings_.store_url].files()) {
     const bool is_ours = file.parent_path() == settings_.directory.blobs();

@@ -16,10 +16,12 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "journal/journal_dir.hpp"
 #include "journal/meta.hpp"
+#include "platform/file_system.hpp"
 #include "platform/file_system_kind.hpp"
 #include "runlog/result.hpp"
 #include "ship/uploader.hpp"
@@ -52,7 +54,8 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   };
   struct Stats {
     std::uint64_t packs = 0, bytes = 0, records = 0, retries = 0, adopted = 0;
-    std::uint64_t refused = 0;  ///< wait although the store takes others
+    std::uint64_t refused = 0;                       ///< wait although the store takes others
+    std::uint64_t packs_gone = 0, records_gone = 0;  ///< somebody removed them before they arrived
   };
 
   /// Opens the store; unsupported or invalid URLs are errors here, unreachable ones are not.
@@ -66,13 +69,18 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   /// segments have left lanes/. One at a time; any thread.
   void hold_back(std::uint32_t pack) noexcept { held_back_ = pack; }
   void hold_nothing_back() noexcept { held_back_ = kNo_pack; }
+  /// The pack of this number, with so many records, is in packs/: from now on it arrives in the
+  /// store, or unless_busy_with() removes it, or it is told as lost. Any thread.
+  void expect_pack(std::uint32_t pack, std::uint64_t records) noexcept;
   /// Does `work`, which removes that pack, unless it is held back, just being sent, or one of the
   /// last eight that were sent in vain: it may be in the store already. Nothing is sent meanwhile.
   /// Any thread.
   template <typename Work>
   void unless_busy_with(std::uint32_t pack, Work&& work) {
     const std::lock_guard lock(sending_mutex_);
-    if (held_back_ != pack && sending_ != pack && !is_in_doubt(pack)) work();
+    if (held_back_ == pack || sending_ == pack || is_in_doubt(pack)) return;
+    work();
+    if (is_absent(settings_.directory.pack(pack))) expected_.erase(pack);
   }
   /// A ticket for wait_shipped: everything in packs/ and blobs/ at the time of the call.
   std::uint64_t request() noexcept;
@@ -96,7 +104,14 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   void ship_once(bool asks_refused);
   void plan_retry(const UploadOutcome& outcome);
   [[nodiscard]] Result<bool> check_waiting(const std::filesystem::path& file) const;
+  [[nodiscard]] Result<void> check_end();
   [[nodiscard]] Result<void> check_refused();
+  struct Expected {
+    std::uint64_t records = 0;
+    std::uint64_t device = 0, inode = 0;  // of its folder: a journal may be moved under the job
+  };
+  [[nodiscard]] std::vector<std::pair<std::uint32_t, Expected>> missing_packs();
+  [[nodiscard]] Result<void> look_for_packs();
   void tell(const Error& error, bool needs_owner);
   void tell_no_memory() noexcept;
   void adopt_neighbours(bool whole_root);
@@ -120,6 +135,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   // Guarded by sending_mutex_: packs whose sending failed, and may have succeeded there.
   static constexpr std::size_t kIn_doubt_max = 8;
   std::vector<std::uint32_t> in_doubt_;
+  std::map<std::uint32_t, Expected> expected_;  // guarded by sending_mutex_
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // with mutex_
   bool has_work_ = false;            // guarded by mutex_
@@ -132,9 +148,10 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   Stats stats_;                      // guarded by mutex_
 
   // Shipper thread only.
-  int failures_ = 0;         // in a row
-  bool is_pending_ = false;  // there is something to ship
-  bool has_meta_ = false;    // meta.json is in the store
+  int failures_ = 0;                       // in a row
+  bool is_pending_ = false;                // there is something to ship
+  bool has_meta_ = false;                  // meta.json is in the store
+  std::uint64_t records_gone_in_end_ = 0;  // that end.json tells of
   Clock::time_point refused_due_ = Clock::time_point::max();
   std::map<std::string, Refusals> refusals_;  // by URL: adopted journals may name other stores
   Clock::time_point next_try_ = {};           // not before, as we like it

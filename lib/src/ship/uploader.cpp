@@ -61,6 +61,8 @@ class Pass {
   /// True when `file` is in the store and has moved on.
   bool ship(const std::filesystem::path& file, const std::string& object) {
     if (!put(file, object)) return false;
+    const auto pack = parse_numbered_name(file.filename().native(), kPack_suffix);
+    if (options_.arrived && pack) options_.arrived(*pack);
     crash_point("after_put");
     const bool is_end = file == directory_.end();
     Result<void> moved = options_.before_move ? options_.before_move() : Result<void>();
@@ -77,6 +79,15 @@ class Pass {
     if (moved) {
       if (is_sha256_hex(file.filename().native())) --blobs_left_;
       return true;
+    }
+    if (is_absent(directory_.path())) {
+      ++outcome.waiting;
+      outcome.needs_owner = true;
+      outcome.error = {Errc::not_found, 0,
+                       directory_.path().native() +
+                           " was renamed or removed while it was shipped; " + object +
+                           " has arrived under this name, and may again under another"};
+      return false;
     }
     fail_object(file, std::move(moved).error());
     return false;

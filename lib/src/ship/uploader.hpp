@@ -45,6 +45,8 @@ struct UploadOptions {
   std::function<bool(std::uint32_t)> is_held_back = {};
   /// Told of the pack that is about to be put, and of none when it has moved on, or has not.
   std::function<void(std::optional<std::uint32_t>)> sends = {};
+  /// Told of a pack that has arrived, before it moves on.
+  std::function<void(std::uint32_t)> arrived = {};
   /// Told of a pack that was put in vain: it may have arrived.
   std::function<void(std::uint32_t)> in_doubt = {};
   /// Asked before each blob and pack is put: false where it is no longer what it was, and has been
