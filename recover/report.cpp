@@ -59,16 +59,22 @@ std::string result_text(const RecoverOutcome& outcome, const Command& command) {
   return std::string(verdict_name(outcome.verdict));
 }
 
+// "at least 12", where some file does not tell how many it held.
+std::string damaged_text(const RecoverOutcome& outcome) {
+  const bool is_exact = std::all_of(outcome.damage.begin(), outcome.damage.end(),
+                                    [](const Damage& one) { return one.exact; });
+  return (is_exact ? "" : "at least ") + std::to_string(outcome.records_damaged);
+}
+
 // One line for --watch, where no table will follow.
 std::string news_text(const RecoverOutcome& outcome, const Command& command) {
   const JournalInfo& info = outcome.journal;
-  std::string words = journal_name(info) + ": " + tools::ended_text(info) + ", last step " +
-                      tools::step_text(info.last_step) + " at " +
-                      tools::short_time(info.last_time_ns) + "; " + result_text(outcome, command) +
-                      ": " + tools::counted(outcome.records_kept, "record") + " kept, " +
-                      std::to_string(outcome.records_damaged) + " damaged, " +
-                      std::to_string(outcome.records_dropped) + " dropped, " +
-                      tools::short_bytes(outcome.bytes_shipped) + " shipped";
+  std::string words =
+      journal_name(info) + ": " + tools::ended_text(info) + ", last step " +
+      tools::step_text(info.last_step) + " at " + tools::short_time(info.last_time_ns) + "; " +
+      result_text(outcome, command) + ": " + tools::counted(outcome.records_kept, "record") +
+      " kept, " + damaged_text(outcome) + " damaged, " + std::to_string(outcome.records_dropped) +
+      " dropped, " + tools::short_bytes(outcome.bytes_shipped) + " shipped";
   return words;
 }
 
@@ -160,7 +166,7 @@ void Report::show() const {
     table.add({tools::visible(info.run_id.empty() ? path : info.run_id), std::to_string(info.rank),
                std::to_string(info.attempt), tools::step_text(info.last_step),
                tools::short_time(info.last_time_ns), std::to_string(outcome.records_kept),
-               count(outcome.records_damaged, Color::red),
+               Cell(damaged_text(outcome), outcome.records_damaged > 0 ? Color::red : Color::none),
                count(outcome.records_dropped, Color::yellow),
                tools::short_bytes(outcome.bytes_shipped),
                Cell(result_text(outcome, command_), verdict_color(outcome.verdict)),

@@ -255,6 +255,7 @@ struct Tally {
   std::size_t damages = 0;
   std::size_t blobs_bad = 0;
   std::size_t unread = 0;
+  bool is_exact = true;  // else `damaged` is a lower bound
 
   void add(const Finding& finding) {
     if (finding.what == "unread") {
@@ -263,6 +264,7 @@ struct Tally {
       ++blobs_bad;
     } else if (finding.what == "damage") {
       damaged += finding.records;
+      is_exact = is_exact && finding.damage.exact;
       ++damages;
     } else if (finding.what == "dropped") {
       dropped += finding.records;
@@ -283,8 +285,9 @@ struct Tally {
     if (examination.blobs() > 0) words += ", " + counted(examination.blobs(), "file");
     if (blobs_bad > 0) words += ", " + std::to_string(blobs_bad) + " of them damaged or missing";
     if (damages != 0 || dropped != 0) {
-      words += ", " + std::to_string(damaged) + " lost to damage in " + counted(damages, "place") +
-               ", " + std::to_string(dropped) + " dropped";
+      words += std::string(", ") + (is_exact ? "" : "at least ") + std::to_string(damaged) +
+               " lost to damage in " + counted(damages, "place") + ", " + std::to_string(dropped) +
+               " dropped";
     }
     if (unread > 0) words += "; not everything could be read: try again when it can be";
     return words;
