@@ -1,55 +1,25 @@
 #include "recover/adopt.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
-#include <set>
+#include <string>
 #include <utility>
 
-#include "journal/disk_room.hpp"
-#include "keep/packer.hpp"
-#include "pack/pack.hpp"
-#include "platform/clock.hpp"
-#include "platform/crash_point.hpp"
-#include "platform/crash_report.hpp"
 #include "platform/directories.hpp"
-#include "platform/file_birth.hpp"
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
 #include "platform/process.hpp"
 #include "read/crash_tally.hpp"
 #include "read/dead_segments.hpp"
 #include "read/untold.hpp"
+#include "recover/last_words.hpp"
 #include "recover/losses.hpp"
 #include "recover/relocation.hpp"
+#include "recover/segment_packing.hpp"
 #include "ship/waiting_check.hpp"
 
 namespace runlog {
 namespace {
-
-constexpr std::uint64_t kPack_segment_bytes = 16u << 20;
-
-// Groups segments so that a pack is of ordinary size. Order by number, which is the order in which
-// a lane opened them as far as recycling allows; SegmentMerge sorts within a lane.
-std::vector<std::vector<std::size_t>> group(const std::vector<SegmentInput>& inputs) {
-  std::vector<std::size_t> order(inputs.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return std::pair(inputs[a].header.created_ns, inputs[a].header.number) <
-           std::pair(inputs[b].header.created_ns, inputs[b].header.number);
-  });
-  std::vector<std::vector<std::size_t>> groups;
-  std::uint64_t bytes = kPack_segment_bytes;
-  for (const std::size_t index : order) {
-    if (bytes + inputs[index].bytes.size() > kPack_segment_bytes) {
-      groups.emplace_back();
-      bytes = 0;
-    }
-    groups.back().push_back(index);
-    bytes += inputs[index].bytes.size();
-  }
-  return groups;
-}
 
 void remove_leftovers(const JournalDir& directory) {
   for (const std::string& name : names_in_directory(directory.packs())) {
@@ -168,9 +138,9 @@ class Adoption {
     if (auto made = make_directories(directory_.shipped()); !made) return made;
     if (auto sorted = losses_.sort_out_packs(); !sorted) return sorted;
     losses_.expect_segments(last_segments(directory_));
-    auto packed = pack_segments();
+    auto packed = packing_.run();
     while (!packed && packed.error().code == Errc::no_space && ship_for_room(url)) {
-      packed = pack_segments();
+      packed = packing_.run();
     }
     if (!packed) return packed;
     if (auto surveyed = losses_.survey(); !surveyed) return surveyed;
@@ -185,7 +155,7 @@ class Adoption {
     outcome_.message = std::move(error.message);
   }
 
-  // Dry run: what pack_segments would keep, by reading only.
+  // Dry run: what packing would keep, by reading only.
   void look() {
     auto dead = load_dead_segments(directory_);
     if (!dead) {
@@ -207,192 +177,12 @@ class Adoption {
         outcome_.records_dropped += static_cast<std::uint64_t>(record.int_value.value_or(0));
       }
     }
-    add_damage(merge.damage());
+    add_damage(merge.damage(), outcome_);
     (void)count_among_tails(dead->unreadable_damage, outcome_.damage);
-    add_damage(dead->damage);
-    add_damage(dead->unreadable_damage);
+    add_damage(dead->damage, outcome_);
+    add_damage(dead->unreadable_damage, outcome_);
     outcome_.verdict = RecoverOutcome::Verdict::waiting;
     outcome_.message = "dry run: nothing was done";
-  }
-
-  void add_damage(const std::vector<Damage>& damage) {
-    for (const Damage& one : damage) {
-      outcome_.records_damaged += one.records_lost;
-      outcome_.damage.push_back(one);
-    }
-  }
-
-  Result<void> pack_groups(DeadSegments& dead) {
-    const FindName find_name = names_in(dead.inputs);
-    const auto told = add_told_segment(dead);
-    if (!told) return told.error();
-    std::vector<std::vector<std::size_t>> groups = group(dead.inputs);
-    std::reverse(groups.begin(), groups.end());
-    while (!groups.empty()) {
-      const std::vector<std::size_t> members = std::move(groups.back());
-      groups.pop_back();
-      std::vector<SegmentInput> inputs;
-      inputs.reserve(members.size());
-      for (const std::size_t index : members) inputs.push_back(dead.inputs[index]);
-      auto packed = make_pack(directory_, meta_, inputs, find_name);
-      if (!packed && packed.error().code == Errc::no_space && drop_copies() > 0) {
-        packed = make_pack(directory_, meta_, inputs, find_name);
-      }
-      if (!packed && packed.error().code == Errc::no_space && members.size() > 1) {
-        // A pack of one segment takes less, and frees that segment.
-        for (auto member = members.rbegin(); member != members.rend(); ++member) {
-          groups.push_back({*member});
-        }
-        continue;
-      }
-      if (!packed) return std::move(packed).error();
-      if (auto done = finish_group(*packed, members, dead); !done) return done;
-    }
-    return {};
-  }
-
-  // A pack is there: its segments go.
-  Result<void> finish_group(const PackOutcome& packed, const std::vector<std::size_t>& members,
-                            const DeadSegments& dead) {
-    outcome_.records_kept += packed.records;
-    outcome_.records_dropped += packed.records_dropped;
-    if (packed.is_made) note_made_pack(directory_);
-    add_damage(packed.damage);
-    if (!packed.name_synced) return packed.name_synced;  // the next attempt finds the pack
-    if (packed.status != RunEnd::open) {
-      status_ = packed.status;
-      status_text_ = packed.status_text;
-    }
-    for (std::size_t i = 0; i < members.size(); ++i) {
-      if (members[i] >= dead.files.size()) {  // the one that was added
-        if (auto forgotten = forget_untold(directory_, untold_); !forgotten) return forgotten;
-        continue;
-      }
-      const std::filesystem::path path = dead.files[members[i]].path();
-      if (!packed.is_made && !options_.keep) {
-        empty_.push_back(path);
-        continue;
-      }
-      const bool keeps = options_.keep || (packed.is_made && packed.is_damaged[i]);
-      auto gone = keeps ? move_to_torn(directory_, path) : remove_file(path);
-      if (!gone) return gone;
-      crash_point("in_remove");
-    }
-    return {};
-  }
-
-  Result<void> pack_segments() {
-    auto dead = load_dead_segments(directory_);
-    if (!dead) return std::move(dead).error();
-    for (const SegmentInput& one : dead->inputs) losses_.add_segment(one.header.number);
-    for (const auto* const paths : {&dead->unused, &dead->packed, &dead->unreadable}) {
-      for (const auto& path : *paths) {
-        const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
-        if (number) losses_.add_segment(*number);
-      }
-    }
-    // Whoever made those packs may have died, or failed, before their names were on the disk.
-    if (!dead->packed.empty()) {
-      if (auto synced = sync_directory(directory_.packs()); !synced) return synced;
-    }
-    // Room for packs, on a disk that may be full. What a lane has come to stays while the tally
-    // says so: killed in between, the next recovery would miss it.
-    const std::vector<std::uint32_t> last = last_segments(directory_);
-    empty_.clear();
-    for (const auto& path : dead->unused) {
-      const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
-      if (number && std::find(last.begin(), last.end(), *number) != last.end()) {
-        empty_.push_back(path);
-      } else if (auto removed = remove_file(path); !removed) {
-        return removed;
-      }
-    }
-    crash_point("after_unused_removed");
-    if (auto packed = pack_groups(*dead); !packed) return packed;
-    if (auto forgotten = forget_untold(directory_, untold_); !forgotten) return forgotten;
-    for (const auto& path : empty_) {
-      if (auto removed = remove_file(path); !removed) return removed;
-    }
-    (void)count_among_tails(dead->unreadable_damage, outcome_.damage);
-    add_damage(dead->damage);
-    if (auto shown = tell_unreadable(*dead); !shown) return shown;
-    for (const auto& path : dead->packed) {
-      if (auto removed = remove_file(path); !removed) return removed;
-    }
-    crash_point("after_segments_removed");
-    // A pack leaves packs/ only after its segments have left lanes/ for good.
-    auto synced = sync_directory(directory_.lanes());
-    return !synced && synced.error().code == Errc::not_found ? Result<void>() : synced;
-  }
-
-  // What the store has, and a disk that is full has as well.
-  [[nodiscard]] std::uint64_t drop_copies() const {
-    constexpr auto kAll = std::numeric_limits<std::uint64_t>::max();
-    DiskRoom room(directory_, kAll);
-    if (options_.spares_others) return room.drop_copies(kAll, DiskRoom::Copies::all);
-    return room.drop_copies_below_root(kAll);
-  }
-
-  // What the process dropped and could not tell any more. Once it is in a pack, or was in one that
-  // a recovery made before it was killed, the tally is void, before that pack is shipped.
-  Result<std::optional<ToldSegment>> add_told_segment(DeadSegments& dead) {
-    auto untold = read_untold(directory_, dead.inputs);
-    if (!untold) return std::move(untold).error();
-    untold_ = std::move(*untold);
-    mark_doubtful(untold_, dead.inputs);
-    const auto name = parse_journal_name(directory_.path().filename().native());
-    std::optional<ToldSegment> told;
-    if (!untold_.is_any() || !name) return told;
-    told = told_segment(untold_, name->session);
-    dead.inputs.push_back(
-        {.bytes = told->bytes, .header = told->header, .path = directory_.crash().native()});
-    return told;
-  }
-
-  // What no block of can be read is told by a pack of its own: moved away, it would leave no trace
-  // where no later segment of its lane shows a hole.
-  Result<void> tell_unreadable(const DeadSegments& dead) {
-    for (const Damage& one : dead.unreadable_damage) {
-      if (one.exact) add_damage({one});
-      if (!one.exact) losses_.add_file(one);
-    }
-    if (!dead.unreadable_numbers.empty()) {
-      auto made =
-          make_damage_pack(directory_, meta_, dead.unreadable_numbers, dead.unreadable_damage);
-      if (!made) return made;
-      note_made_pack(directory_);
-    }
-    for (const auto& path : dead.unreadable) {
-      if (auto moved = move_to_torn(directory_, path); !moved) return moved;
-    }
-    if (dead.is_without_lanes) losses_.add_folder(without_lanes(directory_));
-    return {};
-  }
-
-  // The end may be in a pack made earlier, by the keeper or by a recovery that was killed. Whether
-  // packs/ can be listed has been asked by now.
-  void find_status_in_packs() {
-    for (const auto& place : {directory_.packs(), directory_.shipped()}) {
-      const std::vector<std::string> names = names_in_directory(place);
-      for (auto name = names.rbegin(); name != names.rend() && status_ == RunEnd::open; ++name) {
-        if (!parse_numbered_name(*name, kPack_suffix)) continue;
-        auto file = MappedFile::open_read_only(place / *name);
-        if (!file) continue;
-        auto reader = format::PackReader::open(file->bytes());
-        if (!reader || reader->row_groups().empty()) continue;
-        // Most have none, and of those most say so in their footer.
-        const std::size_t last = reader->row_groups().size() - 1;
-        if (!reader->row_groups()[last].may_hold(Kind::status)) continue;
-        if (const auto has_one = reader->holds(last, Kind::status); !has_one || !*has_one) continue;
-        (void)reader->read(last, [&](const Record& record) {
-          if (record.kind != Kind::status) return;
-          if (const RunEnd end = run_end_from_name(record.name); end != RunEnd::open) {
-            status_ = end;
-            status_text_ = record.text.value_or("");
-          }
-        });
-      }
-    }
   }
 
   // A store that may lack what other stores had: asked before its holes are taken for losses.
@@ -420,7 +210,7 @@ class Adoption {
 
   Result<void> settle(ObjectStore* store) {
     auto settled = losses_.settle(store);
-    add_damage(losses_.take_news());
+    add_damage(losses_.take_news(), outcome_);
     return settled ? write_end() : settled;
   }
 
@@ -431,34 +221,17 @@ class Adoption {
     if (!json && json.error().code == Errc::io) return json.error();
     if (json || json.error().code != Errc::not_found) {
       auto before = json ? parse_end(*json, directory_.end().native()) : json.error();
-      if (before && before->state != RunEnd::open) {
+      if (before && !before->state.empty()) {
         if (before->records_lost >= losses_.records()) return {};
         before->records_lost = losses_.records();
         return write_file_durably(directory_.end(), to_json(*before, meta_));
       }
       if (auto moved = move_to_torn(directory_, directory_.end()); !moved) return moved;
     }
-    if (status_ == RunEnd::open) find_status_in_packs();
-    End end;
+    LastStatus status = packing_.status();
+    if (status.end == RunEnd::open) status = find_status_in_packs(directory_);
+    End end = end_of_dead(directory_, status, options_.torchelastic_error_file);
     end.records_lost = losses_.records();
-    end.ended_unix_ns = realtime_ns();
-    const bool is_open = status_ == RunEnd::open;
-    end.state = is_open ? RunEnd::crashed : status_;
-    end.reason = status_text_;
-    const auto crash = read_crash_file(directory_.crash());
-    if (!is_open && died_after_exit(crash)) end.state = RunEnd::failed;
-    if (crash && (is_open || died_after_exit(crash))) {
-      end.signal = crash->signal;
-      end.reason = crash->reason;
-      if (crash->time_ns != 0) end.ended_unix_ns = crash->time_ns;
-    }
-    if (is_open) {
-      if (!options_.torchelastic_error_file.empty()) {
-        const auto text = read_file(options_.torchelastic_error_file, kMeta_bytes_max);
-        const auto message = text ? parse_torchelastic_error(*text) : std::nullopt;
-        if (message) end.reason += (end.reason.empty() ? "" : "; ") + *message;
-      }
-    }
     return write_file_durably(directory_.end(), to_json(end, meta_));
   }
 
@@ -482,10 +255,10 @@ class Adoption {
     UploadOptions upload = upload_options(**store);
     upload.before_end = [] { return Error{Errc::busy, 0, "there is more to pack"}; };
     const UploadOutcome uploaded = upload_waiting(directory_, meta_, **store, upload);
-    add_damage(losses_.take_news());
+    add_damage(losses_.take_news(), outcome_);
     outcome_.packs_shipped += uploaded.packs;
     outcome_.bytes_shipped += uploaded.bytes;
-    return drop_copies() > 0;
+    return drop_copies(directory_, options_.spares_others) > 0;
   }
 
   void ship(const std::string& url) {
@@ -506,7 +279,7 @@ class Adoption {
       return has_all ? settle(*store) : has_all;
     };
     uploaded_ = upload_waiting(directory_, meta_, **store, upload);
-    add_damage(losses_.take_news());
+    add_damage(losses_.take_news(), outcome_);
     outcome_.packs_shipped += uploaded_.packs;
     outcome_.bytes_shipped += uploaded_.bytes;
     if (uploaded_.waiting == 0) {
@@ -536,11 +309,12 @@ class Adoption {
   Meta meta_;
   std::optional<Moved> moved_;
   bool is_move_noted_ = true;
-  RunEnd status_ = RunEnd::open;
-  std::string status_text_;
-  UntoldDrops untold_;                        // as the tally was read for the pack that tells it
-  std::vector<std::filesystem::path> empty_;  // segments that held nothing: go when it is told
   Losses losses_{directory_, meta_};
+  SegmentPacking packing_{directory_,
+                          meta_,
+                          {.keep = options_.keep, .spares_others = options_.spares_others},
+                          losses_,
+                          outcome_};
 };
 
 }  // namespace
