@@ -221,7 +221,7 @@ class Adoption {
     if (!json && json.error().code == Errc::io) return json.error();
     if (json || json.error().code != Errc::not_found) {
       auto before = json ? parse_end(*json, directory_.end().native()) : json.error();
-      if (before && !before->state.empty()) {
+      if (before && before->state != RunEnd::open) {
         if (before->records_lost >= losses_.records()) return {};
         before->records_lost = losses_.records();
         return write_file_durably(directory_.end(), to_json(*before, meta_));
