@@ -1,10 +1,8 @@
 // Options: what the environment and the defaults add to what the code has set, and whether all of
-// it may be used. option_table.cpp has the options; here is what is common to them: a parser for
-// each type of field.
+// it may be used. option_table.cpp has the options, option_text.cpp reads their texts.
 #include "runlog/options.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 
 #include "base/ids.hpp"
@@ -15,6 +13,7 @@
 #include "platform/process.hpp"
 #include "platform/random.hpp"
 #include "run/option_table.hpp"
+#include "run/option_text.hpp"
 
 namespace runlog {
 namespace {
@@ -26,139 +25,6 @@ constexpr milliseconds kDuration_max = std::chrono::hours(24 * 365);
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
-std::optional<std::int64_t> parse_integer(std::string_view text) {
-  std::int64_t value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return {};
-  return value;
-}
-
-// "250ms", "1.5s", "2m", "1h"; a bare number is seconds.
-std::optional<milliseconds> parse_duration(std::string_view text) {
-  double value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (parsed.ec != std::errc{} || !(value >= 0) || value > 1e9) return {};
-  const std::string_view unit(parsed.ptr,
-                              static_cast<std::size_t>(text.data() + text.size() - parsed.ptr));
-  double scale = 0;
-  if (unit == "ms") scale = 1;
-  if (unit == "s" || unit.empty()) scale = 1e3;
-  if (unit == "m" || unit == "min") scale = 60e3;
-  if (unit == "h") scale = 3600e3;
-  if (scale == 0) return {};
-  return milliseconds(static_cast<std::int64_t>(value * scale));
-}
-
-// "1048576", "64KiB", "16MiB", "1GiB" (K, M, G and KB, MB, GB mean the same powers of 1024).
-std::optional<std::uint64_t> parse_bytes(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (parsed.ec != std::errc{}) return {};
-  std::string_view unit(parsed.ptr,
-                        static_cast<std::size_t>(text.data() + text.size() - parsed.ptr));
-  int shift = 0;
-  if (!unit.empty() && unit != "B") {
-    if (unit[0] == 'K') shift = 10;
-    if (unit[0] == 'M') shift = 20;
-    if (unit[0] == 'G') shift = 30;
-    unit.remove_prefix(1);
-    if (shift == 0 || !(unit.empty() || unit == "B" || unit == "iB")) return {};
-  }
-  if (value > (UINT64_MAX >> shift)) return {};
-  return value << shift;
-}
-
-std::optional<bool> parse_bool(std::string_view text) {
-  if (text == "1" || text == "true" || text == "on" || text == "yes") return true;
-  if (text == "0" || text == "false" || text == "off" || text == "no") return false;
-  return {};
-}
-
-// Of a policy: the text of each value; empty: there is no such value. They count up from 0, so that
-// parse_policy() finds all that the compiler makes us name here.
-constexpr std::string_view name_of(Sync sync) {
-  switch (sync) {
-    case Sync::never:
-      return "never";
-    case Sync::interval:
-      return "interval";
-    case Sync::each_record:
-      return "each_record";
-  }
-  return {};
-}
-
-constexpr std::string_view name_of(Overflow overflow) {
-  switch (overflow) {
-    case Overflow::drop_newest_counted:
-      return "drop_newest_counted";
-    case Overflow::block:
-      return "block";
-    case Overflow::drop_oldest_packed:
-      return "drop_oldest_packed";
-  }
-  return {};
-}
-
-constexpr std::string_view name_of(Resume resume) {
-  switch (resume) {
-    case Resume::never:
-      return "never";
-    case Resume::allow:
-      return "allow";
-    case Resume::must:
-      return "must";
-  }
-  return {};
-}
-
-template <typename Policy>
-std::optional<Policy> parse_policy(std::string_view text) {
-  for (std::uint8_t i = 0; !name_of(Policy{i}).empty(); ++i) {
-    if (name_of(Policy{i}) == text) return Policy{i};
-  }
-  return {};
-}
-
-// "never, interval or each_record".
-template <typename Policy>
-std::string list_policies() {
-  std::string names;
-  for (std::uint8_t i = 0; !name_of(Policy{i}).empty(); ++i) {
-    const bool is_last = name_of(Policy{static_cast<std::uint8_t>(i + 1)}).empty();
-    if (i > 0) names += is_last ? " or " : ", ";
-    names += name_of(Policy{i});
-  }
-  return names;
-}
-
-// How a type of field is read: `form` is what its text must be, for messages.
-template <typename Policy>
-struct Reading {
-  static std::string form() { return list_policies<Policy>(); }
-  static std::optional<Policy> parse(std::string_view text) { return parse_policy<Policy>(text); }
-};
-template <>
-struct Reading<bool> {
-  static std::string form() { return "0 or 1"; }
-  static std::optional<bool> parse(std::string_view text) { return parse_bool(text); }
-};
-template <>
-struct Reading<std::int64_t> {
-  static std::string form() { return "a whole number"; }
-  static std::optional<std::int64_t> parse(std::string_view text) { return parse_integer(text); }
-};
-template <>
-struct Reading<std::uint64_t> {
-  static std::string form() { return "a size such as 65536, 16MiB, 1GiB"; }
-  static std::optional<std::uint64_t> parse(std::string_view text) { return parse_bytes(text); }
-};
-template <>
-struct Reading<milliseconds> {
-  static std::string form() { return "a duration such as 250ms, 1s, 5m"; }
-  static std::optional<milliseconds> parse(std::string_view text) { return parse_duration(text); }
-};
-
 Result<Pairs> read_pairs(const std::string& variable) {
   Pairs pairs;
   const auto text = environment(variable.c_str());
@@ -166,24 +32,12 @@ Result<Pairs> read_pairs(const std::string& variable) {
   std::string_view rest = *text;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find(','), rest.size());
-    const std::string_view pair = rest.substr(0, end);
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string_view::npos || equals == 0) {
-      return not_allowed(variable, *text, "name=value,name=value");
-    }
-    pairs.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+    auto pair = parse_pair(rest.substr(0, end));
+    if (!pair) return not_allowed(variable, *text, "name=value,name=value");
+    pairs.push_back(std::move(*pair));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   return pairs;
-}
-
-// A parameter from the environment is an integer or a real if all of it reads as one.
-Value guess_value(const std::string& text) {
-  if (const auto integer = parse_integer(text)) return *integer;
-  double real = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), real);
-  if (parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size()) return real;
-  return text;
 }
 
 // fill(): sets the field of a row from its variable, a launcher's or the default, if the code has
@@ -234,8 +88,8 @@ template <typename T>
 Result<std::string> fill_from(const std::string& variable, std::optional<T>& field) {
   const auto text = environment(variable.c_str());
   if (!text) return std::string();
-  field = Reading<T>::parse(*text);
-  if (!field) return not_allowed(variable, *text, Reading<T>::form());
+  field = parse_option<T>(*text);
+  if (!field) return not_allowed(variable, *text, option_form<T>());
   return variable;
 }
 
@@ -252,7 +106,7 @@ Result<std::string> fill(const OptionRow& row, std::optional<T>& field) {
     }
     if (!filled) return filled;
     source = std::move(*filled);
-    if (!field) field = Reading<T>::parse(row.standard);
+    if (!field) field = parse_option<T>(row.standard);
   }
   if constexpr (std::is_same_v<T, milliseconds>) field = std::min(*field, kDuration_max);
   return source;
