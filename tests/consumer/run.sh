@@ -46,12 +46,17 @@ build_both() {
   # shellcheck disable=SC2086
   "$CXX" -std=c++20 -Wall -Wextra -Wconversion -Werror "$here/main.cpp" -o "pkg-config-$kind" $flags -Wl,-rpath,"$(dirname "$pc_dir")"
   check_program "./pkg-config-$kind" "pkg-config-$kind"
+
+  say "$kind: a program in C built with pkg-config"
+  # shellcheck disable=SC2086
+  "${CC:-cc}" -std=c99 -pedantic -Wall -Wextra -Werror "$here/main.c" -o "c-$kind" $flags -Wl,-rpath,"$(dirname "$pc_dir")"
+  check_program "./c-$kind" "c-$kind"
 }
 
 say "install this build, and move what was installed"
 "$CMAKE" --install "$RUNLOG_BUILD" --prefix "$PWD/installed-first" >install.log
 mv installed-first shared
-must_have shared bin/runlog bin/runlog-recover include/runlog/runlog.hpp include/runlog/version.hpp \
+must_have shared bin/runlog bin/runlog-recover include/runlog/runlog.hpp include/runlog/runlog.h include/runlog/version.hpp \
   'lib*/librunlog.so.0' 'share/man/man1/runlog.1' 'share/man/man1/runlog-recover.1' \
   'share/bash-completion/completions/runlog' 'share/bash-completion/completions/runlog-recover'
 tool=$PWD/shared/bin/runlog

@@ -1,6 +1,6 @@
 // runlog, through its public headers, with default options except root, store and disk budget:
-// through a handle, by name, and a row of eight.
-#include "runlog/run.hpp"
+// through a handle, by name, a row of eight, and through a handle of the C interface.
+#include "runlog/runlog.h"
 
 #include <array>
 #include <cstdio>
@@ -10,6 +10,7 @@
 
 #include "bench/compare/writer.hpp"
 #include "runlog/reader.hpp"
+#include "runlog/run.hpp"
 
 namespace bench {
 namespace {
@@ -54,6 +55,24 @@ struct Handle : Base {
     loss = run.metric(kSeries);
   }
   void metric(std::int64_t step, double value) { loss.log(value, step); }
+};
+
+// What the C interface adds to Handle: its run is the process's one.
+struct HandleInC : Base {
+  runlog_metric* loss = nullptr;
+  void open(const std::filesystem::path& directory) {
+    Base::open(directory);
+    runlog_run* const current = runlog_run_current();
+    loss = runlog_metric_create(current, kSeries.data(), kSeries.size());
+    runlog_run_release(current);
+  }
+  void close() {
+    runlog_metric_release(loss);
+    Base::close();
+  }
+  void metric(std::int64_t step, double value) {
+    runlog_metric_log_step(loss, runlog_real(value), step);
+  }
 };
 
 struct ByName : Base {
@@ -124,6 +143,7 @@ void add_runlog(std::vector<Peer>& peers) {
                      .is_row = is_row});
   };
   add("runlog", make_writer<Handle>, true, false);
+  add("runlog-c", make_writer<HandleInC>, false, false);
   add("runlog-name", make_writer<ByName>, false, false);
   add("runlog-row", make_writer<Row>, false, true);
   add("runlog-step", make_writer<StepScope>, false, true);
