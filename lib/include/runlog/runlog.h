@@ -409,7 +409,7 @@ typedef struct runlog_stats {
   uint64_t records;        /* appended */
   uint64_t dropped;        /* by overflow, after the end, or over a limit */
   uint64_t dropped_series; /* of those: values of a series beyond the limit of 1 000 000 */
-  uint64_t records_lost;   /* to damage noticed while packing */
+  uint64_t records_lost;   /* to damage, or with packs removed by hand */
   uint64_t spilled;        /* values kept as blobs because they were too large */
   uint64_t names_mended;   /* names or texts that were empty, too long or not UTF-8 */
   uint64_t times_mended;

@@ -25,10 +25,11 @@ struct Stats {
   std::uint64_t records = 0;         ///< appended
   std::uint64_t dropped = 0;         ///< by overflow, after the end, or over a limit
   std::uint64_t dropped_series = 0;  ///< of those: values of a series beyond the limit
-  std::uint64_t records_lost = 0;    ///< to damage noticed while packing (file truncated, …)
-  std::uint64_t spilled = 0;         ///< values kept as blobs because they were too large
-  std::uint64_t names_mended = 0;    ///< names or texts that were empty, too long or not UTF-8
-  std::uint64_t times_mended = 0;    ///< Run::at() before 1970 or after now
+  /// To damage noticed while packing (file truncated, …), or with waiting packs that were removed.
+  std::uint64_t records_lost = 0;
+  std::uint64_t spilled = 0;       ///< values kept as blobs because they were too large
+  std::uint64_t names_mended = 0;  ///< names or texts that were empty, too long or not UTF-8
+  std::uint64_t times_mended = 0;  ///< Run::at() before 1970 or after now
   std::uint64_t property_conflicts = 0;
   std::uint64_t segments_late = 0;  ///< segments that a writer had to prepare itself
   std::uint64_t syncs = 0;          ///< rounds of syncing
