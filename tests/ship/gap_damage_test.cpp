@@ -55,7 +55,16 @@ struct Killed {
     test::Process victim({test::victim("killable"), root(), scratch / "acknowledged", "4", "tight",
                           "plain", "4000000000"},
                          environment);
-    while (acknowledged->total() < 700'000 && victim.is_running()) std::this_thread::yield();
+    const auto is_shipped = [&] {
+      std::error_code none;
+      const fs::recursive_directory_iterator files(store_url, none);
+      return store_url.empty() || std::any_of(begin(files), end(files), [](const auto& entry) {
+               return entry.path().extension() == ".parquet";
+             });
+    };
+    while ((acknowledged->total() < 700'000 || !is_shipped()) && victim.is_running()) {
+      std::this_thread::yield();
+    }
     victim.kill(SIGKILL);
     CHECK(victim.wait().signal == SIGKILL);
     for (const auto& entry : fs::recursive_directory_iterator(root())) {

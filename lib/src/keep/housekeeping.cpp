@@ -87,6 +87,7 @@ std::optional<Housekeeping::Outcome> Housekeeping::round(Turn& turn, Wish wish) 
   const bool is_packed =
       pack_closed(turn, wants_all || saves_orphans || spares_.is_short_of_room());
   if (turn.gives_up()) return {};
+  if (!is_packed && is_put_off_) return Outcome{.is_put_off = true};
   if (spares_.is_short_of_room() && !wish.end) spares_.prepare_in_new_room(turn);
   const std::uint64_t packs = packs_made_.load(std::memory_order_relaxed);
   return Outcome{.is_packed = is_packed,
@@ -302,6 +303,7 @@ void Housekeeping::note_pack(const PackOutcome& packed, std::size_t count) {
 // failed, and it goes on with the next call: until then the pack waits, for as long as a segment of
 // it is in lanes/ its records would be packed once more.
 bool Housekeeping::remove_packed(Turn& turn) {
+  is_put_off_ = false;
   if (!is_removal_unsynced_) return true;
   if (is_pack_unsynced_) {
     if (auto synced = sync_directory(journal_.directory().packs()); !synced) {
@@ -326,7 +328,8 @@ bool Housekeeping::remove_first_packed() {
   // Only on a full disk, where somebody else might take the blocks of a file that is removed.
   const bool is_wanted = spares_.is_short_of_room() && pool.spares() < pool.wanted() &&
                          pool.budgeted_bytes() <= pool.limits().disk_budget;
-  if (!syncer_.let_go(*segment)) return false;
+  is_put_off_ = !syncer_.let_go(*segment);
+  if (is_put_off_) return false;
   // Nor does it get the inode of the next pack: where there is no other, there would never be one.
   const bool is_reserve = !has_pack_reserve_ && become_reserve(*segment);
   if (!is_wanted && !is_reserve) {

@@ -60,6 +60,7 @@ class Housekeeping {
   };
   struct Outcome {
     bool is_packed = false;      ///< nothing is left that should have been packed
+    bool is_put_off = false;     ///< nor did anything fail: a segment of a pack is being synced
     bool is_empty = false;       ///< and no segment is open
     bool has_new_packs = false;  ///< since the last round that came to its end
   };
@@ -115,6 +116,7 @@ class Housekeeping {
   std::vector<OpenSegment*> closed_;  // a reference each; ours alone; has room for all of open_
   std::size_t packed_ = 0;            // so many of closed_ from the front are in a pack already
   bool is_removal_unsynced_ = false;  // of those that were
+  bool is_put_off_ = false;           // the last removal: that segment is being synced
   bool is_pack_unsynced_ = false;     // the name of that pack
   int removal_syncs_failed_ = 0;      // in a row
   bool has_pack_reserve_ = false;     // see reserve_pack()

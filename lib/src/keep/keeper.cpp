@@ -26,6 +26,8 @@ constexpr std::chrono::milliseconds kRetry_no_memory{100};
 /// So long the end waits for memory, if its deadline is not before that. What is left then is on
 /// disk, for recovery to pack.
 constexpr std::chrono::seconds kMemory_patience{2};
+/// After one that waits for a sync.
+constexpr std::chrono::milliseconds kRetry_put_off{20};
 /// Of a writer that finds no room, for who has the Turn.
 constexpr std::chrono::milliseconds kHelp_patience{2};
 /// The keeper has fallen behind when more than so many packs' worth of segments is full.
@@ -156,7 +158,7 @@ void Keeper::run() {
 Keeper::Round Keeper::round(Turn& turn) noexcept {
   Round result = Round::done;
   try {
-    work(turn);
+    result = work(turn);
     if (turn.has_given_up()) result = Round::given_up;
   } catch (...) {
     result = Round::no_memory;
@@ -174,12 +176,14 @@ Keeper::Round Keeper::round(Turn& turn) noexcept {
 Keeper::Clock::time_point Keeper::next_due(Turn& turn, Round result) const {
   const auto now = Clock::now();
   if (result == Round::given_up) return now;
+  if (result == Round::put_off) return now + kRetry_put_off;
   if (result == Round::no_memory) return now + kRetry_no_memory;
   return std::min(next_ship_, housekeeping_->due(turn, now));
 }
 
-// Everything that is due or asked for now.
-void Keeper::work(Turn& turn) {
+// Everything that is due or asked for now. Put off, nothing that was asked for has failed: it waits
+// for a sync of the device.
+Keeper::Round Keeper::work(Turn& turn) {
   std::uint64_t packs = 0;
   std::uint64_t flushes = 0;
   bool wants_packs = false;
@@ -197,7 +201,8 @@ void Keeper::work(Turn& turn) {
   const bool is_ship_due = now >= next_ship_;
   const bool ships = is_ship_due || wants_packs || wants_flush || end.has_value();
   const auto outcome = housekeeping_->round(turn, {.everything = ships, .end = end.has_value()});
-  if (!outcome) return;
+  if (!outcome) return Round::given_up;
+  if (outcome->is_put_off) return Round::put_off;
   if (!turn.has_given_up() && is_ship_due) next_ship_ = now + settings_.ship_interval;
   {
     const std::lock_guard lock(mutex_);
@@ -215,6 +220,7 @@ void Keeper::work(Turn& turn) {
   }
   changed_.notify_all();
   if (ships || outcome->has_new_packs) shipper_->wake();
+  return Round::done;
 }
 
 // A round of work in the caller's thread; when the keeper is in one, as soon as it gives that up.
@@ -272,8 +278,11 @@ Wait Keeper::pack_now(Clock::time_point deadline, Clock::duration memory_patienc
   const std::uint64_t request = ++packs_requested_;
   lock.unlock();
   const auto work_deadline = std::max(deadline, Clock::now() + least);
-  if (work_now(deadline, work_deadline) == Round::no_memory &&
-      deadline - Clock::now() > memory_patience) {
+  Round result = work_now(deadline, work_deadline);
+  while (result == Round::put_off && Clock::now() < work_deadline) {
+    result = work_now(deadline, work_deadline);
+  }
+  if (result == Round::no_memory && deadline - Clock::now() > memory_patience) {
     deadline = Clock::now() + memory_patience;
   }
   lock.lock();
@@ -328,7 +337,11 @@ void Keeper::finish(End end, Clock::time_point deadline) {
   }
   const auto memory_deadline = std::min(deadline, Clock::now() + kMemory_patience);
   const auto work_deadline = std::max(deadline, Clock::now() + kPack_patience);
-  while (work_now(deadline, work_deadline) == Round::no_memory && Clock::now() < memory_deadline) {
+  for (;;) {
+    const Round result = work_now(deadline, work_deadline);
+    const auto now = Clock::now();
+    if (result == Round::put_off && now < work_deadline) continue;
+    if (result != Round::no_memory || now >= memory_deadline) break;
     free_reserve();
     (void)has_ended_within(kRetry_no_memory);
   }

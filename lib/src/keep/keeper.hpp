@@ -89,12 +89,12 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
  private:
   using Clock = Turns::Clock;
   Keeper(std::shared_ptr<Journal> journal, Settings settings);
-  enum class Round : std::uint8_t { done, given_up, no_memory, no_turn };
+  enum class Round : std::uint8_t { done, given_up, put_off, no_memory, no_turn };
   Result<void> start_threads();
   Result<void> start_thread();
   void run();
   Round round(Turn& turn) noexcept;
-  void work(Turn& turn);
+  Round work(Turn& turn);
   Round work_now(Clock::time_point deadline,
                  Clock::time_point work_deadline = Clock::time_point::max(),
                  Turn::Worker worker = Turn::Worker::caller) noexcept;
