@@ -55,7 +55,7 @@ TEST_CASE("what is dropped before, between and after two moves of a journal is t
     dropped += contents.dropped();
   }
   CHECK(dropped == run->stats().dropped);
-  // Not ==: on a busy machine a segment may be in the directory that was moved, and in a pack of the
-  // new one as well.
+  // Not ==: on a busy machine a segment may be in the directory that was moved, and in a pack of
+  // the new one as well.
   CHECK(kept + dropped >= static_cast<std::uint64_t>(calls));
 }
