@@ -240,6 +240,16 @@ Keeper::Round Keeper::work_now(Clock::time_point deadline, Clock::time_point wor
   return result;
 }
 
+// The same, again as long as a sync of the device puts the work off.
+Keeper::Round Keeper::work_through(Clock::time_point deadline,
+                                   Clock::time_point work_deadline) noexcept {
+  Round result = work_now(deadline, work_deadline);
+  while (result == Round::put_off && Clock::now() < work_deadline) {
+    result = work_now(deadline, work_deadline);
+  }
+  return result;
+}
+
 void Keeper::help(std::chrono::milliseconds longest) noexcept {
   const InCall in_call;
   const auto now = Clock::now();
@@ -278,11 +288,8 @@ Wait Keeper::pack_now(Clock::time_point deadline, Clock::duration memory_patienc
   const std::uint64_t request = ++packs_requested_;
   lock.unlock();
   const auto work_deadline = std::max(deadline, Clock::now() + least);
-  Round result = work_now(deadline, work_deadline);
-  while (result == Round::put_off && Clock::now() < work_deadline) {
-    result = work_now(deadline, work_deadline);
-  }
-  if (result == Round::no_memory && deadline - Clock::now() > memory_patience) {
+  if (work_through(deadline, work_deadline) == Round::no_memory &&
+      deadline - Clock::now() > memory_patience) {
     deadline = Clock::now() + memory_patience;
   }
   lock.lock();
@@ -337,11 +344,8 @@ void Keeper::finish(End end, Clock::time_point deadline) {
   }
   const auto memory_deadline = std::min(deadline, Clock::now() + kMemory_patience);
   const auto work_deadline = std::max(deadline, Clock::now() + kPack_patience);
-  for (;;) {
-    const Round result = work_now(deadline, work_deadline);
-    const auto now = Clock::now();
-    if (result == Round::put_off && now < work_deadline) continue;
-    if (result != Round::no_memory || now >= memory_deadline) break;
+  while (work_through(deadline, work_deadline) == Round::no_memory &&
+         Clock::now() < memory_deadline) {
     free_reserve();
     (void)has_ended_within(kRetry_no_memory);
   }

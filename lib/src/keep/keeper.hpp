@@ -98,6 +98,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   Round work_now(Clock::time_point deadline,
                  Clock::time_point work_deadline = Clock::time_point::max(),
                  Turn::Worker worker = Turn::Worker::caller) noexcept;
+  Round work_through(Clock::time_point deadline, Clock::time_point work_deadline) noexcept;
   bool catch_up(Clock::time_point until) noexcept;
   [[nodiscard]] Clock::time_point next_due(Turn& turn, Round result) const;
   void free_reserve() noexcept;
