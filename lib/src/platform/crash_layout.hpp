@@ -148,8 +148,6 @@ static_assert(sizeof(TallySlot) == 224);
 /// in `telling_seq` the next sequence number of the lane in which it tells, plus 1; 0: it has not
 /// been here, or an older one that tells of no more.
 inline constexpr std::size_t kChildren_slot = 35;
-/// No count: writers of an earlier version set it at their end.
-inline constexpr std::uint64_t kEnded = std::uint64_t{1} << 63;
 
 struct Tally {
   std::uint64_t magic;

@@ -16,9 +16,6 @@ std::optional<crash::Tally> read_tally(const JournalDir& directory) {
   const auto bytes = std::as_writable_bytes(std::span(&tally, 1));
   if (read_crash_bytes(directory.crash(), crash::kTally_at, bytes) != bytes.size()) return {};
   if (tally.magic != crash::tally_magic() && !is_told(tally)) return {};
-  std::uint64_t& childrens =
-      tally.slot[crash::kChildren_slot].dropped[static_cast<std::size_t>(DropReason::value)];
-  childrens &= ~crash::kEnded;
   return tally;
 }
 
