@@ -22,14 +22,13 @@ constexpr std::size_t kBlobs_asked_for_max = 16;
 /// The first look at a stored pack: most footers are shorter.
 constexpr std::uint64_t kFooter_bytes_first = 64u << 10;
 
-}  // namespace
-
-format::ObjectOwner Losses::owner() const {
-  return {.project = meta_.project,
-          .run_id = meta_.run_id,
-          .session = meta_.session,
-          .rank = meta_.rank};
+std::uint64_t records_lost_in(const std::vector<Damage>& damage) {
+  std::uint64_t records = 0;
+  for (const Damage& one : damage) records += one.records_lost;
+  return records;
 }
+
+}  // namespace
 
 Result<void> Losses::sort_out_packs() {
   const auto lanes = list_if_there(directory_.lanes());
@@ -117,7 +116,7 @@ Result<void> Losses::settle(ObjectStore* store) {
     std::erase_if(files_, [&](const Damage& one) {  // it may have arrived before
       const auto number =
           parse_numbered_name(std::filesystem::path(one.path).filename().native(), kPack_suffix);
-      return number && store->head(format::pack_object(owner(), *number));
+      return number && store->head(format::pack_object(format::owner_of(meta_), *number));
     });
   }
   if (auto told = check_blobs_of_packs(store); !told) return told;
@@ -143,8 +142,7 @@ Result<void> Losses::settle(ObjectStore* store) {
   // Packs that made room were told, and no hole says which of them it was.
   const auto evicted =
       meta_.evicts_unshipped ? evicted_records(directory_) : std::optional<std::uint64_t>(0);
-  std::uint64_t told_before = 0;
-  for (const Damage& one : files_) told_before += one.records_lost;
+  const std::uint64_t told_before = records_lost_in(files_);
   const bool has_all =
       *elsewhere && (*elsewhere)->empty() && unread_packs_.empty() && evicted.has_value();
   is_settled_ = true;
@@ -172,8 +170,7 @@ void Losses::count_losses(const std::vector<LaneHole>& holes, std::uint64_t evic
 
 // The last packs of lanes leave no holes, and what a store does not let us read shows none.
 void Losses::add_lacking(std::uint64_t packs, std::uint64_t told_before) {
-  std::uint64_t told = 0;
-  for (const Damage& one : files_) told += one.records_lost;
+  const std::uint64_t told = records_lost_in(files_);
   if (told >= told_before + packs) return;
   files_.push_back({directory_.path().native(), 0, 0, told_before + packs - told, false,
                     std::to_string(packs) + (packs == 1 ? " pack that was" : " packs that were") +
@@ -206,7 +203,7 @@ std::vector<LaneHole> Losses::holes_here() const {
 
 // The end of the object, as far as it tells.
 Result<format::PackInfo> Losses::stored_footer(ObjectStore& store, std::uint32_t number) const {
-  const std::string name = format::pack_object(owner(), number);
+  const std::string name = format::pack_object(format::owner_of(meta_), number);
   const auto theirs = store.head(name);
   if (!theirs) return theirs.error();
   auto window = ObjectWindow::open(store, name, theirs->bytes);
@@ -268,7 +265,7 @@ Result<Losses::Elsewhere> Losses::packs_elsewhere(ObjectStore* store) const {
     return meta_.store_url.empty() ? Elsewhere(std::set<std::uint32_t>()) : Elsewhere();
   }
   const std::string place =
-      format::run_prefix(owner()) + "/" + format::rank_component(meta_.rank) + "/";
+      format::run_prefix(format::owner_of(meta_)) + "/" + format::rank_component(meta_.rank) + "/";
   const std::string ours = place + meta_.session + "-";
   std::set<std::uint32_t> numbers;
   const auto listed = store->list(place, false, [&](const ObjectInfo& object) {
@@ -297,7 +294,7 @@ Result<bool> Losses::check_blob(const std::filesystem::path& path, ObjectStore& 
     why = "the artifact's bytes have the SHA-256 " + *digest;
   }
   // It may have arrived before it was damaged here.
-  const auto theirs = store.sha256(format::blob_object(owner(), name));
+  const auto theirs = store.sha256(format::blob_object(format::owner_of(meta_), name));
   if (!theirs && theirs.error().code == Errc::unavailable) return theirs.error();
   if (auto moved = move_to_torn(directory_, path); !moved) return moved.error();
   told_blobs_.insert(name);
@@ -316,7 +313,7 @@ Result<bool> Losses::check_pack_file(const std::filesystem::path& path, std::uin
     if (pack->damage.empty()) return true;
   }
   // It may have arrived before it was damaged here; what took its place would be other bytes.
-  const auto theirs = store.head(format::pack_object(owner(), number));
+  const auto theirs = store.head(format::pack_object(format::owner_of(meta_), number));
   if (!theirs && theirs.error().code == Errc::unavailable) return theirs.error();
   if (theirs || !pack) {  // without a footer, though survey() has just seen one
     if (!theirs) note_torn_pack(directory_);
@@ -357,7 +354,7 @@ Result<void> Losses::tell_missing_blobs(const std::set<std::string>& blobs, Obje
   }
   std::set<std::string> stored;
   if (store != nullptr && absent.size() > kBlobs_asked_for_max) {
-    const std::string place = format::blob_object(owner(), "");
+    const std::string place = format::blob_object(format::owner_of(meta_), "");
     const auto listed = store->list(place, false, [&](const ObjectInfo& object) {
       if (object.name.starts_with(place)) stored.insert(object.name.substr(place.size()));
     });
@@ -366,7 +363,7 @@ Result<void> Losses::tell_missing_blobs(const std::set<std::string>& blobs, Obje
   for (const std::string& name : absent) {
     if (stored.contains(name)) continue;
     if (store != nullptr) {
-      const auto theirs = store->head(format::blob_object(owner(), name));
+      const auto theirs = store->head(format::blob_object(format::owner_of(meta_), name));
       if (theirs) continue;
       if (theirs.error().code == Errc::unavailable) return theirs.error();
       if (theirs.error().code != Errc::not_found) continue;  // not for us to see

@@ -61,7 +61,6 @@ class Losses {
   std::vector<Damage> take_news() { return std::exchange(news_, {}); }
 
  private:
-  [[nodiscard]] format::ObjectOwner owner() const;
   [[nodiscard]] std::vector<LaneHole> holes_here() const;
   void add_ranges(const format::PackInfo& info);
   /// By number, what the store has beyond what is here; nothing where that cannot be known.

@@ -81,10 +81,7 @@ Result<std::vector<CleanedFile>> clean(const std::filesystem::path& root,
       auto store = stores.open(url);
       if (!store) return std::move(store).error();
       const JournalDir directory(journal.path);
-      const format::ObjectOwner owner{.project = journal.project,
-                                      .run_id = journal.run_id,
-                                      .session = journal.session,
-                                      .rank = journal.rank};
+      const format::ObjectOwner owner = format::owner_of(journal);
       auto names = list_directory(directory.shipped());
       if (!names) continue;
       for (const std::string& name : *names) {

@@ -36,13 +36,7 @@ std::string normal_url(std::string_view url) {
 class Inventory {
  public:
   Inventory(const JournalDir& directory, const Meta& meta, ObjectStore& store)
-      : directory_(directory),
-        owner_{.project = meta.project,
-               .run_id = meta.run_id,
-               .session = meta.session,
-               .rank = meta.rank},
-        meta_(meta),
-        store_(store) {}
+      : directory_(directory), owner_(format::owner_of(meta)), meta_(meta), store_(store) {}
 
   Result<void> add_local() {
     const auto packs = packs_here(directory_);

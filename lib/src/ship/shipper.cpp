@@ -264,9 +264,7 @@ std::vector<std::pair<std::uint32_t, Shipper::Expected>> Shipper::missing_packs(
 // Tells of packs that somebody has removed before they were shipped. Errors: unavailable: whether
 // the store has one all the same is not known.
 Result<void> Shipper::look_for_packs() {
-  const Meta& meta = settings_.meta;
-  const format::ObjectOwner owner{
-      .project = meta.project, .run_id = meta.run_id, .session = meta.session, .rank = meta.rank};
+  const format::ObjectOwner owner = format::owner_of(settings_.meta);
   for (const auto& [number, expected] : missing_packs()) {
     const auto theirs = store_->head(format::pack_object(owner, number));
     if (!theirs && theirs.error().code != Errc::not_found) return theirs.error();

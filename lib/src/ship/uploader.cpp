@@ -314,8 +314,7 @@ void note_refused(const JournalDir& directory, const UploadOutcome& outcome) {
 
 void upload_all(const JournalDir& directory, const Meta& meta, ObjectStore& store,
                 const UploadOptions& options, Pass& pass) {
-  const format::ObjectOwner owner{
-      .project = meta.project, .run_id = meta.run_id, .session = meta.session, .rank = meta.rank};
+  const format::ObjectOwner owner = format::owner_of(meta);
   if (!has_uploads(directory)) return;
   pass.outcome.has_meta = options.has_meta || !stat_file(directory.meta());
   auto listed = uploads_of(directory, owner, options, pass.outcome.has_meta);

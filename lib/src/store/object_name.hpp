@@ -15,6 +15,14 @@ struct ObjectOwner {
   std::string_view project, run_id, session;
   std::int64_t rank = 0;
 };
+/// Of a Meta or a JournalInfo, which must outlive it.
+template <typename Journal>
+[[nodiscard]] ObjectOwner owner_of(const Journal& journal) noexcept {
+  return {.project = journal.project,
+          .run_id = journal.run_id,
+          .session = journal.session,
+          .rank = journal.rank};
+}
 
 /// "project=p/run_id=r"
 [[nodiscard]] std::string run_prefix(const ObjectOwner& owner);
