@@ -283,8 +283,8 @@ class Phases {
       const fs::path program = fs::path("/proc") / std::to_string(thread) / "exe";
       std::error_code failed;
       const auto target = fs::read_symlink(program, failed);
-      if (!failed && target.native().starts_with(RUNLOG_VICTIM_DIR)) ::kill(thread, SIGKILL);
-      if (!failed && target.native().starts_with(RUNLOG_BIN_DIR)) ::kill(thread, SIGKILL);
+      if (!failed && target.native().starts_with(test::victim(""))) ::kill(thread, SIGKILL);
+      if (!failed && target.native().starts_with(test::tool(""))) ::kill(thread, SIGKILL);
     }
   }
 

@@ -140,5 +140,8 @@ std::string victim(const std::string& name) {
 std::string tool(const std::string& name) {
   return std::string(RUNLOG_BIN_DIR) + "/" + name;
 }
+std::string source(const std::string& name) {
+  return std::string(RUNLOG_SOURCE_DIR) + "/" + name;
+}
 
 }  // namespace test

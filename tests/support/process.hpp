@@ -69,5 +69,6 @@ class TemporaryDirectory {
 
 [[nodiscard]] std::string victim(const std::string& name);  ///< path of a victim program
 [[nodiscard]] std::string tool(const std::string& name);    ///< path of a built tool
+[[nodiscard]] std::string source(const std::string& name);  ///< path of a file of the repository
 
 }  // namespace test

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/process.hpp"
 
 namespace {
 
@@ -72,7 +73,7 @@ bool begins_with_one_of(const std::string& name, const std::vector<std::string>&
 // Calls visit(file, header, whether it is in quotes) for each include below lib/src.
 template <typename Visit>
 std::size_t for_each_include(Visit visit) {
-  const fs::path source = fs::path(RUNLOG_SOURCE_DIR) / "lib" / "src";
+  const fs::path source = test::source("lib/src");
   const std::regex include("^\\s*#\\s*include\\s*([\"<])([^\">]+)[\">].*");
   std::size_t files = 0;
   for (const auto& entry : fs::recursive_directory_iterator(source)) {
@@ -136,7 +137,7 @@ TEST_CASE("the operating system is platform's, and each third party one file's")
 }
 
 TEST_CASE("a unit test lies in the folder of the room that it tests") {
-  for (const auto& entry : fs::directory_iterator(fs::path(RUNLOG_SOURCE_DIR) / "tests/unit")) {
+  for (const auto& entry : fs::directory_iterator(test::source("tests/unit"))) {
     const auto name = entry.path().filename().string();
     INFO(name);
     if (entry.is_directory()) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/process.hpp"
 
 namespace {
 
@@ -21,7 +22,7 @@ using Settings = std::vector<runlog_setting>;
 
 // The fields of a struct in a public header, by what is written there.
 std::vector<std::string> fields_of(const std::string& header, const std::string& type) {
-  std::ifstream file(std::string(RUNLOG_SOURCE_DIR) + "/lib/include/runlog/" + header);
+  std::ifstream file(test::source("lib/include/runlog/" + header));
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   const std::size_t begin = text.find("\nstruct " + type + " {");
   REQUIRE(begin != std::string::npos);

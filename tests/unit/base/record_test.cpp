@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/process.hpp"
 
 using runlog::Kind;
 
@@ -41,7 +42,7 @@ std::vector<std::string> items(const std::string& list) {
 // number → name and what it holds, from the table in section 3.6.
 std::map<std::size_t, std::pair<std::string, std::string>> documented_kinds() {
   std::map<std::size_t, std::pair<std::string, std::string>> kinds;
-  std::ifstream document(std::string(RUNLOG_SOURCE_DIR) + "/docs/format.md");
+  std::ifstream document(test::source("docs/format.md"));
   const std::string head = "number  kind              holds";
   std::string line;
   while (std::getline(document, line) && line != head) continue;

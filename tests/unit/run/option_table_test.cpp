@@ -10,13 +10,14 @@
 
 #include "support/catch.hpp"
 #include "support/clean_environment.hpp"
+#include "support/process.hpp"
 
 namespace {
 
 namespace fs = std::filesystem;
 
 std::string read_source(const char* name) {
-  std::ifstream file(fs::path(RUNLOG_SOURCE_DIR) / name);
+  std::ifstream file(test::source(name));
   return {std::istreambuf_iterator<char>(file), {}};
 }
 

@@ -23,6 +23,7 @@
 #include "pack/pack_summary.hpp"
 #include "segment/segment_merge.hpp"
 #include "support/catch.hpp"
+#include "support/process.hpp"
 #include "support/segment_image.hpp"
 
 using runlog::Kind;
@@ -34,7 +35,7 @@ namespace {
 using Bytes = std::vector<std::byte>;
 
 std::string path_of(const std::string& file) {
-  return std::string(RUNLOG_SOURCE_DIR) + "/tests/conformance/" + file;
+  return test::source("tests/conformance/" + file);
 }
 
 std::string read_text(const std::string& path) {
@@ -315,7 +316,7 @@ TEST_CASE("a pack that this build writes reads as the conformance packs do") {
 }
 
 TEST_CASE("the example in docs/format.md is the first bytes of tests/conformance/first.seg") {
-  const std::string document = read_text(std::string(RUNLOG_SOURCE_DIR) + "/docs/format.md");
+  const std::string document = read_text(test::source("docs/format.md"));
   const Bytes file = read_bytes(path_of("first.seg"));
   std::size_t next = 0;
   for (const auto& [offset, bytes] : hex_lines(document)) {
@@ -330,7 +331,7 @@ TEST_CASE("the example in docs/format.md is the first bytes of tests/conformance
 }
 
 TEST_CASE("the test vectors in docs/format.md are right") {
-  const std::string document = read_text(std::string(RUNLOG_SOURCE_DIR) + "/docs/format.md");
+  const std::string document = read_text(test::source("docs/format.md"));
   const Example first = make_first();
   const auto seed = runlog::format::segment_seed(first.header.session, first.header.number);
   const auto has = [&](const std::string& text) {

@@ -11,6 +11,7 @@
 #include "store/http/http_client.hpp"
 #include "store/object_store.hpp"
 #include "support/catch.hpp"
+#include "support/process.hpp"
 
 using namespace runlog;
 
@@ -56,7 +57,7 @@ TEST_CASE("each kind of store is understood") {
 }
 
 TEST_CASE("each kind's schemes are its own, and docs/clouds.md has them") {
-  std::ifstream file(std::filesystem::path(RUNLOG_SOURCE_DIR) / "docs/clouds.md");
+  std::ifstream file(test::source("docs/clouds.md"));
   const std::string clouds{std::istreambuf_iterator<char>(file), {}};
   for (const StoreKind& kind : store_kinds()) {
     INFO(kind.example);
