@@ -263,16 +263,17 @@ TEST_CASE("a read lock makes no dead journal look alive") {
   CHECK(FileLock::adopt(path).error().code == Errc::busy);
 }
 
-TEST_CASE("who may not read LOCK takes the journal for live, and is told") {
+TEST_CASE("who may read a journal but not its LOCK takes it for live, and is told") {
   if (::geteuid() != 0) return;  // acts as another user
   const TemporaryDirectory directory;
   std::filesystem::permissions(directory.path(), std::filesystem::perms(0755));
-  Process job({victim("writer"), "everything", directory.path(), "kill"});
+  Process job({victim("writer"), "everything", directory.path(), "kill"},
+              {{"RUNLOG_SHARE", "group"}});
   job.wait();
   const auto journal = only_journal(directory.path());
   const pid_t other = ::fork();
   if (other == 0) {
-    if (::setuid(65534) != 0) ::_exit(9);
+    if (::setuid(65534) != 0) ::_exit(9);  // of the same group
     if (FileLock::state(journal / "LOCK") != State::unreadable) ::_exit(2);
     const auto seen = runlog::list_journals(directory.path());
     if (!seen || seen->size() != 1 || seen->front().state != runlog::JournalState::live) ::_exit(3);

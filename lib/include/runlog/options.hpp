@@ -118,6 +118,10 @@ struct Options {
   /// RUNLOG_NETWORK_ROOT; default off: a root on NFS, SMB, Lustre and the like is refused, because
   /// the promises about full disks and about not waiting do not hold there (docs/durability.md).
   std::optional<bool> network_root = {};
+  std::optional<Share> share = {};  ///< RUNLOG_SHARE; default none
+  /// RUNLOG_OPEN_ROOT; default off: a root is refused to which every user may write, and which has
+  /// no sticky bit, because another could then exchange the journals in it.
+  std::optional<bool> open_root = {};
 
   /// Called at most once a second, with a failure that no caller gets: from a background thread, or
   /// from a thread whose call does background work or met a full disk. Default: writes one line to

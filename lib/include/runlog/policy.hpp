@@ -1,4 +1,5 @@
-// Policies: what a run does about power loss, a full disk, and a run id that is there already. They
+// Policies: what a run does about power loss, a full disk, a run id that is there already, and
+// other users. They
 // are values of Options.
 #pragma once
 
@@ -28,6 +29,12 @@ enum class Resume : std::uint8_t {
           ///< count. When several processes start the same rank at once, exactly one succeeds.
   allow,  ///< open a new journal beside them (never append to an old one)
   must,   ///< fail with not_found when no rank of the run has one
+};
+
+/// Who may read what a run writes below `root`, whatever the umask. Only its owner may write to it.
+enum class Share : std::uint8_t {
+  none,   ///< its owner
+  group,  ///< its group as well: the one of `root`, where that has the set-group-ID bit
 };
 
 }  // namespace runlog

@@ -92,6 +92,7 @@ Journal::Journal(Settings settings)
              .process = std::move(settings_.process),
              .crash_marker = settings_.crash_marker,
              .guard_sigbus = settings_.limits.guard_sigbus,
+             .rights = settings_.rights,
              .report = settings_.report},
             tally_, [this] { for_each_lane([](Lane& lane) { lane.drops().show(); }); }),
       id_(next_journal_id.fetch_add(1, std::memory_order_relaxed)),

@@ -56,6 +56,7 @@ class Journal : public std::enable_shared_from_this<Journal> {
     std::chrono::milliseconds overflow_block{100};
     bool sync_each_record = false;
     bool crash_marker = true;
+    Rights rights = Rights::own;
     std::function<void(const Error&)> report = {};
   };
 

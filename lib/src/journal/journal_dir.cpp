@@ -51,9 +51,13 @@ JournalDir JournalDir::of(const std::filesystem::path& root, std::string_view ru
   return JournalDir(root / run_id / ("r" + std::to_string(rank) + "-" + to_hex(session)));
 }
 
-Result<void> JournalDir::create() const {
+Result<void> JournalDir::create(Rights rights) const {
+  const std::filesystem::path run = path_.parent_path();
+  for (const auto& directory : {run.parent_path(), run, path_}) {
+    if (auto made = make_directories(directory, rights); !made) return made;
+  }
   for (const auto& directory : {lanes(), packs(), blobs(), shipped()}) {
-    if (auto made = make_directories(directory); !made) return made;
+    if (auto made = make_directories(directory, Rights::of_parent); !made) return made;
   }
   return {};
 }

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "platform/file_system.hpp"
 #include "runlog/result.hpp"
 
 namespace runlog {
@@ -35,8 +36,9 @@ class JournalDir {
   static JournalDir of(const std::filesystem::path& root, std::string_view run_id,
                        std::int64_t rank, const Session& session);
 
-  /// Creates the directory and its subdirectories.
-  [[nodiscard]] Result<void> create() const;
+  /// Creates the directory and its subdirectories, and those of its run and root. `rights`: of what
+  /// is not there yet.
+  [[nodiscard]] Result<void> create(Rights rights = Rights::own) const;
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   [[nodiscard]] std::filesystem::path lock() const { return path_ / "LOCK"; }

@@ -43,13 +43,33 @@ JournalDir JournalHome::hidden_directory() const {
   return JournalDir(path.parent_path() / ("." + path.filename().native() + ".new"));
 }
 
+// Another user may have put a directory, or a link, in the place of the run's before the job has
+// come to it. Whose ours is, the file system says by the one that was just made. The superuser's is
+// good.
+Result<void> JournalHome::check_whose_run(const JournalDir& made) const {
+  const std::filesystem::path run = made.path().parent_path();
+  const auto ours = stat_file(made.path());
+  if (!ours) return ours.error();
+  for (const auto& there : {stat_name(run), stat_file(run)}) {
+    if (!there) return there.error();
+    if (there->owner == ours->owner || there->owner == 0) continue;
+    std::error_code left;
+    std::filesystem::remove_all(made.path(), left);
+    return Error{Errc::invalid_argument, 0,
+                 run.native() + " belongs to another user (uid " + std::to_string(there->owner) +
+                     "), who could read or exchange the journal; choose another run_id or root"};
+  }
+  return {};
+}
+
 // Made under a hidden name, locked, then renamed: nobody who looks for dead journals ever sees one
 // of a living process without its lock held, nor one that does not say where its records go. The
 // lock is the inode's and survives the rename.
 Result<void> JournalHome::make_directory() {
   const JournalDir& directory = settings_.directory;
   const JournalDir hidden = hidden_directory();
-  if (auto made = hidden.create(); !made) return made;
+  if (auto made = hidden.create(settings_.rights); !made) return made;
+  if (auto checked = check_whose_run(hidden); !checked) return checked;
   auto lock = FileLock::acquire(hidden.lock());
   if (!lock) return std::move(lock).error();
   lock_ = std::move(*lock);
@@ -97,7 +117,8 @@ Result<void> JournalHome::revive() {
     if (is_given_up_) {
       return Error{Errc::finished, 0, "the run has ended: " + directory.path().native()};
     }
-    if (lock_.is_lock_of(directory.lock())) return directory.create();  // subdirectories at most
+    if (lock_.is_lock_of(directory.lock()))
+      return directory.create(settings_.rights);  // subdirectories at most
     std::string what = " was removed while in use; it was made anew, and logging goes on";
     if (lock_.forget_if_lost()) {
       what = ": the job has closed the descriptor of its LOCK (closefrom?); it was taken anew";
@@ -112,7 +133,7 @@ Result<void> JournalHome::revive() {
       auto again = FileLock::acquire(directory.lock());
       if (!again) return std::move(again).error();
       lock_ = std::move(*again);
-      if (auto made = directory.create(); !made) return made;
+      if (auto made = directory.create(settings_.rights); !made) return made;
       if (auto said = say_whose(directory); !said) return said;
     } else if (auto made = make_directory(); !made) {
       return made;

@@ -29,6 +29,7 @@ class JournalHome {
     ProcessIdentity process = {};
     bool crash_marker = true;
     bool guard_sigbus = true;
+    Rights rights = Rights::own;  ///< of the directories that are made
     std::function<void(const Error&)> report = {};
   };
   /// `tally` is moved into each crash file that is made; `show_counts` then writes all counts
@@ -43,7 +44,7 @@ class JournalHome {
     settings_.meta.ticks_per_second = clock.ticks_per_second();
   }
   /// Creates the directory, takes LOCK, writes meta.json. Once. Errors: already there, io,
-  /// no_space.
+  /// no_space; invalid_argument: the run's directory is another user's.
   Result<void> make();
   /// Undoes make(), for a start that fails later: before any append.
   void discard() noexcept;
@@ -71,6 +72,7 @@ class JournalHome {
 
  private:
   [[nodiscard]] JournalDir hidden_directory() const;
+  [[nodiscard]] Result<void> check_whose_run(const JournalDir& made) const;
   Result<void> make_directory();
   Result<void> say_whose(const JournalDir& directory);
   Result<void> claim();

@@ -45,9 +45,27 @@ Result<void> for_each_name(const std::filesystem::path& path, int flags, Visit v
   return {};
 }
 
+// To a directory that is ours since a moment ago. What its parent gave to it (S_ISGID) stays.
+void give_rights(const std::filesystem::path& path, Rights rights) {
+  const auto directory = OpenFile::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  struct stat raw {};
+  if (!directory || ::fstat(directory->fd(), &raw) != 0) return;
+  (void)::fchmod(directory->fd(),
+                 (raw.st_mode & S_ISGID) | (is_for_group(path, rights) ? 0750u : 0700u));
+}
+
+// False, with errno: it is not there, or was before.
+bool make_directory(const std::filesystem::path& path, Rights rights) {
+  if (rights == Rights::of_umask) return ::mkdir(path.c_str(), 0777) == 0;
+  if (::mkdir(path.c_str(), 0700) != 0) return false;
+  give_rights(path, rights);
+  return true;
+}
+
 }  // namespace
 
-Result<void> make_directories(const std::filesystem::path& path) {
+Result<void> make_directories(const std::filesystem::path& given, Rights rights) {
+  const std::filesystem::path path = given.has_filename() ? given : given.parent_path();
   struct stat there {};
   if (::stat(path.c_str(), &there) == 0 && S_ISDIR(there.st_mode)) return {};
   // Again when a parent is removed meanwhile, as by a start that fails next to us.
@@ -56,7 +74,8 @@ Result<void> make_directories(const std::filesystem::path& path) {
     int os_errno = 0;
     for (const auto& part : path) {
       so_far /= part;
-      if (::mkdir(so_far.c_str(), 0777) == 0 || errno == EEXIST) continue;
+      const bool is_last = so_far == path;
+      if (make_directory(so_far, is_last ? rights : Rights::of_umask) || errno == EEXIST) continue;
       os_errno = errno;
       struct stat raw {};
       // A read-only or foreign parent that exists already answers EROFS or EACCES, not EEXIST.

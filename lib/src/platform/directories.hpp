@@ -6,12 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "platform/file_system.hpp"
 #include "runlog/result.hpp"
 
 namespace runlog {
 
-/// mkdir -p.
-Result<void> make_directories(const std::filesystem::path& path);
+/// mkdir -p. `rights`: of the last one, where this call makes it; those above it have of_umask.
+Result<void> make_directories(const std::filesystem::path& path, Rights rights);
 /// Removes a directory that is empty.
 void try_remove_directory(const std::filesystem::path& path) noexcept;
 

@@ -136,7 +136,7 @@ Result<FileLock> FileLock::open(const std::filesystem::path& path) {
   add_child_duty(&forget_parents);
   settle_child();
   // Only the owner may open it: whoever can read a file can put a read lock on it.
-  auto file = OpenFile::open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
+  auto file = OpenFile::open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, Rights::own);
   if (!file) return std::move(file).error();
   auto info = stat_file(file->fd(), path);
   if (!info) return std::move(info).error();

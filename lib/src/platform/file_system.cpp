@@ -47,6 +47,7 @@ FileStat to_file_stat(const struct stat& raw) {
   result.owner = raw.st_uid;
   result.is_directory = S_ISDIR(raw.st_mode);
   result.is_regular = S_ISREG(raw.st_mode);
+  result.is_open_to_all = (raw.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH;
   result.is_null_device = S_ISCHR(raw.st_mode) && raw.st_rdev == kNull_device;
   return result;
 }
@@ -101,8 +102,16 @@ ssize_t write_piece_at(int fd, std::uint64_t offset, std::span<const std::byte> 
 
 }  // namespace
 
-Result<OpenFile> OpenFile::open(const std::filesystem::path& path, int flags, unsigned mode) {
+bool is_for_group(const std::filesystem::path& path, Rights rights) {
+  if (rights != Rights::of_parent) return rights == Rights::group;
+  struct stat raw {};
+  const std::filesystem::path parent = path.parent_path();
+  return ::stat(parent.empty() ? "." : parent.c_str(), &raw) == 0 && (raw.st_mode & S_IRGRP) != 0;
+}
+
+Result<OpenFile> OpenFile::open(const std::filesystem::path& path, int flags, Rights rights) {
   const bool creates = (flags & O_CREAT) != 0;
+  const unsigned mode = rights == Rights::of_umask ? 0666 : 0600;
   OpenFile file;
   file.fd_ = open_above_2([&] {
     if (creates && is_refused()) return -1;
@@ -112,21 +121,26 @@ Result<OpenFile> OpenFile::open(const std::filesystem::path& path, int flags, un
   if (file.fd_ < 0) {
     return os_error(errno, creates ? "cannot create" : "cannot open", path.native());
   }
+  if (creates && rights != Rights::of_umask) {
+    // Whatever the umask has left. Where it is refused (another's file, a file system without
+    // modes), the file has the rights that it can have.
+    (void)::fchmod(file.fd_, is_for_group(path, rights) ? 0640 : 0600);
+  }
   return file;
 }
 
-Result<OpenFile> OpenFile::open(const std::filesystem::path& path, Access access) {
+Result<OpenFile> OpenFile::open(const std::filesystem::path& path, Access access, Rights rights) {
   switch (access) {
     case Access::read:
       return open(path, O_RDONLY | O_NOCTTY);
     case Access::read_new:
-      return open(path, O_RDWR | O_CREAT | O_EXCL);
+      return open(path, O_RDWR | O_CREAT | O_EXCL, rights);
     case Access::read_emptied:
-      return open(path, O_RDWR | O_CREAT | O_TRUNC);
+      return open(path, O_RDWR | O_CREAT | O_TRUNC, rights);
     case Access::write_made:
-      return open(path, O_WRONLY | O_CREAT);
+      return open(path, O_WRONLY | O_CREAT, rights);
     case Access::write_emptied:
-      return open(path, O_WRONLY | O_CREAT | O_TRUNC);
+      return open(path, O_WRONLY | O_CREAT | O_TRUNC, rights);
     case Access::write_there:
       return open(path, O_WRONLY | O_NOFOLLOW | O_NOCTTY);
     case Access::list:
@@ -148,6 +162,12 @@ Result<FileStat> stat_file(const std::filesystem::path& path) {
 Result<FileStat> stat_file(int fd, const std::filesystem::path& path) {
   struct stat raw {};
   if (::fstat(fd, &raw) != 0) return os_error(errno, "cannot stat", path.native());
+  return to_file_stat(raw);
+}
+
+Result<FileStat> stat_name(const std::filesystem::path& path) {
+  struct stat raw {};
+  if (::lstat(path.c_str(), &raw) != 0) return os_error(errno, "cannot stat", path.native());
   return to_file_stat(raw);
 }
 

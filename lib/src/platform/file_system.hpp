@@ -16,6 +16,14 @@
 namespace runlog {
 
 /// What a file is opened for. None waits: a FIFO in the place of a file is opened as it is.
+/// Who may read a file or directory that is made. Only its owner may write to it.
+enum class Rights : std::uint8_t {
+  own,        ///< its owner, whatever the umask: 0600, a directory 0700
+  group,      ///< its group, too: 0640, 0750
+  of_parent,  ///< as the directory in which it is made: `group` where that may be read by its group
+  of_umask,   ///< as other programs do it
+};
+
 enum class Access : std::uint8_t {
   read,
   read_new,      ///< and write; it must not be there
@@ -40,9 +48,12 @@ class OpenFile {
     return *this;
   }
 
-  static Result<OpenFile> open(const std::filesystem::path& path, Access access);
+  /// `rights`: where the file is made.
+  static Result<OpenFile> open(const std::filesystem::path& path, Access access,
+                               Rights rights = Rights::of_parent);
   /// For platform/: `flags` as for open(2); O_CLOEXEC and O_NONBLOCK are added.
-  static Result<OpenFile> open(const std::filesystem::path& path, int flags, unsigned mode = 0644);
+  static Result<OpenFile> open(const std::filesystem::path& path, int flags,
+                               Rights rights = Rights::of_parent);
 
   [[nodiscard]] int fd() const noexcept { return fd_; }
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
@@ -62,10 +73,16 @@ struct FileStat {
   std::uint32_t mode = 0;  ///< st_mode
   std::uint32_t owner = 0;
   bool is_directory = false, is_regular = false;
+  bool is_open_to_all =
+      false;  ///< any user may write to it, and no sticky bit protects what is in it
   bool is_null_device = false;  ///< /dev/null, or what is linked or mounted to it
 };
 Result<FileStat> stat_file(const std::filesystem::path& path);
 Result<FileStat> stat_file(int fd, const std::filesystem::path& path);
+/// Of the name itself: a link is not followed.
+Result<FileStat> stat_name(const std::filesystem::path& path);
+/// For platform/: whether what is made under this name is to be read by its group.
+[[nodiscard]] bool is_for_group(const std::filesystem::path& path, Rights rights);
 /// Whether there is nothing of this name, not even a link to nowhere.
 bool is_absent(const std::filesystem::path& path);
 /// A file of a journal is a regular one: another kind is not its writer's, and a link is not
@@ -89,7 +106,8 @@ Result<void> set_file_bytes(int fd, std::uint64_t bytes, const std::filesystem::
 /// The whole file; too_large beyond `bytes_max`.
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t bytes_max);
 
-/// Writes `bytes` under a temporary name, syncs, renames onto `path`, syncs the directory.
+/// Writes `bytes` under a temporary name, syncs, renames onto `path`, syncs the directory. The file
+/// has Rights::of_parent.
 Result<void> write_file_durably(const std::filesystem::path& path, std::string_view bytes);
 
 Result<void> sync_data(int fd, const std::filesystem::path& path);

@@ -161,10 +161,11 @@ class Pull {
                        std::to_string(object.bytes) + " bytes; move it away and pull again";
       return pulled;
     }
-    if (auto made = make_directories(target.parent_path()); !made) return std::move(made).error();
+    if (auto made = make_directories(target.parent_path(), Rights::of_umask); !made)
+      return std::move(made).error();
     const std::filesystem::path part =
         target.parent_path() / ("." + target.filename().native() + ".part");
-    auto file = OpenFile::open(part, Access::read_emptied);
+    auto file = OpenFile::open(part, Access::read_emptied, Rights::of_umask);
     if (!file) return std::move(file).error();
     auto settled = fetch(object, expected, file->fd(), part, pulled);
     if (settled && pulled.verdict == Verdict::copied) {
@@ -272,7 +273,8 @@ Result<PullReport> pull_from(ObjectStore& store, const StorePlace& place,
     return Error{Errc::invalid_argument, 0,
                  "runs are copied whole; name the store, a project or a run"};
   }
-  if (auto made = make_directories(directory); !made) return std::move(made).error();
+  if (auto made = make_directories(directory, Rights::of_umask); !made)
+    return std::move(made).error();
   auto lock = FileLock::acquire(directory / kLock_name);
   if (!lock) {
     Error error = std::move(lock).error();

@@ -135,7 +135,7 @@ class Adoption {
     }
     meta_.continues = is_part_of_moved(directory_);
     remove_leftovers(directory_);
-    if (auto made = make_directories(directory_.shipped()); !made) return made;
+    if (auto made = make_directories(directory_.shipped(), Rights::of_parent); !made) return made;
     if (auto sorted = losses_.sort_out_packs(); !sorted) return sorted;
     losses_.expect_segments(last_segments(directory_));
     auto packed = packing_.run();

@@ -182,7 +182,7 @@ Result<Moved> take_back(const JournalDir& directory, std::string_view url,
     return moved;
   };
   for (const auto& folder : {directory.packs(), directory.blobs(), directory.shipped()}) {
-    if (auto made = make_directories(folder); !made) return made.error();
+    if (auto made = make_directories(folder, Rights::of_parent); !made) return made.error();
   }
   const auto shipped = list_directory(directory.shipped());
   if (!shipped) return shipped.error();

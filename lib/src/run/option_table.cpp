@@ -177,6 +177,14 @@ constexpr OptionRow kOptions[] = {
      .standard = "0",
      .help = "`1`: accept a root on "
              "[NFS, SMB, Lustre …](operations.md#nfs-lustre-and-other-network-file-systems)"},
+    {.name = "share",
+     .field = &Options::share,
+     .standard = "none",
+     .help = "`group`: the group may read the journals; else only their owner"},
+    {.name = "open_root",
+     .field = &Options::open_root,
+     .standard = "0",
+     .help = "`1`: accept a root that [every user may write to](operations.md#the-root)"},
 };
 
 }  // namespace

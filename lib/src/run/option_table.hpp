@@ -21,13 +21,15 @@
 namespace runlog {
 
 /// Where the value goes. The type says how a text is read: run/options.cpp has a parser for each.
-using OptionField = std::variant<
-    std::string Options::*, std::filesystem::path Options::*,
-    std::vector<std::pair<std::string, std::string>> Options::*,
-    std::vector<std::pair<std::string, Value>> Options::*, std::optional<bool> Options::*,
-    std::optional<std::int64_t> Options::*, std::optional<std::uint64_t> Options::*,
-    std::optional<std::chrono::milliseconds> Options::*, std::optional<Sync> Options::*,
-    std::optional<Overflow> Options::*, std::optional<Resume> Options::*>;
+using OptionField =
+    std::variant<std::string Options::*, std::filesystem::path Options::*,
+                 std::vector<std::pair<std::string, std::string>> Options::*,
+                 std::vector<std::pair<std::string, Value>> Options::*,
+                 std::optional<bool> Options::*, std::optional<std::int64_t> Options::*,
+                 std::optional<std::uint64_t> Options::*,
+                 std::optional<std::chrono::milliseconds> Options::*,
+                 std::optional<Sync> Options::*, std::optional<Overflow> Options::*,
+                 std::optional<Resume> Options::*, std::optional<Share> Options::*>;
 
 struct OptionRow {
   std::string_view name = {};  ///< of the field

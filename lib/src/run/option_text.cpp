@@ -95,6 +95,16 @@ constexpr std::string_view name_of(Resume resume) {
   return {};
 }
 
+constexpr std::string_view name_of(Share share) {
+  switch (share) {
+    case Share::none:
+      return "none";
+    case Share::group:
+      return "group";
+  }
+  return {};
+}
+
 template <typename Policy>
 std::optional<Policy> parse_policy(std::string_view text) {
   for (std::uint8_t i = 0; !name_of(Policy{i}).empty(); ++i) {
@@ -178,6 +188,15 @@ std::optional<Resume> parse_option(std::string_view text) {
 template <>
 std::string option_form<Resume>() {
   return list_policies<Resume>();
+}
+
+template <>
+std::optional<Share> parse_option(std::string_view text) {
+  return parse_policy<Share>(text);
+}
+template <>
+std::string option_form<Share>() {
+  return list_policies<Share>();
 }
 
 Value guess_value(const std::string& text) {

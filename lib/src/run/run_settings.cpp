@@ -6,6 +6,7 @@
 
 #include "base/url.hpp"
 #include "platform/clock.hpp"
+#include "platform/file_system.hpp"
 #include "platform/process.hpp"
 #include "recover/neighbours.hpp"
 #include "runlog/version.hpp"
@@ -22,7 +23,18 @@ Result<void> make_paths_whole(Options& options) {
   return {};
 }
 
+Rights rights_of(const Options& options) noexcept {
+  return *options.share == Share::group ? Rights::group : Rights::own;
+}
+
 Result<std::string> check_root(const Options& options, const FindFileSystem& find_file_system) {
+  const auto root = stat_file(options.root);
+  if (root && root->is_open_to_all && !*options.open_root) {
+    return Error{Errc::invalid_argument, 0,
+                 options.root.native() +
+                     " may be written to by every user, who could exchange the journals in it; "
+                     "chmod +t or o-w it, or set RUNLOG_OPEN_ROOT=1 where there is nobody else"};
+  }
   if (*options.network_root) return std::string{};
   const FileSystemKind kind = find_file_system(options.root);
   const std::string where = options.root.native() + " is on " + std::string(kind.name);
@@ -91,6 +103,7 @@ Journal::Settings journal_settings(const Options& options, const Session& sessio
           .overflow_block = *options.overflow_block,
           .sync_each_record = *options.sync == Sync::each_record,
           .crash_marker = *options.crash_marker,
+          .rights = rights_of(options),
           .report = [reporter = std::move(reporter)](const Error& error) { (*reporter)(error); }};
 }
 

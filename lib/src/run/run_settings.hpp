@@ -18,8 +18,11 @@ namespace runlog {
 /// recovery runs in another. Errors: io.
 [[nodiscard]] Result<void> make_paths_whole(Options& options);
 
-/// Whether a journal may be below the root, resolved options given, here as below. Success may come
-/// with a warning for the user, else empty. Errors: unsupported.
+/// Of the directories below the root, by Options::share. Resolved options given, here as below.
+[[nodiscard]] Rights rights_of(const Options& options) noexcept;
+
+/// Whether a journal may be below the root. Success may come with a warning for the user, else
+/// empty. Errors: unsupported: a network file system; invalid_argument: open to every user.
 [[nodiscard]] Result<std::string> check_root(const Options& options,
                                              const FindFileSystem& find_file_system);
 

@@ -9,6 +9,7 @@
 #include "platform/crash_point.hpp"
 #include "platform/directories.hpp"
 #include "platform/process.hpp"
+#include "run/run_settings.hpp"
 
 namespace runlog {
 namespace {
@@ -73,7 +74,10 @@ Result<StartClaim> StartClaim::take(const Options& options) {
   const std::filesystem::path path = run_path / (".r" + std::to_string(rank) + ".start");
   const auto deadline = steady_clock::now() + kWait_max;
   for (;;) {
-    if (auto made = make_directories(run_path); !made) return std::move(made).error();
+    for (const auto& directory : {options.root, run_path}) {
+      auto made = make_directories(directory, rights_of(options));
+      if (!made) return std::move(made).error();
+    }
     auto lock = FileLock::acquire(path);
     if (lock) {
       if (!lock->is_lock_of(path)) continue;  // whose it was has removed it meanwhile

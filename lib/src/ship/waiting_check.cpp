@@ -73,7 +73,7 @@ std::filesystem::path aside(std::filesystem::path path) {
 // A name in torn/ that nothing has; `take` says already_exists where something has it after all.
 Result<void> with_torn_name(const JournalDir& directory, const std::string& name,
                             const std::function<Result<void>(const std::filesystem::path&)>& take) {
-  if (auto made = make_directories(directory.torn()); !made) return made;
+  if (auto made = make_directories(directory.torn(), Rights::of_parent); !made) return made;
   std::filesystem::path target = directory.torn() / name;
   auto taken = take(target);
   for (int n = 2; !taken && taken.error().code == Errc::already_exists && n < kTorn_names_max;
@@ -256,7 +256,7 @@ Result<void> make_damage_pack(const JournalDir& directory, const Meta& meta,
   for (const std::uint32_t number : numbers) info.segments.push_back({.number = number});
   const std::filesystem::path path =
       directory.pack(*std::min_element(numbers.begin(), numbers.end()));
-  if (auto made = make_directories(directory.packs()); !made) return made;
+  if (auto made = make_directories(directory.packs(), Rights::of_parent); !made) return made;
   auto done = write_pack(aside(path), info, [](format::PackWriter&) { return Result<void>(); });
   if (!done) return done;
   if (done = rename_file(aside(path), path, false); !done) {

@@ -23,7 +23,7 @@ class DirectoryStore final : public ObjectStore {
   PutAnswer put(const std::string& name, const std::filesystem::path& file) override {
     const std::filesystem::path target = root_ / name;
     if (stat_file(target)) return compare(target, file);
-    if (auto made = make_directories(target.parent_path()); !made) {
+    if (auto made = make_directories(target.parent_path(), Rights::of_umask); !made) {
       return {PutAnswer::Verdict::retry, std::move(made).error()};
     }
     // The part's name is fixed: what a killed attempt left behind is overwritten by the next one.
@@ -135,7 +135,7 @@ class DirectoryStore final : public ObjectStore {
                            const std::filesystem::path& target) {
     auto input = OpenFile::open(source, Access::read);
     if (!input) return std::move(input).error();
-    auto output = OpenFile::open(target, Access::write_emptied);
+    auto output = OpenFile::open(target, Access::write_emptied, Rights::of_umask);
     if (!output) return std::move(output).error();
     std::vector<std::byte> chunk(kChunk_bytes);
     for (std::uint64_t at = 0;;) {
