@@ -12,7 +12,7 @@ exec 9<>full
 dd if=/dev/zero of=full bs=4096 oflag=nonblock 2>/dev/null || true
 
 set -m # else bash has its background jobs ignore SIGINT
-"$recover" --store "$PWD/store" runs >&9 2>"$err" &
+"$recover" --store "$PWD/store" runs 2>&9 &
 pid=$!
 set +m
 until [[ -e $journal/shipped/end.json ]]; do :; done # only the table is left to print
