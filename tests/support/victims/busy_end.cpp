@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
                                         .pack_bytes = is_until_packed ? 64u << 10 : 1u << 30,
                                         .segment_bytes = is_until_packed ? 64u << 10 : 4u << 20,
                                         .disk_budget = 2u << 30,
-                                        .finish_deadline = 12s});
+                                        .finish_deadline = 60s});
   if (!started) return 3;
   auto run = std::move(started).value();
   std::atomic<bool> is_over = false;
