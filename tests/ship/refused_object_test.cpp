@@ -213,9 +213,10 @@ TEST_CASE("a job whose store refuses one pack ships the later ones, and says wha
     auto run = start(options(directory, "r", bucket.url()));
     int step = 0;
     while (bucket.count(".parquet") < 3) {
+      const auto made = run.stats().packs_made;
       run.log("loss", 1.0, step++);
       run.flush();
-      std::this_thread::yield();
+      while (run.stats().packs_made == made) std::this_thread::yield();
     }
     while (run.stats().objects_refused == 0) std::this_thread::yield();
     CHECK(run.stats().objects_refused == 1);
