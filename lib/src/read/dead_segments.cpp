@@ -46,59 +46,47 @@ struct Found {
 void add_unreadable(const Found& found, std::uint64_t bytes, const std::string& why,
                     DeadSegments& dead) {
   dead.unreadable.push_back(found.path);
-  if (found.is_packed) return;  // the pack tells
   dead.unreadable_numbers.push_back(found.number);
   dead.unreadable_damage.push_back(
       {found.path.native(), 0, bytes, 1, false, why + "; it is kept in torn/"});
 }
 
-Result<void> add(const Found& found, const std::optional<JournalName>& identity,
-                 DeadSegments& dead) {
-  if (const char* const what = wrong_kind_of_file(found.path)) {
-    add_unreadable(found, 0, what, dead);
-    return {};
-  }
-  auto file = MappedFile::open_read_only(found.path);
-  if (!file) return std::move(file).error();
-  const std::span<const std::byte> bytes = file->bytes();
-  auto header = format::parse_header(bytes);
+Result<void> add(const Found& found, DeadSegments& dead) {
+  auto looked = look_at_dead_segment(found.path, [&] { return found.is_last; });
+  if (!looked) return std::move(looked).error();
+  using State = format::SegmentFile::State;
+  const State state = looked->seen.state;
   if (found.is_packed) {
     // One that could not be read whole is told already, and goes the rest of its way.
-    const bool is_kept = !header && !format::is_unused(bytes);
+    const bool is_kept = state == State::unreadable || state == State::rebuilt;
     (is_kept ? dead.unreadable : dead.packed).push_back(found.path);
     return {};
   }
-  if (header && header->number != found.number) {
-    // Recycled under this name and not yet in use: then no block of it has the new number. If one
-    // has, the first page is a misplaced one, and the records behind it are good.
-    header.reset();
-    if (!identity || !format::rebuild_header(bytes, identity->session, found.number)) {
-      dead.unused.push_back(found.path);
-      return {};
-    }
-  }
-  if (!header && identity) {
-    header = format::rebuild_header(bytes, identity->session, found.number);
-    if (header) {
-      dead.damage.push_back({found.path.native(), 0, format::kHeader_bytes, 0, true,
-                             "the segment's header is damaged; it was rebuilt from a block head"});
-    }
-  }
-  if (header) {
-    dead.inputs.push_back({.bytes = bytes, .header = *header, .path = found.path.native()});
-    dead.files.push_back(std::move(*file));
-    return {};
-  }
-  const bool is_new = bytes.empty() && is_new_segment(found.path, found.is_last);
-  if (is_new || format::is_unused(bytes)) {
+  if (state == State::spare) {
     dead.unused.push_back(found.path);
+  } else if (!looked->seen.has_records()) {
+    add_unreadable(found, looked->file.bytes().size(), looked->why, dead);
   } else {
-    add_unreadable(found, bytes.size(),
-                   bytes.empty() ? "the file is empty: it lost what it held"
-                                 : "no block of this segment can be read",
-                   dead);
+    if (state == State::rebuilt) dead.damage.push_back(rebuilt_header(found.path));
+    dead.inputs.push_back({.bytes = looked->file.bytes(),
+                           .header = looked->seen.header,
+                           .path = found.path.native()});
+    dead.files.push_back(std::move(looked->file));
   }
   return {};
+}
+
+// Whether an empty segment is one that its writer was killed over while it prepared it, and not
+// one that lost its content: no lane has come to it, or it was never changed. Where the file system
+// does not tell, or the file is a copy, the last one is taken for new.
+bool is_new_segment(const std::filesystem::path& path, const std::function<bool()>& is_last) {
+  // No lane has come as far: it failed to be prepared, as when the file system turned read-only.
+  const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
+  const auto last_used = last_segment(JournalDir(path.parent_path().parent_path()));
+  if (number && last_used && *number > *last_used) return true;
+  const auto times = file_times(path);
+  const bool is_told = times && times->modified_ns >= times->born_ns;
+  return is_told ? times->modified_ns == times->born_ns : is_last();
 }
 
 }  // namespace
@@ -119,7 +107,6 @@ Result<DeadSegments> load_dead_segments(const JournalDir& directory) {
   for (const std::string& name : *names) {
     highest = std::max(highest, parse_numbered_name(name, kSegment_suffix).value_or(0));
   }
-  const auto identity = parse_journal_name(directory.path().filename().native());
   for (const std::string& name : *names) {
     const auto number = parse_numbered_name(name, kSegment_suffix);
     if (!number) continue;
@@ -127,20 +114,59 @@ Result<DeadSegments> load_dead_segments(const JournalDir& directory) {
                       .number = *number,
                       .is_packed = packed->contains(*number),
                       .is_last = *number == highest},
-                     identity, dead);
+                     dead);
     if (!added) return std::move(added).error();
   }
   return dead;
 }
 
-bool is_new_segment(const std::filesystem::path& path, bool is_last) {
-  // No lane has come as far: it failed to be prepared, as when the file system turned read-only.
-  const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
-  const auto last_used = last_segment(JournalDir(path.parent_path().parent_path()));
-  if (number && last_used && *number > *last_used) return true;
-  const auto times = file_times(path);
-  const bool is_told = times && times->modified_ns >= times->born_ns;
-  return is_told ? times->modified_ns == times->born_ns : is_last;
+Result<DeadSegment> look_at_dead_segment(const std::filesystem::path& path,
+                                         const std::function<bool()>& is_last) {
+  using State = format::SegmentFile::State;
+  const format::SegmentIdentity identity = segment_identity(path);
+  DeadSegment dead;
+  // Under another name than a journal's it is what its user chose to name, through a link or not.
+  const char* const what = identity.number ? wrong_kind_of_file(path) : nullptr;
+  if (what != nullptr) {
+    dead.why = what;
+    return dead;
+  }
+  auto file = MappedFile::open_read_only(path);
+  if (!file) return std::move(file).error();
+  dead.file = std::move(*file);
+  dead.seen = format::look_at_segment(dead.file.bytes(), identity);
+  if (dead.seen.state == State::empty) {
+    dead.seen.state = is_new_segment(path, is_last) ? State::spare : State::unreadable;
+    dead.why = "the file is empty: it lost what it held";
+  } else if (dead.seen.state == State::unreadable) {
+    dead.why = "no block of this segment can be read";
+  }
+  return dead;
+}
+
+format::SegmentIdentity segment_identity(const std::filesystem::path& path) {
+  const std::filesystem::path journal = path.parent_path().parent_path();
+  const auto name = parse_journal_name(journal.filename().native());
+  return {.session = name ? std::optional(name->session) : std::nullopt,
+          .number = parse_numbered_name(path.filename().native(), kSegment_suffix)};
+}
+
+bool is_last_segment(const JournalDir& directory, std::uint32_t number) {
+  const auto packed = packed_numbers(directory);
+  if (packed && !packed->empty() && *packed->rbegin() > number) return false;
+  const auto names = names_in_directory(directory.lanes());
+  return std::none_of(names.begin(), names.end(), [&](const std::string& name) {
+    return parse_numbered_name(name, kSegment_suffix).value_or(0) > number;
+  });
+}
+
+Damage rebuilt_header(const std::filesystem::path& path) {
+  return {path.native(),
+          0,
+          format::kHeader_bytes,
+          0,
+          true,
+          "the segment's header is damaged; it was rebuilt from a block head"};
 }
 
 Damage without_lanes(const JournalDir& directory) {

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <vector>
 
 #include "journal/journal_dir.hpp"
 #include "platform/mapped_file.hpp"
 #include "runlog/record.hpp"
 #include "runlog/result.hpp"
+#include "segment/segment_file.hpp"
 #include "segment/segment_merge.hpp"
 
 namespace runlog {
@@ -29,11 +31,26 @@ struct DeadSegments {
 };
 [[nodiscard]] Result<DeadSegments> load_dead_segments(const JournalDir& directory);
 
-/// Whether an empty segment is one that its writer was killed over while it prepared it, and not
-/// one that lost its content: no lane has come to it, or it was never changed. Where the file
-/// system does not tell, or the file is a copy, the last one is taken for new: they are prepared in
-/// the order of their numbers.
-[[nodiscard]] bool is_new_segment(const std::filesystem::path& path, bool is_last);
+/// One file of lanes/, mapped read-only, that nobody writes to any more.
+struct DeadSegment {
+  MappedFile file = {};
+  format::SegmentFile seen = {};  ///< not `empty`: that is a spare, or unreadable
+  std::string why = {};           ///< it is unreadable
+};
+/// `is_last`: whether its number is the journal's highest; asked only where nothing else tells
+/// whether an empty file is new. They are prepared in the order of their numbers. Errors: it cannot
+/// be opened.
+[[nodiscard]] Result<DeadSegment> look_at_dead_segment(const std::filesystem::path& path,
+                                                       const std::function<bool()>& is_last);
+
+/// What the names of a segment and of the journal that it lies in tell of it.
+[[nodiscard]] format::SegmentIdentity segment_identity(const std::filesystem::path& path);
+
+/// Whether the number of a segment is higher than all others, in lanes/ and in packs/.
+[[nodiscard]] bool is_last_segment(const JournalDir& directory, std::uint32_t number);
+
+/// What is told of a segment whose header was rebuilt; no record is lost by that alone.
+[[nodiscard]] Damage rebuilt_header(const std::filesystem::path& path);
 
 /// What a journal has lost whose folder of segments is gone.
 [[nodiscard]] Damage without_lanes(const JournalDir& directory);

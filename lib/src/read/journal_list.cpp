@@ -17,6 +17,7 @@
 #include "platform/in_call.hpp"
 #include "read/attempts.hpp"
 #include "read/crash_tally.hpp"
+#include "read/dead_segments.hpp"
 #include "ship/uploader.hpp"
 #include "store/object_store.hpp"
 
@@ -171,15 +172,13 @@ void count_files(JournalFiles& files, const JournalDir& directory) {
   }
   for (const std::string& name : part_names(directory.lanes(), files)) {
     if (!parse_numbered_name(name, kSegment_suffix)) continue;
-    // A spare has no header yet, or that of its last use.
-    const auto file = OpenFile::open(directory.lanes() / name, Access::read);
+    const std::filesystem::path path = directory.lanes() / name;
+    const auto file = OpenFile::open(path, Access::read);
     if (!file) continue;
-    std::array<std::byte, format::kHeader_bytes> head{};
-    const auto got = read_at(file->fd(), 0, head, directory.lanes() / name);
-    const auto header = got ? format::parse_header(head) : std::nullopt;
-    if (!header || header->number != parse_numbered_name(name, kSegment_suffix)) continue;
+    const auto seen = format::look_at_segment(*file, path, segment_identity(path));
+    if (!seen || !seen->has_records()) continue;
     ++info.segments_waiting;
-    info.bytes_waiting += used_bytes(*file, directory.lanes() / name);
+    info.bytes_waiting += used_bytes(*file, path);
   }
 }
 
@@ -261,12 +260,8 @@ Result<JournalFiles> single_file(const std::filesystem::path& path) {
     files.segments.push_back(path);
     const auto file = OpenFile::open(path, Access::read);
     if (!file) return file.error();
-    std::array<std::byte, format::kHeader_bytes> head{};
-    const auto got = read_at(file->fd(), 0, head, path);
-    if (got) {
-      if (const auto header = format::parse_header(head))
-        files.info.session = to_hex(header->session);
-    }
+    const auto seen = format::look_at_segment(*file, path, segment_identity(path));
+    if (seen && seen->has_records()) files.info.session = to_hex(seen->header.session);
     return files;
   }
   auto map = MappedFile::open_read_only(path);

@@ -24,6 +24,8 @@
 namespace runlog {
 namespace {
 
+using State = format::SegmentFile::State;
+
 constexpr int kSnapshot_tries = 20;
 
 // The offset behind the last word that is not zero.
@@ -35,31 +37,6 @@ std::uint64_t used_end(std::span<const std::byte> bytes) {
 
 bool is_shared_lane(const format::SegmentHeader& header) {
   return header.lane == format::kShared_lane;
-}
-
-// The header of a file that may be written to meanwhile; nothing for a spare.
-Result<std::optional<format::SegmentHeader>> look_at_header(const OpenFile& file,
-                                                            const std::filesystem::path& path,
-                                                            const std::optional<JournalName>& name,
-                                                            std::uint32_t number) {
-  using Found = std::optional<format::SegmentHeader>;
-  // Two blocks: a spare has nothing in either, one whose first page was lost has a head in the
-  // second.
-  std::vector<std::byte> bytes(2 * format::kBlock_bytes);
-  auto got = read_at(file.fd(), 0, bytes, path);
-  if (!got) return std::move(got).error();
-  bytes.resize(*got);
-  if (used_end(bytes) == 0) return Found{};
-  if (const auto header = format::parse_header(bytes); header && header->number == number) {
-    return Found(header);
-  }
-  // Damaged; or recycled since the directory was read, and then no block has this number.
-  if (!name) return Found{};
-  bytes.resize(format::kSegment_bytes_max);
-  got = read_at(file.fd(), 0, bytes, path);
-  if (!got) return std::move(got).error();
-  bytes.resize(*got);
-  return Found(format::rebuild_header(bytes, name->session, number));
 }
 
 }  // namespace
@@ -94,13 +71,12 @@ JournalSource::Numbered JournalSource::list_packs(const JournalDir& directory) {
 
 Result<void> JournalSource::snapshot(const JournalFiles& files) {
   const JournalDir directory(files.directory);
-  const auto name = parse_journal_name(files.directory.filename().native());
   const bool is_live = files.info.state == JournalState::live;
   for (int attempt = 0; attempt < kSnapshot_tries; ++attempt) {
     if (is_live) {
-      if (auto added = add_copies(directory, name, false); !added) return added;
+      if (auto added = add_copies(directory, false); !added) return added;
     } else {
-      add_dead_segments(directory, name);
+      add_dead_segments(directory);
     }
     for (const auto& [number, path] : list_packs(directory)) {
       if (snapshot_packs_.insert(number).second) add_local_pack(directory, path);
@@ -109,7 +85,7 @@ Result<void> JournalSource::snapshot(const JournalFiles& files) {
     std::erase_if(inputs_, [&](const SegmentInput& old) {
       return is_shared_lane(old.header) && copies_.erase(old.header.number) > 0;
     });
-    if (auto added = add_copies(directory, name, true); !added) return added;
+    if (auto added = add_copies(directory, true); !added) return added;
     if (!is_shared_lane_packed_since(directory)) break;
   }
   if (!is_live) {
@@ -118,29 +94,28 @@ Result<void> JournalSource::snapshot(const JournalFiles& files) {
       unreadable_.push_back(without_lanes(directory));
     }
   }
-  if (!is_live) add_untold(directory, name);
+  if (!is_live) add_untold(directory);
   std::set<std::uint32_t> packed;
   for (const auto& pack : packs_) {
     for (const auto& segment : pack->info().segments) packed.insert(segment.number);
   }
   std::erase_if(inputs_,
                 [&](const SegmentInput& input) { return packed.contains(input.header.number); });
+  tell_of_segments(packed);
   return {};
 }
 
 // Copies of the segments in use that are (or are not) the shared lane's.
-Result<void> JournalSource::add_copies(const JournalDir& directory,
-                                       const std::optional<JournalName>& name,
-                                       bool is_of_shared_lane) {
+Result<void> JournalSource::add_copies(const JournalDir& directory, bool is_of_shared_lane) {
   const Numbered segments = list_segments(directory);
   std::map<std::int32_t, std::int64_t> latest;  // by lane, the first record of its last segment
   for (const auto& [number, path] : segments) {
     const auto file = OpenFile::open(path, Access::read);
     if (!file) continue;  // the copy below tells why
-    const auto header = look_at_header(*file, path, name, number);
-    if (!header || !*header) continue;
-    auto& first_seq = latest.emplace((*header)->lane, (*header)->first_seq).first->second;
-    first_seq = std::max(first_seq, (*header)->first_seq);
+    const auto seen = format::look_at_segment(*file, path, segment_identity(path));
+    if (!seen || !seen->has_records()) continue;
+    auto& first_seq = latest.emplace(seen->header.lane, seen->header.first_seq).first->second;
+    first_seq = std::max(first_seq, seen->header.first_seq);
   }
   const auto is_wanted = [&](const format::SegmentHeader& header) {
     const auto last = latest.find(header.lane);
@@ -148,7 +123,7 @@ Result<void> JournalSource::add_copies(const JournalDir& directory,
            header.first_seq <= last->second;
   };
   for (const auto& [number, path] : segments) {
-    auto added = add_copy(path, name, is_wanted);
+    auto added = add_copy(path, is_wanted);
     // One that is not there any more is in a pack.
     if (!added && added.error().code != Errc::not_found) return added;
   }
@@ -198,21 +173,17 @@ void JournalSource::add_torn_packs(const JournalDir& directory) {
 
 // The segments of a journal nobody writes to. One that is not there any more is in a pack, and one
 // that cannot be opened does not hide the others.
-void JournalSource::add_dead_segments(const JournalDir& directory,
-                                      const std::optional<JournalName>& name) {
-  const Numbered segments = list_segments(directory);
-  const Numbered packs = list_packs(directory);
-  for (const auto& [number, path] : segments) {
-    const bool is_last =
-        number == segments.rbegin()->first && (packs.empty() || number > packs.rbegin()->first);
-    auto added = add_segment(path, name, is_last);
+void JournalSource::add_dead_segments(const JournalDir& directory) {
+  for (const auto& numbered : list_segments(directory)) {
+    auto added =
+        add_segment(numbered.second, [&] { return is_last_segment(directory, numbered.first); });
     if (!added && added.error().code != Errc::not_found) note_failure(std::move(added).error());
   }
 }
 
 // As recovery will pack it.
-void JournalSource::add_untold(const JournalDir& directory,
-                               const std::optional<JournalName>& name) {
+void JournalSource::add_untold(const JournalDir& directory) {
+  const auto name = parse_journal_name(directory.path().filename().native());
   auto untold = read_untold(directory, inputs_);
   if (!untold) return note_failure(std::move(untold).error());
   mark_doubtful(*untold, inputs_);
@@ -224,15 +195,15 @@ void JournalSource::add_untold(const JournalDir& directory,
 
 // A segment that its writer may be writing to, if it is wanted and was not copied yet.
 Result<void> JournalSource::add_copy(
-    const std::filesystem::path& path, const std::optional<JournalName>& name,
+    const std::filesystem::path& path,
     const std::function<bool(const format::SegmentHeader&)>& is_wanted) {
-  const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
-  if (!number || copies_.contains(*number)) return {};
+  const format::SegmentIdentity identity = segment_identity(path);
+  if (!identity.number || copies_.contains(*identity.number)) return {};
   auto file = OpenFile::open(path, Access::read);
   if (!file) return std::move(file).error();
-  auto header = look_at_header(*file, path, name, *number);
-  if (!header) return std::move(header).error();
-  if (!*header || !is_wanted(**header)) return {};
+  auto seen = format::look_at_segment(*file, path, identity);
+  if (!seen) return std::move(seen).error();
+  if (!seen->has_records() || !is_wanted(seen->header)) return {};
   // The first copy tells how far the writer had come before the second one was begun: in the
   // second, everything before that offset is final. Behind it a record may be half there.
   auto info = stat_file(file->fd(), path);
@@ -245,10 +216,15 @@ Result<void> JournalSource::add_copy(
     copy.resize(*got);
     if (round == 0) settled_end = used_end(copy);
   }
-  const auto& kept = copies_.emplace(*number, std::move(copy)).first->second;
+  const auto& kept = copies_.emplace(*identity.number, std::move(copy)).first->second;
+  // Its writer may have been about to complete the header when we looked.
+  if (seen->state == State::rebuilt &&
+      format::look_at_segment(kept, identity).state == State::rebuilt) {
+    segment_findings_.emplace(path, rebuilt_header(path));
+  }
   inputs_.push_back(
       {.bytes = kept,
-       .header = **header,
+       .header = seen->header,
        .path = path.native(),
        // The last record seen may itself be unfinished: only what lies before its block counts.
        .settled_end = settled_end & ~std::uint64_t{format::kBlock_bytes - 1}});
@@ -257,39 +233,31 @@ Result<void> JournalSource::add_copy(
 
 // A segment that nobody writes to any more.
 Result<void> JournalSource::add_segment(const std::filesystem::path& path,
-                                        const std::optional<JournalName>& name, bool is_last) {
-  const auto number = parse_numbered_name(path.filename().native(), kSegment_suffix);
-  const char* const what = number ? wrong_kind_of_file(path) : nullptr;
-  if (what != nullptr) {
-    unreadable_.push_back({path.native(), 0, 0, 1, false, what});
-    return {};
+                                        const std::function<bool()>& is_last) {
+  auto dead = look_at_dead_segment(path, is_last);
+  if (!dead) return std::move(dead).error();
+  const std::span<const std::byte> bytes = dead->file.bytes();
+  if (dead->seen.state == State::unreadable) {
+    segment_findings_.emplace(path, Damage{path.native(), 0, bytes.size(), 1, false, dead->why});
   }
-  auto file = MappedFile::open_read_only(path);
-  if (!file) return std::move(file).error();
-  maps_.push_back(std::move(*file));
-  const auto bytes = maps_.back().bytes();
-  auto header = format::parse_header(bytes);
-  if (header && number && header->number != *number) {
-    // Recycled, not yet in use; or its first page is a misplaced one. See load_dead_segments.
-    header.reset();
-    if (!name || !format::rebuild_header(bytes, name->session, *number)) return {};
+  if (!dead->seen.has_records()) return {};
+  if (dead->seen.state == State::rebuilt) {
+    segment_findings_.emplace(path, rebuilt_header(path));
   }
-  if (!header && name && number) {
-    header = format::rebuild_header(bytes, name->session, *number);
-    if (header) {
-      findings_.damage.push_back(
-          {path.native(), 0, format::kHeader_bytes, 0, true,
-           "the segment's header is damaged; it was rebuilt from a block head"});
-    }
-  }
-  if (header) {
-    inputs_.push_back({.bytes = bytes, .header = *header, .path = path.native()});
-  } else if (!format::is_unused(bytes) && !(bytes.empty() && is_new_segment(path, is_last))) {
-    unreadable_.push_back({path.native(), 0, bytes.size(), 1, false,
-                           bytes.empty() ? "the file is empty: it lost what it held"
-                                         : "no block of this segment can be read"});
-  }
+  inputs_.push_back({.bytes = bytes, .header = dead->seen.header, .path = path.native()});
+  maps_.push_back(std::move(dead->file));
   return {};
+}
+
+// Of segments that are in a pack, that tells.
+void JournalSource::tell_of_segments(const std::set<std::uint32_t>& packed) {
+  for (auto& [path, damage] : segment_findings_) {
+    const auto number = segment_identity(path).number;
+    if (number && packed.contains(*number)) continue;
+    const bool is_header = damage.exact;
+    (is_header ? findings_.damage : unreadable_).push_back(std::move(damage));
+  }
+  segment_findings_.clear();
 }
 
 }  // namespace runlog

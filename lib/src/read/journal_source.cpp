@@ -18,9 +18,10 @@ Result<std::unique_ptr<JournalSource>> JournalSource::open(const JournalFiles& f
                             .checks_summary = settings.checks_summaries};
   source->seen_ = settings.seen;
   for (const auto& path : files.segments) {
-    const auto name = parse_journal_name(path.parent_path().parent_path().filename().native());
-    if (auto added = source->add_segment(path, name); !added) return std::move(added).error();
+    auto added = source->add_segment(path, [] { return false; });
+    if (!added) return std::move(added).error();
   }
+  source->tell_of_segments({});
   for (const RemoteFile& pack : files.remote_packs) {
     source->add_pack_or_damage({.path = url_of_object(files.reading->store->url(), pack.name),
                                 .reading = files.reading,

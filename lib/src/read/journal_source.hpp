@@ -106,15 +106,14 @@ class JournalSource {
                          std::string_view suffix);
   Numbered list_segments(const JournalDir& directory);
   Numbered list_packs(const JournalDir& directory);
-  Result<void> add_copies(const JournalDir& directory, const std::optional<JournalName>& name,
-                          bool is_of_shared_lane);
+  Result<void> add_copies(const JournalDir& directory, bool is_of_shared_lane);
   [[nodiscard]] bool is_shared_lane_packed_since(const JournalDir& directory);
-  Result<void> add_segment(const std::filesystem::path& path,
-                           const std::optional<JournalName>& name, bool is_last = false);
-  Result<void> add_copy(const std::filesystem::path& path, const std::optional<JournalName>& name,
+  Result<void> add_segment(const std::filesystem::path& path, const std::function<bool()>& is_last);
+  Result<void> add_copy(const std::filesystem::path& path,
                         const std::function<bool(const format::SegmentHeader&)>& is_wanted);
-  void add_dead_segments(const JournalDir& directory, const std::optional<JournalName>& name);
-  void add_untold(const JournalDir& directory, const std::optional<JournalName>& name);
+  void add_dead_segments(const JournalDir& directory);
+  void tell_of_segments(const std::set<std::uint32_t>& packed);
+  void add_untold(const JournalDir& directory);
   void add_local_pack(const JournalDir& directory, const std::filesystem::path& path);
   void add_torn_packs(const JournalDir& directory);
   void note_failure(Error error);
@@ -137,6 +136,8 @@ class JournalSource {
   std::vector<MappedFile> maps_;                            // segments of a dead one
   std::optional<ToldSegment> told_;                         // what it has dropped and not told
   std::set<std::uint32_t> snapshot_packs_;                  // by number, those it has
+  /// What is wrong with segments, by path, while it is opened. Exact: the header; else all of it.
+  std::map<std::filesystem::path, Damage> segment_findings_;
   std::vector<SegmentInput> inputs_;
   std::optional<SegmentMerge> segments_;
   PackCursor::Settings pack_settings_;

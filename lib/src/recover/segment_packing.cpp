@@ -141,7 +141,7 @@ Result<void> SegmentPacking::run() {
     }
   }
   // Whoever made those packs may have died, or failed, before their names were on the disk.
-  if (!dead->packed.empty()) {
+  if (!dead->packed.empty() || !dead->unreadable.empty()) {
     if (auto synced = sync_directory(directory_.packs()); !synced) return synced;
   }
   if (auto removed = remove_unused(*dead); !removed) return removed;
