@@ -14,6 +14,7 @@
 #include "platform/file_system.hpp"
 #include "platform/mapped_file.hpp"
 #include "read/crash_tally.hpp"
+#include "read/gap_records.hpp"
 #include "ship/waiting_check.hpp"
 
 namespace runlog {
@@ -52,17 +53,6 @@ DropCounts sum(const crash::Tally& tally,
   return all;
 }
 
-std::uint64_t total(const DropCounts& counts) {
-  std::uint64_t all = 0;
-  for (const std::uint64_t count : counts) all += count;
-  return all;
-}
-
-DropCounts without(DropCounts counts, const DropCounts& others) {
-  for (std::size_t i = 0; i < kDrop_reasons; ++i) counts[i] -= std::min(counts[i], others[i]);
-  return counts;
-}
-
 // All that was dropped, told or not.
 DropCounts dropped_in_all(const crash::Tally& tally) {
   DropCounts all = sum(tally, &crash::TallySlot::dropped);
@@ -76,34 +66,6 @@ bool is_telling(const crash::Tally& tally) {
          std::any_of(std::begin(tally.slot), std::end(tally.slot),
                      [](const auto& slot) { return slot.telling_reason != 0; });
 }
-
-// What gap records count.
-struct Gaps {
-  DropCounts calls = {};
-  std::uint64_t without_reason = 0;  // they do not say why, or cannot be read
-
-  void add(const Record& record) {
-    if (record.kind != Kind::gap || record.int_value.value_or(0) <= 0) return;
-    const auto count = static_cast<std::uint64_t>(*record.int_value);
-    for (std::size_t i = 0; i < kDrop_reasons; ++i) {
-      if (record.text != drop_text(static_cast<DropReason>(i))) continue;
-      calls[i] += count;
-      return;
-    }
-    without_reason += count;
-  }
-  [[nodiscard]] std::uint64_t all() const { return total(calls) + without_reason; }
-  [[nodiscard]] DropCounts missing_of(const DropCounts& counts) const {
-    DropCounts missing = without(counts, calls);
-    std::uint64_t left = without_reason;
-    for (std::uint64_t& one : missing) {
-      const std::uint64_t part = std::min(one, left);
-      one -= part;
-      left -= part;
-    }
-    return missing;
-  }
-};
 
 // What the packs here hold, by their footers.
 struct Packed {
@@ -140,26 +102,9 @@ Result<Packed> packed_here(const JournalDir& directory, std::int64_t told_seq) {
   return packed;
 }
 
-// The gap records of a pack, of one lane or all of them. False: not all can be read.
-bool add_gaps(const std::filesystem::path& path, std::optional<std::int32_t> lane, Gaps& gaps) {
-  const auto file = MappedFile::open_read_only(path);
-  if (!file) return false;
-  auto reader = format::PackReader::open(file->bytes());
-  if (!reader) return false;
-  bool are_all = true;
-  for (std::size_t i = 0; i < reader->row_groups().size(); ++i) {
-    if (!reader->row_groups()[i].may_hold(Kind::gap)) continue;
-    const auto read = reader->read(i, [&](const Record& record) {
-      if (!lane || record.lane == *lane) gaps.add(record);
-    });
-    are_all = are_all && read;
-  }
-  return are_all;
-}
-
 // What the segments that are in no pack hold.
 struct InLanes {
-  Gaps gaps;
+  GapCounts gaps;
   LaneRanges ranges;
   std::set<std::uint32_t> numbers;
   std::set<std::int32_t> telling;  // lanes whose record that was being made is there
@@ -243,9 +188,9 @@ DropCounts untold_by_tally(const crash::Tally& tally, const Packed& packed) {
     calls = without(sum(tally, &crash::TallySlot::dropped), sum(tally, &crash::TallySlot::told));
   }
   // Whoever made those packs died before forget_untold().
-  Gaps told;
+  GapCounts told;
   for (const auto& path : packed.told) {
-    if (!add_gaps(path, kTold_lane, told)) return {};
+    if (!told.add_pack(path, kTold_lane)) return {};
   }
   return told.missing_of(calls);
 }
@@ -254,11 +199,11 @@ DropCounts untold_by_tally(const crash::Tally& tally, const Packed& packed) {
 DropCounts untold_by_gaps(const crash::Tally& tally, const Packed& packed,
                           const InLanes& in_lanes) {
   const DropCounts calls = dropped_in_all(tally);
-  Gaps gaps = in_lanes.gaps;
+  GapCounts gaps = in_lanes.gaps;
   if (gaps.all() + packed.dropped == total(calls)) return {};
   for (const Packed::File& one : packed.with_drops) {
-    Gaps in_pack;
-    (void)add_gaps(one.path, {}, in_pack);
+    GapCounts in_pack;
+    (void)in_pack.add_pack(one.path, {});
     // Those that cannot be read the footer counts, and whoever mends the pack tells them.
     gaps.without_reason += one.dropped - std::min(one.dropped, in_pack.all());
     for (std::size_t i = 0; i < kDrop_reasons; ++i) gaps.calls[i] += in_pack.calls[i];
