@@ -152,18 +152,10 @@ void Shipper::ship_once(bool asks_refused) {
         upload_waiting(settings_.directory, settings_.meta, *store_,
                        {.keep_shipped = settings_.keep_shipped,
                         .has_meta = has_meta_,
-                        .is_held_back = [this](std::uint32_t pack) { return held_back_ == pack; },
-                        .sends =
-                            [this](std::optional<std::uint32_t> pack) {
-                              const std::lock_guard lock(sending_mutex_);
-                              sending_ = pack ? std::int64_t{*pack} : kNo_pack;
-                            },
-                        .arrived =
-                            [this](std::uint32_t pack) {
-                              const std::lock_guard lock(sending_mutex_);
-                              expected_.erase(pack);
-                            },
-                        .in_doubt = [this](std::uint32_t pack) { doubt(pack); },
+                        .is_held_back = [this](auto pack) { return packs_.is_held_back(pack); },
+                        .sends = [this](auto pack) { packs_.sends(pack); },
+                        .arrived = [this](auto pack) { packs_.arrived(pack); },
+                        .in_doubt = [this](auto pack) { packs_.doubt(pack); },
                         .check = [this](const auto& file) { return check_waiting(file); },
                         .refusals = &refusals_[settings_.store_url],
                         .asks_refused = asks_refused,
@@ -202,13 +194,6 @@ void Shipper::ship_once(bool asks_refused) {
   changed_.notify_all();
 }
 
-void Shipper::doubt(std::uint32_t pack) {
-  const std::lock_guard lock(sending_mutex_);
-  if (is_in_doubt(pack)) return;
-  in_doubt_.push_back(pack);
-  if (in_doubt_.size() > kIn_doubt_max) in_doubt_.erase(in_doubt_.begin());
-}
-
 // What a job has made may have been damaged since, while the store was down for days. Whoever
 // recovers it tells what is lost, and sends what is left.
 Result<bool> Shipper::check_waiting(const std::filesystem::path& file) const {
@@ -227,62 +212,28 @@ Result<bool> Shipper::check_waiting(const std::filesystem::path& file) const {
 }
 
 void Shipper::expect_pack(std::uint32_t pack, std::uint64_t records) noexcept {
-  if (store_ == nullptr) return;
-  try {
-    const auto folder = stat_file(settings_.directory.packs());
-    if (!folder) return;
-    const std::lock_guard lock(sending_mutex_);
-    expected_[pack] = {records, folder->device, folder->inode};
-  } catch (const std::bad_alloc&) {
-    // Then nobody misses it while the job lives.
-  }
-}
-
-// Those that are not in packs/ any more. What was moved away with its folder is another journal's.
-std::vector<std::pair<std::uint32_t, Shipper::Expected>> Shipper::missing_packs() {
-  std::vector<std::pair<std::uint32_t, Expected>> missing;
-  {
-    const std::lock_guard lock(sending_mutex_);
-    if (expected_.empty()) return missing;
-  }
-  const std::filesystem::path packs = settings_.directory.packs();
-  const auto folder = stat_file(packs);
-  const auto names = list_directory(packs);
-  if (!folder || !names) return missing;
-  const std::lock_guard lock(sending_mutex_);
-  std::erase_if(expected_, [&](const auto& one) {
-    return one.second.device != folder->device || one.second.inode != folder->inode;
-  });
-  for (const auto& [number, expected] : expected_) {
-    const std::string name = numbered_name(number, kPack_suffix);
-    const bool is_listed = std::binary_search(names->begin(), names->end(), name);
-    if (!is_listed && is_absent(packs / name)) missing.emplace_back(number, expected);
-  }
-  return missing;
+  if (store_ != nullptr) packs_.expect(pack, records);
 }
 
 // Tells of packs that somebody has removed before they were shipped. Errors: unavailable: whether
 // the store has one all the same is not known.
 Result<void> Shipper::look_for_packs() {
   const format::ObjectOwner owner = format::owner_of(settings_.meta);
-  for (const auto& [number, expected] : missing_packs()) {
+  for (const auto& [number, records] : packs_.missing()) {
     const auto theirs = store_->head(format::pack_object(owner, number));
     if (!theirs && theirs.error().code != Errc::not_found) return theirs.error();
-    {
-      const std::lock_guard lock(sending_mutex_);
-      expected_.erase(number);
-    }
-    if (theirs) continue;  // its answer was lost
+    packs_.arrived(number);  // or is told of, once
+    if (theirs) continue;    // its answer was lost
     {
       const std::lock_guard lock(mutex_);
       ++stats_.packs_gone;
-      stats_.records_gone += expected.records;
+      stats_.records_gone += records;
     }
     if (!settings_.report) continue;
     settings_.report(Error{Errc::corrupt, 0,
                            settings_.directory.pack(number).native() +
-                               " was removed before it was shipped; " +
-                               std::to_string(expected.records) + " records are lost"});
+                               " was removed before it was shipped; " + std::to_string(records) +
+                               " records are lost"});
   }
   return {};
 }

@@ -3,8 +3,6 @@
 // its own in between, and knows nothing of segments.
 #pragma once
 
-#include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -12,18 +10,15 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "journal/journal_dir.hpp"
 #include "journal/meta.hpp"
-#include "platform/file_system.hpp"
-#include "platform/file_system_kind.hpp"
 #include "runlog/result.hpp"
+#include "ship/expected_packs.hpp"
 #include "ship/uploader.hpp"
 #include "store/store_set.hpp"
 
@@ -67,8 +62,8 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   void wake() noexcept;
   /// The pack of this number is not to be shipped, from before it appears in packs/ until its
   /// segments have left lanes/. One at a time; any thread.
-  void hold_back(std::uint32_t pack) noexcept { held_back_ = pack; }
-  void hold_nothing_back() noexcept { held_back_ = kNo_pack; }
+  void hold_back(std::uint32_t pack) noexcept { packs_.hold_back(pack); }
+  void hold_nothing_back() noexcept { packs_.hold_nothing_back(); }
   /// The pack of this number, with so many records, is in packs/: from now on it arrives in the
   /// store, or unless_busy_with() removes it, or it is told as lost. Any thread.
   void expect_pack(std::uint32_t pack, std::uint64_t records) noexcept;
@@ -77,10 +72,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   /// Any thread.
   template <typename Work>
   void unless_busy_with(std::uint32_t pack, Work&& work) {
-    const std::lock_guard lock(sending_mutex_);
-    if (held_back_ == pack || sending_ == pack || is_in_doubt(pack)) return;
-    work();
-    if (is_absent(settings_.directory.pack(pack))) expected_.erase(pack);
+    packs_.unless_busy_with(pack, std::forward<Work>(work));
   }
   /// A ticket for wait_shipped: everything in packs/ and blobs/ at the time of the call.
   std::uint64_t request() noexcept;
@@ -98,7 +90,8 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   [[nodiscard]] Stats stats() const;
 
  private:
-  explicit Shipper(Settings settings) : settings_(std::move(settings)) {}
+  explicit Shipper(Settings settings)
+      : settings_(std::move(settings)), packs_(settings_.directory) {}
   using Clock = std::chrono::steady_clock;
   void run();
   void ship_once(bool asks_refused);
@@ -106,19 +99,10 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   [[nodiscard]] Result<bool> check_waiting(const std::filesystem::path& file) const;
   [[nodiscard]] Result<void> check_end();
   [[nodiscard]] Result<void> check_refused();
-  struct Expected {
-    std::uint64_t records = 0;
-    std::uint64_t device = 0, inode = 0;  // of its folder: a journal may be moved under the job
-  };
-  [[nodiscard]] std::vector<std::pair<std::uint32_t, Expected>> missing_packs();
   [[nodiscard]] Result<void> look_for_packs();
   void tell(const Error& error, bool needs_owner);
   void tell_no_memory() noexcept;
   void adopt_neighbours(bool whole_root);
-  void doubt(std::uint32_t pack);
-  [[nodiscard]] bool is_in_doubt(std::uint32_t pack) const {
-    return std::find(in_doubt_.begin(), in_doubt_.end(), pack) != in_doubt_.end();
-  }
   [[nodiscard]] bool is_waited_for() const;
 
   Settings settings_;
@@ -127,15 +111,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   ObjectStore* store_ = nullptr;  // in stores_; shipper thread only, after start
   std::thread thread_;            // joined by stop() if it ends in time, else left behind
   std::stop_source stop_;
-  // What the uploader lists was held back before it appeared: it sees that, or a later state.
-  static constexpr std::int64_t kNo_pack = -1;
-  std::atomic<std::int64_t> held_back_ = kNo_pack;
-  std::mutex sending_mutex_;
-  std::int64_t sending_ = kNo_pack;  // guarded by sending_mutex_
-  // Guarded by sending_mutex_: packs whose sending failed, and may have succeeded there.
-  static constexpr std::size_t kIn_doubt_max = 8;
-  std::vector<std::uint32_t> in_doubt_;
-  std::map<std::uint32_t, Expected> expected_;  // guarded by sending_mutex_
+  ExpectedPacks packs_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // with mutex_
   bool has_work_ = false;            // guarded by mutex_

@@ -1,0 +1,60 @@
+#include "ship/expected_packs.hpp"
+
+#include <new>
+#include <string>
+
+#include "platform/directories.hpp"
+
+namespace runlog {
+
+void ExpectedPacks::expect(std::uint32_t pack, std::uint64_t records) noexcept {
+  try {
+    const auto folder = stat_file(directory_.packs());
+    if (!folder) return;
+    const std::lock_guard lock(mutex_);
+    expected_[pack] = {records, folder->device, folder->inode};
+  } catch (const std::bad_alloc&) {
+    // Then nobody misses it while the job lives.
+  }
+}
+
+void ExpectedPacks::sends(std::optional<std::uint32_t> pack) {
+  const std::lock_guard lock(mutex_);
+  sending_ = pack ? std::int64_t{*pack} : kNo_pack;
+}
+
+void ExpectedPacks::arrived(std::uint32_t pack) {
+  const std::lock_guard lock(mutex_);
+  expected_.erase(pack);
+}
+
+void ExpectedPacks::doubt(std::uint32_t pack) {
+  const std::lock_guard lock(mutex_);
+  if (is_in_doubt(pack)) return;
+  in_doubt_.push_back(pack);
+  if (in_doubt_.size() > kIn_doubt_max) in_doubt_.erase(in_doubt_.begin());
+}
+
+std::vector<ExpectedPacks::Missing> ExpectedPacks::missing() {
+  std::vector<Missing> all;
+  {
+    const std::lock_guard lock(mutex_);
+    if (expected_.empty()) return all;
+  }
+  const std::filesystem::path packs = directory_.packs();
+  const auto folder = stat_file(packs);
+  const auto names = list_directory(packs);
+  if (!folder || !names) return all;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(expected_, [&](const auto& one) {
+    return one.second.device != folder->device || one.second.inode != folder->inode;
+  });
+  for (const auto& [number, expected] : expected_) {
+    const std::string name = numbered_name(number, kPack_suffix);
+    const bool is_listed = std::binary_search(names->begin(), names->end(), name);
+    if (!is_listed && is_absent(packs / name)) all.push_back({number, expected.records});
+  }
+  return all;
+}
+
+}  // namespace runlog

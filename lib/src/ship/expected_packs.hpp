@@ -1,0 +1,80 @@
+// ExpectedPacks: the packs of a live job on their way to its store, by number: those that are not
+// to be sent yet, the one that is being sent, those that may have arrived although it failed, and
+// those that must arrive, be removed by the job, or be told as lost. Asks no store. Any thread may
+// call all of it.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "journal/journal_dir.hpp"
+#include "platform/file_system.hpp"
+
+namespace runlog {
+
+class ExpectedPacks {
+ public:
+  /// So many of those whose sending failed last are not removed: they may be in the store.
+  static constexpr std::size_t kIn_doubt_max = 8;
+
+  explicit ExpectedPacks(JournalDir directory) : directory_(std::move(directory)) {}
+
+  /// One at a time: from before it appears in packs/ until its segments have left lanes/.
+  void hold_back(std::uint32_t pack) noexcept { held_back_ = pack; }
+  void hold_nothing_back() noexcept { held_back_ = kNo_pack; }
+  [[nodiscard]] bool is_held_back(std::uint32_t pack) const noexcept { return held_back_ == pack; }
+
+  /// It is in packs/. Without memory nobody misses it while the job lives.
+  void expect(std::uint32_t pack, std::uint64_t records) noexcept;
+  /// It is being sent from now on; nothing: none is.
+  void sends(std::optional<std::uint32_t> pack);
+  /// The store has it.
+  void arrived(std::uint32_t pack);
+  /// It was sent, and whether it has arrived is not known.
+  void doubt(std::uint32_t pack);
+
+  /// Does `work`, which removes that pack, unless it is held back, being sent or in doubt. Nothing
+  /// is sent meanwhile.
+  template <typename Work>
+  void unless_busy_with(std::uint32_t pack, Work&& work) {
+    const std::lock_guard lock(mutex_);
+    if (held_back_ == pack || sending_ == pack || is_in_doubt(pack)) return;
+    work();
+    if (is_absent(directory_.pack(pack))) expected_.erase(pack);
+  }
+
+  struct Missing {
+    std::uint32_t pack = 0;
+    std::uint64_t records = 0;
+  };
+  /// Those that are not in packs/ any more. What was moved away with its folder is another
+  /// journal's, and not expected from then on.
+  [[nodiscard]] std::vector<Missing> missing();
+
+ private:
+  struct Expected {
+    std::uint64_t records = 0;
+    std::uint64_t device = 0, inode = 0;  // of its folder: a journal may be moved under the job
+  };
+  [[nodiscard]] bool is_in_doubt(std::uint32_t pack) const {
+    return std::find(in_doubt_.begin(), in_doubt_.end(), pack) != in_doubt_.end();
+  }
+
+  static constexpr std::int64_t kNo_pack = -1;
+  const JournalDir directory_;
+  // What the uploader lists was held back before it appeared: it sees that, or a later state.
+  std::atomic<std::int64_t> held_back_ = kNo_pack;
+  std::mutex mutex_;
+  std::int64_t sending_ = kNo_pack;             // guarded by mutex_
+  std::vector<std::uint32_t> in_doubt_;         // guarded by mutex_
+  std::map<std::uint32_t, Expected> expected_;  // guarded by mutex_
+};
+
+}  // namespace runlog
