@@ -140,18 +140,13 @@ void Keeper::run() {
       const Round result = round(turn);
       if (is_over_) break;
       if (result == Round::given_up) continue;
-      const std::lock_guard lock(mutex_);
-      wake_at = due_;
+      wake_at = requests_.due();
     }
     crash_point("keeper_sleeps");
     work_.wait_until(wake_at);
     is_awake_.store(false, std::memory_order_release);
   }
-  {
-    const std::lock_guard lock(mutex_);
-    has_ended_ = true;
-  }
-  changed_.notify_all();
+  requests_.note_ended();
 }
 
 // A round that was not done leaves everything due that was.
@@ -164,10 +159,7 @@ Keeper::Round Keeper::round(Turn& turn) noexcept {
     result = Round::no_memory;
   }
   if (result == Round::done) turn.complete_round();
-  {
-    const std::lock_guard lock(mutex_);
-    due_ = next_due(turn, result);
-  }
+  requests_.set_due(next_due(turn, result));
   if (result == Round::no_memory) settings_.report(no_memory_);
   return result;
 }
@@ -184,41 +176,24 @@ Keeper::Clock::time_point Keeper::next_due(Turn& turn, Round result) const {
 // Everything that is due or asked for now. Put off, nothing that was asked for has failed: it waits
 // for a sync of the device.
 Keeper::Round Keeper::work(Turn& turn) {
-  std::uint64_t packs = 0;
-  std::uint64_t flushes = 0;
-  bool wants_packs = false;
-  bool wants_flush = false;
-  std::optional<End> end;
-  {
-    const std::lock_guard lock(mutex_);
-    packs = packs_requested_;
-    wants_packs = packs > std::max(packs_done_, packs_failed_);
-    flushes = flushes_requested_;
-    wants_flush = flushes > flushes_done_;
-    end = end_;
-  }
+  Requests::Asked asked = requests_.asked();
   const auto now = Clock::now();
   const bool is_ship_due = now >= next_ship_;
-  const bool ships = is_ship_due || wants_packs || wants_flush || end.has_value();
-  const auto outcome = housekeeping_->round(turn, {.everything = ships, .end = end.has_value()});
+  const bool ships = is_ship_due || asked.is_any();
+  const bool is_end = asked.end.has_value();
+  const auto outcome = housekeeping_->round(turn, {.everything = ships, .end = is_end});
   if (!outcome) return Round::given_up;
   if (outcome->is_put_off) return Round::put_off;
   if (!turn.has_given_up() && is_ship_due) next_ship_ = now + settings_.ship_interval;
-  {
-    const std::lock_guard lock(mutex_);
-    if (wants_packs) (outcome->is_packed ? packs_done_ : packs_failed_) = packs;
-    if (!turn.has_given_up()) flushes_done_ = flushes;
-  }
-  if (end) {
+  requests_.settle(asked, outcome->is_packed, !turn.has_given_up());
+  if (is_end) {
     if (outcome->is_empty) {
       housekeeping_->discard_reserves(turn);
-      write_end(std::move(*end));
-      const std::lock_guard lock(mutex_);
-      is_packed_ = true;
+      write_end(std::move(*asked.end));
+      requests_.settle_end();
     }
     is_over_ = true;
   }
-  changed_.notify_all();
   if (ships || outcome->has_new_packs) shipper_->wake();
   return Round::done;
 }
@@ -264,40 +239,27 @@ bool Keeper::catch_up(Clock::time_point until) noexcept {
   if (!help.is_on) return false;
   // No more rounds than the keeper would do: it has been woken, or its time has come.
   bool is_wanted = is_behind || help.is_wanted;
-  {
-    const std::lock_guard lock(mutex_);
-    is_wanted = is_wanted || Clock::now() >= due_;
-  }
+  is_wanted = is_wanted || Clock::now() >= requests_.due();
   is_wanted = is_awake_.exchange(false, std::memory_order_acq_rel) || is_wanted;
   if (is_wanted) (void)work_now(until, until, Turn::Worker::helper);
   return true;
 }
 
 void Keeper::flush() noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    ++flushes_requested_;
-  }
+  requests_.ask_for_flush();
   wake();
 }
 
 Wait Keeper::pack_now(Clock::time_point deadline, Clock::duration memory_patience,
                       Clock::duration least) {
   const InCall in_call;
-  std::unique_lock lock(mutex_);
-  const std::uint64_t request = ++packs_requested_;
-  lock.unlock();
+  const std::uint64_t request = requests_.ask_for_pack();
   const auto work_deadline = std::max(deadline, Clock::now() + least);
   if (work_through(deadline, work_deadline) == Round::no_memory &&
       deadline - Clock::now() > memory_patience) {
     deadline = Clock::now() + memory_patience;
   }
-  lock.lock();
-  const bool is_settled = changed_.wait_until(lock, deadline, [&] {
-    return packs_done_ >= request || packs_failed_ >= request || has_ended_;
-  });
-  if (packs_done_ >= request) return Wait::Done;
-  return is_settled ? Wait::Failed : Wait::Timeout;
+  return requests_.wait_for_pack(request, deadline);
 }
 
 Wait Keeper::wait_until(Stage stage, Clock::time_point deadline) {
@@ -331,34 +293,21 @@ void Keeper::write_end(End end) {
   if (!written) settings_.report(written.error());
 }
 
-bool Keeper::has_ended_within(Clock::duration patience) {
-  std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, patience, [&] { return has_ended_; });
-}
-
 void Keeper::finish(End end, Clock::time_point deadline) {
   const InCall in_call;
-  {
-    const std::lock_guard lock(mutex_);
-    end_ = std::move(end);
-  }
+  requests_.ask_for_end(std::move(end));
   const auto memory_deadline = std::min(deadline, Clock::now() + kMemory_patience);
   const auto work_deadline = std::max(deadline, Clock::now() + kPack_patience);
   while (work_through(deadline, work_deadline) == Round::no_memory &&
          Clock::now() < memory_deadline) {
     free_reserve();
-    (void)has_ended_within(kRetry_no_memory);
+    (void)requests_.has_ended_within(kRetry_no_memory);
   }
   turns_.stop_work();
   turns_.end_help();
   wake();  // the thread sees that it is over
-  if (has_ended_within(kLeave_patience) && thread_.joinable()) thread_.join();
-  bool is_packed = false;
-  {
-    const std::lock_guard lock(mutex_);
-    is_packed = is_packed_;
-  }
-  ship_rest(is_packed, deadline);
+  if (requests_.has_ended_within(kLeave_patience) && thread_.joinable()) thread_.join();
+  ship_rest(requests_.is_end_settled(), deadline);
   (void)syncer_->stop(Clock::now() + kLeave_patience);
   journal_->home().unlock();
 }
@@ -377,7 +326,7 @@ void Keeper::finish_at_exit(End end, Clock::time_point deadline) {
   // Memory, or room, may come back in a moment.
   const auto memory_deadline = std::min(deadline, Clock::now() + kMemory_patience);
   while (!is_packed && Clock::now() < memory_deadline) {
-    (void)has_ended_within(kRetry_no_memory);
+    (void)requests_.has_ended_within(kRetry_no_memory);
     is_packed = pack_now(memory_deadline) == Wait::Done;
   }
   if (is_packed) write_end(std::move(end));
@@ -394,7 +343,7 @@ void Keeper::leave(Clock::time_point deadline) {
   }
   turns_.end_help();
   wake();
-  if (!has_ended_within(kLeave_patience)) return;
+  if (!requests_.has_ended_within(kLeave_patience)) return;
   if (thread_.joinable()) thread_.join();
   (void)syncer_->stop(Clock::now() + kLeave_patience);
   shipper_->ship_after_stop();

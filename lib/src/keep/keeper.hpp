@@ -19,7 +19,6 @@
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -29,6 +28,7 @@
 #include "journal/journal.hpp"
 #include "journal/meta.hpp"
 #include "keep/housekeeping.hpp"
+#include "keep/requests.hpp"
 #include "keep/syncer.hpp"
 #include "keep/turns.hpp"
 #include "platform/semaphore.hpp"
@@ -102,7 +102,6 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   bool catch_up(Clock::time_point until) noexcept;
   [[nodiscard]] Clock::time_point next_due(Turn& turn, Round result) const;
   void free_reserve() noexcept;
-  [[nodiscard]] bool has_ended_within(Clock::duration patience);
   void write_end(End end);
   void ship_rest(bool is_packed, Clock::time_point deadline);
 
@@ -127,18 +126,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   std::mutex reserve_mutex_;
   Error no_memory_ = {};  // what is told then, made beforehand; never changes
 
-  std::mutex mutex_;
-  std::condition_variable changed_;  // with mutex_
-  // Guarded by mutex_, all below. A request is a number: those up to the one that is done are.
-  Clock::time_point due_ = {};  // the next round, when nobody asks for one
-  std::uint64_t packs_requested_ = 0;
-  std::uint64_t packs_done_ = 0;
-  std::uint64_t packs_failed_ = 0;
-  std::uint64_t flushes_requested_ = 0;
-  std::uint64_t flushes_done_ = 0;
-  std::optional<End> end_ = {};
-  bool has_ended_ = false;  // the thread
-  bool is_packed_ = false;  // at the end: nothing is left, and end.json is written
+  Requests requests_;
 };
 
 }  // namespace runlog
