@@ -1,13 +1,8 @@
 #include "platform/crash_mark.hpp"
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -15,11 +10,10 @@
 #include <exception>
 #include <mutex>
 #include <new>
-#include <string_view>
 #include <utility>
 
-#include "base/crc32c.hpp"
 #include "platform/backtrace.hpp"
+#include "platform/crash_words.hpp"
 #include "platform/current_exception.hpp"
 #include "platform/fork.hpp"
 #include "platform/process_key.hpp"
@@ -64,12 +58,6 @@ constinit std::atomic<std::uint64_t> claims = 0;              // how often that 
 constinit crash::Backtrace backtrace = {};  // of whoever marks: a signal stack is small
 constinit crash::Exception exception = {};  // likewise
 
-// The process that has called exit(), and with what. A child that it makes then has not.
-constinit std::atomic<std::uint64_t> exiting = 0;
-constinit std::atomic<std::int32_t> exit_status = 0;  // stored before `exiting` (release)
-/// What a parent sees of it.
-constexpr int kExit_status_mask = 0xff;
-
 // initial-exec: no call to find it in a handler.
 struct ThreadMark {
   std::int64_t provisional_ns;  // the time of the mark that this thread made; 0: none
@@ -78,21 +66,6 @@ struct ThreadMark {
   bool has_terminated;          // std::terminate has been marked
 };
 constinit thread_local ThreadMark own __attribute__((tls_model("initial-exec"))) = {};
-
-std::uint64_t magic() noexcept {
-  const volatile std::uint64_t masked = crash::kMagic_masked;
-  return masked ^ crash::kMagic_mask;
-}
-
-std::int64_t own_tid() noexcept {
-  return ::syscall(SYS_gettid);
-}
-
-std::int64_t now_ns() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return std::int64_t{now.tv_sec} * kSecond_ns + now.tv_nsec;
-}
 
 void sleep_a_turn() noexcept {
   const timespec turn{.tv_sec = 0, .tv_nsec = 500'000};
@@ -128,7 +101,7 @@ class Claim {
     ::sigdelset(&all_but_faults, SIGSEGV);
     ::sigdelset(&all_but_faults, SIGBUS);
     ::pthread_sigmask(SIG_SETMASK, &all_but_faults, &before_);
-    const std::int64_t mine = own_tid();
+    const std::int64_t mine = crash::own_tid();
     for (int turn = 0; turn < kWait_turns_max; ++turn) {
       std::int64_t other = 0;
       if (marking.get().compare_exchange_strong(other, mine, std::memory_order_seq_cst)) {
@@ -153,99 +126,12 @@ class Claim {
   bool holds_ = false;
 };
 
-std::atomic_ref<std::uint64_t> magic_of(std::byte* memory) noexcept {
-  return std::atomic_ref<std::uint64_t>(*reinterpret_cast<std::uint64_t*>(memory));
-}
-
-std::span<const std::byte> checked(const std::byte* part, std::size_t begin, std::size_t bytes) {
-  return {part + begin, bytes - begin};
-}
-
-void write_mark(std::byte* part, Mark mark) noexcept {
-  magic_of(part).store(0, std::memory_order_release);
-  constexpr std::size_t kChecked_at = offsetof(Mark, kind);
-  mark.crc = crc32c(checked(reinterpret_cast<const std::byte*>(&mark), kChecked_at, sizeof mark));
-  std::memcpy(part + sizeof mark.magic,
-              reinterpret_cast<const std::byte*>(&mark) + sizeof mark.magic,
-              sizeof mark - sizeof mark.magic);
-  magic_of(part).store(magic(), std::memory_order_release);
-}
-
-Mark read_mark(const std::byte* part) noexcept {
-  Mark mark;
-  std::memcpy(&mark, part, sizeof mark);
-  return mark;
-}
-
 // A death that another thread has begun stands; all else gives way to what has come now.
 bool stands(std::byte* memory, std::int64_t now) noexcept {
-  if (magic_of(memory).load(std::memory_order_acquire) == 0) return false;
-  const Mark there = read_mark(memory);
+  if (!crash::has_mark(memory)) return false;
+  const Mark there = crash::read_mark(memory);
   return there.kind == crash::kSignal && (there.flags & crash::kProvisional) == 0 &&
          now - there.time_ns < kCertain_ns_max && now >= there.time_ns;
-}
-
-void read_comm(std::int64_t pid, std::array<char, crash::kName_bytes>& name) noexcept {
-  std::array<char, 40> path{};
-  char* at = path.data();
-  for (const char c : std::string_view("/proc/")) *at++ = c;
-  std::array<char, 20> digits{};
-  std::size_t count = 0;
-  for (; pid > 0 && count < digits.size(); pid /= 10) {
-    digits[count++] = static_cast<char>('0' + pid % 10);
-  }
-  while (count > 0) *at++ = digits[--count];
-  for (const char c : std::string_view("/comm")) *at++ = c;
-  const int fd = ::open(path.data(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  const ssize_t got = ::read(fd, name.data(), name.size());
-  ::close(fd);
-  if (got > 0 && name[static_cast<std::size_t>(got) - 1] == '\n') {
-    name[static_cast<std::size_t>(got) - 1] = '\0';
-  }
-}
-
-Mark describe_self(std::uint32_t kind) noexcept {
-  Mark mark{};
-  mark.kind = kind;
-  mark.time_ns = now_ns();
-  mark.pid = ::getpid();
-  mark.tid = own_tid();
-  ::prctl(PR_GET_NAME, mark.thread_name);
-  if (exiting.load(std::memory_order_acquire) == process_key()) {
-    mark.flags = crash::kAfter_exit;
-    mark.exit_status = exit_status.load(std::memory_order_relaxed);
-  }
-  return mark;
-}
-
-Mark describe(const CaughtSignal& caught) noexcept {
-  Mark mark = describe_self(crash::kSignal);
-  mark.signal = caught.number;
-  if (!caught.is_certain) mark.flags |= crash::kProvisional;
-  if (caught.info == nullptr) return mark;
-  mark.code = caught.info->si_code;
-  switch (mark.code) {
-    case SI_USER:
-    case SI_QUEUE:
-    case SI_TKILL: {
-      mark.sender_pid = caught.info->si_pid;
-      mark.sender_uid = caught.info->si_uid;
-      std::array<char, crash::kName_bytes> name{};
-      if (mark.sender_pid > 0 && mark.sender_pid != mark.pid) read_comm(mark.sender_pid, name);
-      std::memcpy(mark.sender_name, name.data(), name.size());
-      break;
-    }
-    default:
-      if (mark.code <= 0) break;
-      if (caught.number == SIGSYS)
-        mark.number = static_cast<std::uint32_t>(caught.info->si_syscall);
-      if (caught.number == SIGSEGV || caught.number == SIGBUS || caught.number == SIGFPE ||
-          caught.number == SIGILL || caught.number == SIGTRAP || caught.number == SIGSYS) {
-        mark.address = reinterpret_cast<std::uint64_t>(caught.info->si_addr);
-      }
-  }
-  return mark;
 }
 
 // Runs `what`; a fault in it ends it, and nothing else. Not inlined: what is alive across the jump
@@ -287,8 +173,7 @@ void note_exception(const Mark& mark, std::uint32_t flags, Look look) noexcept {
   };
   run_guarded(write);
   if (flags == crash::kHandled && exception.type_bytes == 0) return;  // there is none
-  exception.crc = crc32c(checked(reinterpret_cast<const std::byte*>(&exception),
-                                 offsetof(crash::Exception, type_bytes), sizeof exception));
+  crash::set_crc(exception);
   visit_guarded([&](std::byte* memory) {
     std::memcpy(memory + crash::kException_at, &exception, sizeof exception);
   });
@@ -305,11 +190,11 @@ void on_signal(const CaughtSignal& caught) noexcept {
   if (!has_own()) return;
   const Claim claim;
   if (!claim.holds()) return;
-  const Mark mark = describe(caught);
+  const Mark mark = crash::describe(caught);
   bool is_made = false;
   visit_guarded([&](std::byte* memory) {
     if (stands(memory, mark.time_ns)) return;
-    write_mark(memory + crash::kMark_at, mark);
+    crash::write_mark(memory + crash::kMark_at, mark);
     is_made = true;
   });
   if (!is_made) return;
@@ -331,8 +216,7 @@ void on_signal(const CaughtSignal& caught) noexcept {
   run_guarded(walk);
   if (!is_taken) return;
   backtrace.time_ns = mark.time_ns;
-  backtrace.crc = crc32c(checked(reinterpret_cast<const std::byte*>(&backtrace),
-                                 offsetof(crash::Backtrace, frames), sizeof backtrace));
+  crash::set_crc(backtrace);
   visit_guarded([&](std::byte* memory) {
     std::memcpy(memory + crash::kBacktrace_at, &backtrace, sizeof backtrace);
   });
@@ -342,8 +226,8 @@ void on_stop(const CaughtSignal& caught) noexcept {
   if (!has_own()) return;
   const Claim claim;
   if (!claim.holds()) return;
-  const Mark mark = describe(caught);
-  visit_guarded([&](std::byte* memory) { write_mark(memory + crash::kStop_at, mark); });
+  const Mark mark = crash::describe(caught);
+  visit_guarded([&](std::byte* memory) { crash::write_mark(memory + crash::kStop_at, mark); });
 }
 
 void leave_marking() noexcept {
@@ -359,11 +243,9 @@ void withdraw_if(Test&& is_void) noexcept {
   const Claim claim;
   if (!claim.holds()) return;
   visit_guarded([&](std::byte* memory) {
-    if (magic_of(memory).load(std::memory_order_acquire) == 0) return;
-    const Mark mark = read_mark(memory);
-    if ((mark.flags & crash::kProvisional) != 0 && is_void(mark)) {
-      magic_of(memory).store(0, std::memory_order_release);
-    }
+    if (!crash::has_mark(memory)) return;
+    const Mark mark = crash::read_mark(memory);
+    if ((mark.flags & crash::kProvisional) != 0 && is_void(mark)) crash::remove_mark(memory);
   });
 }
 
@@ -371,7 +253,7 @@ void withdraw_own() noexcept {
   const std::int64_t time_ns = std::exchange(own.provisional_ns, 0);
   if (time_ns == 0) return;
   survived.fetch_add(1, std::memory_order_relaxed);
-  const std::int64_t tid = own_tid();
+  const std::int64_t tid = crash::own_tid();
   withdraw_if([&](const Mark& mark) { return mark.tid == tid && mark.time_ns == time_ns; });
 }
 
@@ -396,11 +278,11 @@ void mark_terminate() noexcept {
   const Claim claim;
   if (!claim.holds()) return;
   own.has_terminated = true;
-  const Mark mark = describe_self(crash::kTerminate);
+  const Mark mark = crash::describe_self(crash::kTerminate);
   bool is_made = false;
   visit_guarded([&](std::byte* memory) {
     if (stands(memory, mark.time_ns)) return;
-    write_mark(memory + crash::kMark_at, mark);
+    crash::write_mark(memory + crash::kMark_at, mark);
     is_made = true;
   });
   if (is_made) note_exception(mark, 0, [&] { return current; });
@@ -417,8 +299,8 @@ void on_quick_exit() noexcept {
   if (!has_own()) return;
   const Claim claim;
   if (!claim.holds()) return;
-  const Mark mark = describe_self(crash::kQuick_exit);
-  visit_guarded([&](std::byte* memory) { write_mark(memory + crash::kMark_at, mark); });
+  const Mark mark = crash::describe_self(crash::kQuick_exit);
+  visit_guarded([&](std::byte* memory) { crash::write_mark(memory + crash::kMark_at, mark); });
 }
 
 }  // namespace
@@ -466,7 +348,7 @@ CrashMarker::~CrashMarker() {
   slot_->memory.store(nullptr, std::memory_order_seq_cst);
   // A thread that marks now may have seen the memory before, and the caller unmaps it next; one
   // that begins later has not. In a child nobody can: it is not the child's.
-  const std::int64_t self = own_tid();
+  const std::int64_t self = crash::own_tid();
   const std::uint64_t begun = claims.load(std::memory_order_seq_cst);
   for (int turn = 0; is_own && turn < kUnmap_turns_max; ++turn) {
     const std::int64_t other = marking.get().load(std::memory_order_seq_cst);
@@ -490,11 +372,6 @@ void set_thread_place(ThreadPlace (*exchange)(ThreadPlace next) noexcept) noexce
   exchange_place.store(exchange, std::memory_order_release);
 }
 
-void note_exit(int status) noexcept {
-  exit_status.store(status & kExit_status_mask, std::memory_order_relaxed);
-  exiting.store(process_key(), std::memory_order_release);
-}
-
 void settle_own_mark() noexcept {
   if (own.provisional_ns == 0) [[likely]]
     return;
@@ -507,7 +384,7 @@ void settle_own_mark() noexcept {
 void settle_old_marks() noexcept {
   std::int64_t last = last_provisional_ns.load(std::memory_order_acquire);
   if (last == 0) return;
-  const std::int64_t now = now_ns();
+  const std::int64_t now = crash::now_ns();
   if (now - last <= kProvisional_ns_max) return;
   if (!last_provisional_ns.compare_exchange_strong(last, 0)) return;
   withdraw_if([&](const Mark& mark) { return now - mark.time_ns > kProvisional_ns_max; });

@@ -46,9 +46,6 @@ struct ThreadPlace {
 /// `exchange` sets the calling thread's place and returns what was there. Async-signal-safe.
 void set_thread_place(ThreadPlace (*exchange)(ThreadPlace next) noexcept) noexcept;
 
-/// exit() has been called with this status: what is marked from now on came after it.
-void note_exit(int status) noexcept;
-
 /// This thread is not in a handler: a provisional mark that it made is withdrawn. One load without.
 void settle_own_mark() noexcept;
 

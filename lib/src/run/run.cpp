@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/out_of_memory.hpp"
-#include "platform/crash_mark.hpp"
+#include "platform/crash_words.hpp"
 #include "platform/fork.hpp"
 #include "platform/in_call.hpp"
 #include "platform/process.hpp"
