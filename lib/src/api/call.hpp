@@ -1,11 +1,13 @@
-// What each function of runlog.h does with its texts and its errors. Nothing is thrown across that
-// interface: guarded() makes errors of what is thrown below it.
+// What each function of runlog.h does with its texts, its steps and its errors. Nothing is thrown
+// across that interface: guarded() makes errors of what is thrown below it.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +33,20 @@ int fail(const Error& error) noexcept;
 }
 [[nodiscard]] inline std::string_view view(const runlog_text& text) noexcept {
   return view(text.data, text.bytes);
+}
+
+/// The step that the caller gave, if any.
+using MaybeStep = std::optional<std::int64_t>;
+[[nodiscard]] inline MaybeStep step_of(const runlog_when* when) noexcept {
+  if (when == nullptr || (when->has & RUNLOG_WHEN_STEP) == 0) return {};
+  return when->step;
+}
+[[nodiscard]] inline bool has_time(const runlog_when* when) noexcept {
+  return when != nullptr && (when->has & RUNLOG_WHEN_TIME) != 0;
+}
+
+[[nodiscard]] inline Error invalid(const char* message) {
+  return Error{Errc::invalid_argument, 0, message};
 }
 
 /// A text for the caller; `text` must outlive it.

@@ -1,4 +1,4 @@
-// What a run logs, by runlog.h: metrics, structured values, files and facts.
+// What a run logs, by runlog.h: metrics, structured values and facts. Files: api/file_calls.
 #include <array>
 #include <bit>
 #include <chrono>
@@ -35,17 +35,6 @@ Step& step_at(runlog_step* step) noexcept {
   return *std::launder(reinterpret_cast<Step*>(step->reserved));
 }
 
-using MaybeStep = std::optional<std::int64_t>;
-
-MaybeStep step_of(const runlog_when* when) noexcept {
-  if (when == nullptr || (when->has & RUNLOG_WHEN_STEP) == 0) return {};
-  return when->step;
-}
-
-bool has_time(const runlog_when* when) noexcept {
-  return when != nullptr && (when->has & RUNLOG_WHEN_TIME) != 0;
-}
-
 At at_time(Run& run, const runlog_when* when) noexcept {
   using std::chrono::system_clock;
   return run.at(system_clock::time_point(
@@ -62,10 +51,6 @@ void log_when(runlog_run* run, const runlog_when* when, Log log) noexcept {
   } else {
     log(run->run);
   }
-}
-
-Error invalid(const char* message) {
-  return Error{Errc::invalid_argument, 0, message};
 }
 
 // Numbers of a runlog_array. `copies` is where those are that C++ sees as another type.
@@ -155,12 +140,6 @@ void log_in_pieces(std::span<const runlog_named_number> metrics, LogPiece log_pi
     log_piece(std::span<const NamedNumber>(piece, count));
     metrics = metrics.subspan(count);
   }
-}
-
-// Files have a step, and the time of the call.
-Result<MaybeStep> only_step(const runlog_when* when) {
-  if (has_time(when)) return invalid("an image or artifact has the time of the call");
-  return step_of(when);
 }
 
 }  // namespace
@@ -330,54 +309,6 @@ void runlog_run_log_text(runlog_run* run, int level, const char* message, size_t
   const bool is_level = level >= RUNLOG_LEVEL_DEBUG && level <= RUNLOG_LEVEL_ERROR;
   const Level of = is_level ? static_cast<Level>(level) : Level::info;
   log_when(run, when, [&](auto& target) { target.text(of, view(message, message_bytes)); });
-}
-
-int runlog_run_log_image(runlog_run* run, const char* name, size_t name_bytes, const void* encoded,
-                         size_t encoded_bytes, const runlog_when* when) {
-  return guarded([&]() -> Result<void> {
-    if (encoded == nullptr && encoded_bytes > 0) return invalid("there is no image");
-    const auto step = only_step(when);
-    if (!step) return step.error();
-    const std::span content(static_cast<const std::byte*>(encoded), encoded_bytes);
-    return with(run, [&](Run& of) { return of.log_image(view(name, name_bytes), content, *step); });
-  });
-}
-
-int runlog_run_log_image_file(runlog_run* run, const char* name, size_t name_bytes,
-                              const char* path, size_t path_bytes, const runlog_when* when) {
-  return guarded([&]() -> Result<void> {
-    const auto step = only_step(when);
-    if (!step) return step.error();
-    const std::filesystem::path file(view(path, path_bytes));
-    return with(run, [&](Run& of) { return of.log_image(view(name, name_bytes), file, *step); });
-  });
-}
-
-int runlog_run_upload_file(runlog_run* run, const char* name, size_t name_bytes, const char* path,
-                           size_t path_bytes, const runlog_when* when) {
-  return guarded([&]() -> Result<void> {
-    const auto step = only_step(when);
-    if (!step) return step.error();
-    const std::filesystem::path file(view(path, path_bytes));
-    return with(run, [&](Run& of) { return of.upload_file(view(name, name_bytes), file, *step); });
-  });
-}
-
-int runlog_run_upload_folder(runlog_run* run, const char* name, size_t name_bytes, const char* path,
-                             size_t path_bytes, runlog_folder_report* report, size_t report_bytes) {
-  return guarded([&]() -> Result<void> {
-    const std::filesystem::path folder(view(path, path_bytes));
-    const auto staged =
-        with(run, [&](Run& of) { return of.upload_folder(view(name, name_bytes), folder); });
-    if (!staged) return staged.error();
-    const runlog_folder_report all{.staged = staged->staged,
-                                   .bytes = staged->bytes,
-                                   .skipped_links = staged->skipped_links,
-                                   .skipped_journals = staged->skipped_journals,
-                                   .skipped_special = staged->skipped_special};
-    fill(report, report_bytes, all);
-    return {};
-  });
 }
 
 void runlog_run_param_number(runlog_run* run, const char* name, size_t name_bytes,
