@@ -19,6 +19,10 @@ Result<std::vector<JournalFiles>> find_journal_files(const std::filesystem::path
                                                      const JournalSelection& selection = {},
                                                      std::vector<Error>* unread = nullptr);
 
+/// Those in a directory of this machine, or in the one file that `path` is.
+Result<std::vector<JournalFiles>> find_local_journals(const std::filesystem::path& path,
+                                                      std::vector<Error>* unread);
+
 /// The journals of `place` in a store. For URLs, and for tests that bring a store of their own.
 Result<std::vector<JournalFiles>> find_journal_files(std::shared_ptr<StoreReading> reading,
                                                      const StorePlace& place,
