@@ -7,12 +7,10 @@
 #include "platform/in_call.hpp"
 #include "read/journal_list.hpp"
 #include "runlog/store.hpp"
+#include "store/patience.hpp"
 
 namespace runlog {
 namespace {
-
-/// After so many objects in a row that could not be read, the store is taken to be gone.
-constexpr int kFailures_max = 3;
 
 void compare(BlobCheck& check, const Result<std::string>& digest) {
   if (!digest) {
@@ -46,9 +44,8 @@ void check_journal(const JournalFiles& files, std::vector<BlobCheck>& checks) {
   }
 }
 
-// `failures`: objects in a row that could not be read.
 Result<void> check_run(ObjectStore& store, const StoreRun& run, std::vector<BlobCheck>& checks,
-                       int& failures) {
+                       Patience& patience) {
   auto objects = list_run(store, run, {});
   if (!objects) return std::move(objects).error();
   for (const StoreObject& object : *objects) {
@@ -64,12 +61,13 @@ Result<void> check_run(ObjectStore& store, const StoreRun& run, std::vector<Blob
     const bool is_about_object =
         digest || digest.error().code == Errc::not_found || digest.error().code == Errc::corrupt;
     if (is_about_object) {
-      failures = 0;
+      patience.note_answer();
       continue;
     }
     check.is_unread = true;
     check.fault.insert(0, check.path + ": ");
-    if (++failures >= kFailures_max) {
+    patience.note_failure();
+    if (patience.is_over()) {
       return Error{Errc::unavailable, 0,
                    store.url() + " has stopped answering: " + digest.error().message};
     }
@@ -101,9 +99,9 @@ Result<std::vector<BlobCheck>> check_blobs(const std::filesystem::path& path) {
     if (!place.object.empty()) return checks;
     auto store = open_store(place.store_url);
     if (!store) return std::move(store).error();
-    int failures = 0;
+    Patience patience;
     auto visited = visit_runs(**store, place, {}, [&](const StoreRun& run) {
-      return check_run(**store, run, checks, failures);
+      return check_run(**store, run, checks, patience);
     });
     if (!visited) return std::move(visited).error();
     return checks;

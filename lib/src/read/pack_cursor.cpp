@@ -14,8 +14,6 @@ namespace {
 constexpr std::uint64_t kEnd_bytes = 64u << 10;
 /// Ends of packs kept by one StoreReading, so that a small pack costs one request and not two.
 constexpr std::size_t kKept_bytes_max = 32u << 20;
-/// After so many failures in a row a store is taken to be gone.
-constexpr int kFailures_max = 3;
 
 /// So many records are made of the columns at once: they stay in the cache.
 constexpr std::size_t kRows_at_once = 512;
@@ -32,10 +30,6 @@ Error at_path(const std::filesystem::path& path, Error error) {
 
 }  // namespace
 
-bool StoreReading::is_gone() const noexcept {
-  return failures >= kFailures_max;
-}
-
 Error StoreReading::gone() const {
   return {Errc::unavailable, 0,
           store->url() +
@@ -47,20 +41,20 @@ Error StoreReading::settle(Error error) noexcept {
   const bool is_of_the_object = error.code == Errc::not_found || error.code == Errc::corrupt ||
                                 error.code == Errc::too_large || error.code == Errc::read_only;
   if (!is_of_the_object) error.code = Errc::unavailable;
-  failures = is_of_the_object ? 0 : failures + 1;
+  is_of_the_object ? patience_.note_answer() : patience_.note_failure();
   return error;
 }
 
 Result<void> StoreReading::fetch(ObjectWindow& window, ByteRange range) {
-  if (is_gone()) return gone();
+  if (patience_.is_over()) return gone();
   auto fetched = window.fetch(range);
   if (!fetched) return settle(std::move(fetched).error());
-  failures = 0;
+  patience_.note_answer();
   return fetched;
 }
 
 Result<ObjectInfo> StoreReading::head(const std::string& name) {
-  if (is_gone()) return gone();
+  if (patience_.is_over()) return gone();
   auto info = store->head(name);
   if (!info) {
     Error error = std::move(info).error();
@@ -68,12 +62,12 @@ Result<ObjectInfo> StoreReading::head(const std::string& name) {
     if (error.code == Errc::corrupt) error.code = Errc::unavailable;
     return settle(std::move(error));
   }
-  failures = 0;
+  patience_.note_answer();
   return info;
 }
 
 void StoreReading::note(Error error, std::vector<Error>& noted) {
-  if (is_gone()) {
+  if (patience_.is_over()) {
     if (has_told_) return;
     has_told_ = true;
     // The error at hand says why, unless it came before the question.

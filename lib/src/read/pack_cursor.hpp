@@ -19,6 +19,7 @@
 #include "platform/mapped_file.hpp"
 #include "runlog/record.hpp"
 #include "store/object_window.hpp"
+#include "store/patience.hpp"
 
 namespace runlog {
 
@@ -33,10 +34,8 @@ struct ReadFindings {
 struct StoreReading {
   std::unique_ptr<ObjectStore> store = {};
   std::size_t kept_bytes = 0;  ///< of ends of packs, kept between the first look and the reading
-  int failures = 0;            ///< requests in a row that got no answer
 
-  /// get() and head(), but they fail at once when the store has stopped answering: there may be
-  /// thousands of packs, and each request may take half a minute, because the store itself retries.
+  /// get() and head(), but they fail at once when the store has stopped answering (Patience).
   /// Errors: not_found, corrupt and too_large are about the object; anything else says that the
   /// store did not answer (unavailable) or refused (read_only), and nothing about the object.
   Result<void> fetch(ObjectWindow& window, ByteRange range);
@@ -50,10 +49,9 @@ struct StoreReading {
   void note(Error error, std::vector<Error>& failures);
 
  private:
-  [[nodiscard]] bool is_gone() const noexcept;
   [[nodiscard]] Error gone() const;
-  /// Counts failures in a row.
   Error settle(Error error) noexcept;
+  Patience patience_;
   bool has_told_ = false;
 };
 

@@ -15,12 +15,11 @@
 #include "platform/in_call.hpp"
 #include "platform/mapped_file.hpp"
 #include "store/object_window.hpp"
+#include "store/patience.hpp"
 
 namespace runlog {
 namespace {
 
-/// After so many objects in a row that could not be fetched, the store is taken to be gone.
-constexpr int kFailures_max = 3;
 constexpr const char* kLock_name = ".runlog-pull.lock";
 
 using What = format::RunObject::What;
@@ -81,7 +80,7 @@ class Pull {
   }
 
   void count(const PulledObject& object) {
-    failures_ = object.verdict == Verdict::failed ? failures_ + 1 : 0;
+    object.verdict == Verdict::failed ? patience_.note_failure() : patience_.note_answer();
     switch (object.verdict) {
       case Verdict::copied:
         ++report.copied;
@@ -96,7 +95,7 @@ class Pull {
         break;
       case Verdict::failed:
         ++report.failed;
-        if (has_no_answer_ && failures_ >= kFailures_max) {
+        if (has_no_answer_ && patience_.is_over()) {
           report.stopped_by = "the store has stopped answering";
         }
         break;
@@ -260,7 +259,7 @@ class Pull {
   const std::filesystem::path& directory_;
   const PullOptions& options_;
   std::stop_token stop_;
-  int failures_ = 0;            // in a row
+  Patience patience_;
   bool has_no_answer_ = false;  // the last failure was of the store, not of one object
 };
 
