@@ -1,7 +1,12 @@
 // A run that starts adopts what dead processes left under its root: so many, and no more, that a
 // root full of them does not become its main work.
+#include <unistd.h>
+
+#include <algorithm>
 #include <fstream>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "runlog/runlog.hpp"
 #include "support/books.hpp"
@@ -46,7 +51,52 @@ void adopt_and_end(runlog::Run run, std::size_t journals) {
   CHECK(run.stats().journals_adopted == journals);
 }
 
+// A journal of a run that could not ship.
+std::filesystem::path leave_dead(const test::TemporaryDirectory& directory,
+                                 const std::string& run_id) {
+  auto run = start(directory, run_id, 1ms);
+  run.log("loss of " + run_id, 1.0, 0);
+  run.complete();
+  return run.journal_path();
+}
+
+// Names and sizes.
+std::vector<std::pair<std::string, std::uintmax_t>> files_of(const std::filesystem::path& journal) {
+  std::vector<std::pair<std::string, std::uintmax_t>> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(journal)) {
+    if (entry.is_regular_file()) files.emplace_back(entry.path().native(), entry.file_size());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 }  // namespace
+
+TEST_CASE("a start leaves alone what another user has made, or could have changed") {
+  namespace fs = std::filesystem;
+  const test::TemporaryDirectory directory;
+  std::ofstream(directory / "store") << "a file where the store should be\n";
+  std::vector<fs::path> others;
+  if (::geteuid() == 0) {  // who else could give it away
+    others.push_back(leave_dead(directory, "a"));
+    REQUIRE(::chown(others.back().c_str(), 12345, 12345) == 0);
+  }
+  for (const auto writer : {fs::perms::group_write, fs::perms::others_write}) {
+    others.push_back(leave_dead(directory, "b" + std::to_string(others.size())));
+    fs::permissions(others.back(), writer, fs::perm_options::add);
+  }
+  const auto linked = leave_dead(directory, "c");
+  fs::rename(linked, directory / "elsewhere");
+  fs::create_directory_symlink(directory / "elsewhere", linked);
+  others.push_back(directory / "elsewhere");
+  (void)leave_dead(directory, "d");  // the last that is looked at
+  std::vector<std::vector<std::pair<std::string, std::uintmax_t>>> before;
+  for (const auto& journal : others) before.push_back(files_of(journal));
+  fs::remove(directory / "store");
+  adopt_and_end(start(directory, "own", 30s), 1);
+  CHECK(ended_runs(directory / "store") == 2);
+  for (std::size_t i = 0; i < others.size(); ++i) CHECK(files_of(others[i]) == before[i]);
+}
 
 TEST_CASE("a start adopts 64 dead journals, the next one those that are left") {
   const test::TemporaryDirectory directory;

@@ -11,7 +11,6 @@
 #include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
-#include "platform/process.hpp"
 
 namespace runlog {
 namespace {
@@ -170,10 +169,9 @@ std::uint64_t DiskRoom::drop_others(std::uint64_t wanted) {
   if (!disk || !journals) return 0;
   std::vector<std::pair<std::int64_t, std::filesystem::path>> others;
   for (const std::filesystem::path& path : *journals) {
-    const auto its = stat_file(path);
+    if (path == directory_.path() || !is_own_journal(path)) continue;
     const auto shipped = stat_file(JournalDir(path).shipped());
-    const bool may_touch = its && its->owner == own_user() && its->device == disk->device;
-    if (path != directory_.path() && shipped && may_touch) {
+    if (shipped && shipped->device == disk->device) {
       others.emplace_back(shipped->mtime_ns, path);
     }
   }

@@ -11,6 +11,7 @@
 #include "base/hex.hpp"
 #include "platform/directories.hpp"
 #include "platform/file_system.hpp"
+#include "platform/process.hpp"
 
 namespace runlog {
 namespace {
@@ -49,6 +50,11 @@ void forget_second_names(std::vector<std::filesystem::path>& journals) {
 JournalDir JournalDir::of(const std::filesystem::path& root, std::string_view run_id,
                           std::int64_t rank, const Session& session) {
   return JournalDir(root / run_id / ("r" + std::to_string(rank) + "-" + to_hex(session)));
+}
+
+bool is_own_journal(const std::filesystem::path& path) {
+  const auto info = stat_name(path);
+  return info && info->is_directory && info->owner == own_user() && !info->is_writable_by_others;
 }
 
 Result<void> JournalDir::create(Rights rights) const {

@@ -47,6 +47,7 @@ FileStat to_file_stat(const struct stat& raw) {
   result.owner = raw.st_uid;
   result.is_directory = S_ISDIR(raw.st_mode);
   result.is_regular = S_ISREG(raw.st_mode);
+  result.is_writable_by_others = (raw.st_mode & (S_IWGRP | S_IWOTH)) != 0;
   result.is_open_to_all = (raw.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH;
   result.is_null_device = S_ISCHR(raw.st_mode) && raw.st_rdev == kNull_device;
   return result;

@@ -73,9 +73,9 @@ struct FileStat {
   std::uint32_t mode = 0;  ///< st_mode
   std::uint32_t owner = 0;
   bool is_directory = false, is_regular = false;
-  bool is_open_to_all =
-      false;  ///< any user may write to it, and no sticky bit protects what is in it
-  bool is_null_device = false;  ///< /dev/null, or what is linked or mounted to it
+  bool is_writable_by_others = false;  ///< its group, or any user
+  bool is_open_to_all = false;         ///< any user may write to it; there is no sticky bit
+  bool is_null_device = false;         ///< /dev/null, or what is linked or mounted to it
 };
 Result<FileStat> stat_file(const std::filesystem::path& path);
 Result<FileStat> stat_file(int fd, const std::filesystem::path& path);

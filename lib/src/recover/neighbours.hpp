@@ -25,7 +25,8 @@ class Neighbours {
   };
   explicit Neighbours(Settings settings) : settings_(std::move(settings)) {}
 
-  /// In the shipper's thread. Some journals each time: the rest has its turn later.
+  /// Those of this user alone (is_own_journal). In the shipper's thread. Some journals each time:
+  /// the rest has its turn later.
   void adopt(const Adoptions& work);
 
  private:
