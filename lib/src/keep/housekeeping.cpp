@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -223,17 +224,20 @@ void Housekeeping::end_starving() noexcept {
 bool Housekeeping::part_with_moved() {
   if (closed_.empty()) return true;
   syncer_.look_at_files();
+  syncer_.look_at_files(closed_);
   std::erase_if(closed_, [&](OpenSegment* segment) {
     if (!segment->has_moved) return false;
     if (auto synced = segment->file.sync(0, segment->writer.at()); !synced) {
       settings_.report(synced.error());
     }
-    if (!syncer_.let_go(*segment)) return false;
+    if (!syncer_.let_go(*segment)) {
+      is_put_off_ = true;
+      return false;
+    }
     (void)journal_.pool().discard(segment);
     return true;
   });
-  return std::none_of(closed_.begin(), closed_.end(),
-                      [](const OpenSegment* segment) { return segment->has_moved.load(); });
+  return !is_put_off_;
 }
 
 Result<void> Housekeeping::pack_some(Turn& turn, std::size_t count) {
@@ -251,10 +255,10 @@ Result<void> Housekeeping::pack_some(Turn& turn, std::size_t count) {
   // Of what has moved since part_with_moved(). Asked when the pack's file is open: if the journal
   // moves after that, so does this file, and the pack cannot get its name in the new place.
   bool has_looked = false;
+  const std::span<OpenSegment* const> batch = std::span(closed_).first(count);
   const auto has_moved = [&] {
-    if (!std::exchange(has_looked, true)) syncer_.look_at_files();
-    const auto end = closed_.begin() + static_cast<std::ptrdiff_t>(count);
-    return std::any_of(closed_.begin(), end, [](auto* one) { return one->has_moved.load(); });
+    if (!std::exchange(has_looked, true)) syncer_.look_at_files(batch);
+    return std::any_of(batch.begin(), batch.end(), [](auto* one) { return one->has_moved.load(); });
   };
   SeriesTable& series = journal_.series();
   auto packed = make_pack(

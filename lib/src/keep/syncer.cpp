@@ -256,6 +256,11 @@ void Syncer::look_at_files() noexcept {
   tell();
 }
 
+void Syncer::look_at_files(std::span<OpenSegment* const> segments) noexcept {
+  for (OpenSegment* const segment : segments) look_at(*segment);
+  tell();
+}
+
 void Syncer::look_at_all() noexcept {
   collect();
   look_after_directory();
@@ -273,9 +278,13 @@ void Syncer::look_at(OpenSegment& segment) noexcept {
       give_up_file(segment, " does not take what is written to it");
     } else if (segment.file.has_left()) {
       has_lost_files_.store(true);
-      // It may have moved just now: whoever makes the new journal finds that out.
-      if (journal_->home().has_moved(segment.file) ||
-          (journal_->home().revive() && journal_->home().has_moved(segment.file))) {
+      JournalHome& home = journal_->home();
+      bool has_moved = home.has_moved(segment.file);
+      if (!has_moved) {
+        (void)home.revive();  // it may have moved just now: this finds out, though it may fail
+        has_moved = home.has_moved(segment.file);
+      }
+      if (has_moved) {
         segment.gate.request(Gate::kClose);
         segment.has_moved = true;
         if (settings_.wake_keeper) settings_.wake_keeper();
@@ -337,7 +346,7 @@ bool Syncer::sync_names() noexcept {
 // What it holds is read from the map, and is in the journal when it is in a pack.
 void Syncer::give_up_file(OpenSegment& segment, const char* why) noexcept {
   segment.gate.request(Gate::kClose);
-  segment.is_orphan = true;
+  if (segment.is_orphan.exchange(true)) return;  // who looks at it beside has told
   try {
     note(Error{Errc::io, 0,
                segment.file.path().native() + why + "; its records are being saved into a pack"});

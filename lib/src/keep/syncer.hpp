@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -54,6 +55,9 @@ class Syncer : public std::enable_shared_from_this<Syncer> {
   /// Finds segments whose file was removed or moved: `is_orphan` and `has_moved`. Not while there
   /// is a round, which does so too.
   void look_at_files() noexcept;
+  /// The same for `segments` alone, also beside a round, which may have looked at them long ago.
+  /// The caller owns a reference each.
+  void look_at_files(std::span<OpenSegment* const> segments) noexcept;
   /// Whether there are segments that only a pack makes durable.
   [[nodiscard]] bool has_orphans() noexcept;
   /// Whether segments have lost their files since the last call: spares probably have, too.
