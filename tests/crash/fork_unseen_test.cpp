@@ -100,8 +100,7 @@ TEST_CASE("a child needs no lock of the C library's calendar, which a thread of 
 TEST_CASE("a worker that logs a little has no threads of ours") {
   TemporaryDirectory root;
   const auto [exit, output] =
-      test::run_command({victim("forking"), "worker", root.path(), (root / "tally").native()},
-                        {{"RUNLOG_SHIP_INTERVAL", "600s"}});
+      test::run_command({victim("forking"), "worker", root.path(), (root / "tally").native()});
   CHECK(exit.code == 0);
   CHECK(read(root.path()).steps("from/worker") == test::counting(1000));
 }

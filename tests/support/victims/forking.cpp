@@ -29,8 +29,9 @@ using namespace std::chrono_literals;
 
 test::Acknowledged* tally = nullptr;
 
-runlog::Run start(const char* root) {
-  auto run = runlog::start_logging({.root = root, .ship_interval = 200ms, .segment_bytes = 65536});
+runlog::Run start(const char* root, std::chrono::milliseconds ship_interval = 200ms) {
+  auto run = runlog::start_logging(
+      {.root = root, .ship_interval = ship_interval, .segment_bytes = 65536});
   if (!run) std::_Exit(8);
   return *run;
 }
@@ -212,9 +213,10 @@ int threads_now() {
   return -1;
 }
 
-// A data loader's worker: says how many threads it has when it has logged a little.
+// A data loader's worker: says how many threads it has when it has logged a little. A child that
+// lives for a ship interval gets some, and a busy machine may let it live as long as it likes.
 int worker(const char* root) {
-  auto run = start(root);
+  auto run = start(root, 1h);
   const pid_t child = ::fork();
   if (child == 0) {
     auto metric = run.metric("from/worker");
