@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -21,6 +22,7 @@
 #include "support/process.hpp"
 
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -29,6 +31,12 @@ using test::read;
 
 constexpr int kLost = 3;  // exit status: records are missing
 const std::string kReason = "the disk budget is used up";
+
+bool contains(const fs::path& path, const std::string& text) {
+  std::ifstream in(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  return bytes.find(text) != std::string::npos;
+}
 
 // Flips a byte at the first `text` in the file. False: it is not there.
 bool flip_at(const fs::path& path, const std::string& text) {
@@ -94,6 +102,47 @@ struct Killed {
 };
 
 }  // namespace
+
+TEST_CASE("a gap record in a segment that was truncated under the job makes it a lower bound") {
+  const test::TemporaryDirectory directory;
+  const fs::path store = directory / "store";
+  auto run = runlog::start_logging({.root = directory / "runs",
+                                    .store = store.native(),
+                                    .ship_interval = 1h,
+                                    .pack_bytes = 1u << 30,
+                                    .segment_bytes = 64u << 10,
+                                    .disk_budget = 512u << 10,
+                                    .on_error = [](const runlog::Error&) {}});
+  REQUIRE(run);
+  std::uint64_t calls = 0;
+  const auto log = [&](int count) {
+    for (int i = 0; i < count; ++i, ++calls) run->log("loss", 1.0, static_cast<int>(calls));
+  };
+  while (run->stats().dropped == 0) log(1000);
+  // Room comes with a pack, and the first record behind that tells.
+  const auto find_gap = [&] {
+    for (const auto& entry : fs::directory_iterator(run->journal_path() / "lanes")) {
+      if (contains(entry.path(), kReason)) return entry.path();
+    }
+    return fs::path();
+  };
+  fs::path segment;
+  for (int attempt = 0; attempt < 1000 && segment.empty(); ++attempt) {
+    log(1);
+    (void)run->wait_until(runlog::Durable, 10s);
+    segment = find_gap();
+  }
+  REQUIRE(!segment.empty());
+  fs::resize_file(segment, 0);
+  log(1000);
+  run->complete();
+  // No pack there tells what that record told.
+  const auto contents = read(store);
+  CHECK(contents.dropped() < run->stats().dropped);
+  REQUIRE(!contents.damage.empty());
+  for (const auto& one : contents.damage) CHECK_FALSE(one.exact);
+  CHECK(test::problem_with_verify(contents, store) == "");
+}
 
 TEST_CASE("what a damaged gap record of a killed job told, its tally tells, once") {
   const Killed killed("");

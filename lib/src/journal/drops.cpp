@@ -176,6 +176,12 @@ std::uint64_t Drops::total() const noexcept {
   return all - total(DropReason::evicted);
 }
 
+bool Drops::has_told() const noexcept {
+  return std::any_of(counts_.begin(), counts_.end(), [](const Count& count) {
+    return count.told.load(std::memory_order_relaxed) != 0;
+  });
+}
+
 std::uint64_t Drops::claim(DropReason reason) noexcept {
   Count& count = at(reason);
   std::uint64_t claimed = count.claimed.load(std::memory_order_relaxed);

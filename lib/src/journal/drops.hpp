@@ -104,6 +104,9 @@ class Drops {
     return at(reason).dropped.load(std::memory_order_relaxed);
   }
 
+  /// Whether gap records of this lane tell of any. Any thread.
+  [[nodiscard]] bool has_told() const noexcept;
+
   /// How many nobody tells of yet; the caller does so now, and nobody else. Any thread.
   [[nodiscard]] std::uint64_t claim(DropReason reason) noexcept;
   /// They could not be told. Any thread.

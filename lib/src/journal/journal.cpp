@@ -298,6 +298,13 @@ std::uint64_t Journal::records() const noexcept {
 std::uint64_t Journal::dropped() const noexcept {
   return sum([](const Lane& lane) { return lane.drops().total(); });
 }
+bool Journal::has_told_drops(std::int32_t lane) noexcept {
+  bool has_told = false;
+  for_each_lane([&](const Lane& one) {
+    if (one.number() == lane) has_told = one.drops().has_told();
+  });
+  return has_told;
+}
 std::uint64_t Journal::dropped_series() const noexcept {
   return sum([](const Lane& lane) { return lane.drops().total(DropReason::series); });
 }

@@ -119,6 +119,8 @@ class Journal : public std::enable_shared_from_this<Journal> {
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
   [[nodiscard]] std::uint64_t records() const noexcept;
   [[nodiscard]] std::uint64_t dropped() const noexcept;
+  /// Whether that lane's segments may have gap records.
+  [[nodiscard]] bool has_told_drops(std::int32_t lane) noexcept;
   /// Of those dropped: over the limit of series.
   [[nodiscard]] std::uint64_t dropped_series() const noexcept;
   [[nodiscard]] std::uint64_t lanes() const noexcept;

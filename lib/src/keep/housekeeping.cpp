@@ -247,7 +247,8 @@ Result<void> Housekeeping::pack_some(Turn& turn, std::size_t count) {
     inputs.push_back({.bytes = segment->file.bytes(),
                       .header = segment->header,
                       .path = segment->file.path().native(),
-                      .end_seq = segment->writer.next_seq()});
+                      .end_seq = segment->writer.next_seq(),
+                      .may_hide_drops = journal_.has_told_drops(segment->lane)});
   }
   if (auto alive = journal_.home().revive(); !alive) return alive;
   // The shipper may come by at any time: for what was packed before, or with a retry.
