@@ -7,14 +7,13 @@
 #include "platform/directories.hpp"
 #include "platform/file_digest.hpp"
 #include "platform/file_system.hpp"
+#include "store/peer_limits.hpp"
 
 namespace runlog {
 namespace {
 
 /// Small enough to stay in the cache between reading and writing.
 constexpr std::size_t kChunk_bytes = 128u << 10;
-/// Our names have five levels; what lies deeper is not ours, and links may go in circles.
-constexpr int kDepth_max = 16;
 
 class DirectoryStore final : public ObjectStore {
  public:
@@ -57,7 +56,7 @@ class DirectoryStore final : public ObjectStore {
   }
 
   Result<void> list(const std::string& prefix, bool whole_tree, const Visit& visit) override {
-    return list_below(prefix, whole_tree, visit, kDepth_max);
+    return list_below(prefix, whole_tree, visit, kList_depth_max);
   }
 
   Result<void> get(const std::string& name, ByteRange range, const Sink& sink) override {

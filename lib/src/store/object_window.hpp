@@ -12,13 +12,9 @@
 #include "platform/lazy_memory.hpp"
 #include "runlog/result.hpp"
 #include "store/object_store.hpp"
+#include "store/peer_limits.hpp"
 
 namespace runlog {
-
-/// No pack comes near it. A store that claims more is wrong or hostile.
-inline constexpr std::uint64_t kWindow_bytes_max = 64ull << 30;
-/// The most one fetch() may bring; a row group of ours takes up to about 12 MiB.
-inline constexpr std::uint64_t kFetch_bytes_max = 128ull << 20;
 
 class ObjectWindow {
  public:

@@ -23,17 +23,21 @@ std::pair<std::string_view, std::string_view> split_last(std::string_view path) 
   return {path.substr(slash + 1), path.substr(0, slash)};
 }
 
-// The names of one level below `prefix` that end in '/', without the prefix and the slash.
+// The names of runs and projects one level below `prefix`, without it and the slash at the end.
 Result<std::vector<std::string>> list_prefixes(ObjectStore& store, const std::string& prefix) {
   std::vector<std::string> names;
   bool has_too_many = false;
   auto listed = store.list(prefix, false, [&](const ObjectInfo& info) {
     if (!info.is_prefix || !info.name.starts_with(prefix) || !info.name.ends_with('/')) return;
+    std::string name = info.name.substr(prefix.size(), info.name.size() - prefix.size() - 1);
+    if (!format::id_in_component(name, "project") && !format::id_in_component(name, "run_id")) {
+      return;
+    }
     if (names.size() >= kRuns_listed_max) {
       has_too_many = true;
       return;
     }
-    names.push_back(info.name.substr(prefix.size(), info.name.size() - prefix.size() - 1));
+    names.push_back(std::move(name));
   });
   if (!listed) return std::move(listed).error();
   if (has_too_many) {

@@ -13,12 +13,9 @@
 #include "runlog/result.hpp"
 #include "store/object_name.hpp"
 #include "store/object_store.hpp"
+#include "store/peer_limits.hpp"
 
 namespace runlog {
-
-/// Limits on what a store may make us remember.
-inline constexpr std::size_t kRuns_listed_max = 4u << 20;
-inline constexpr std::size_t kObjects_listed_max = 8u << 20;  ///< of one run
 
 /// Which journals to look at. Empty lists let everything through.
 struct JournalSelection {

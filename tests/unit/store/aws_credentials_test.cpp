@@ -235,6 +235,21 @@ TEST_CASE("a credential_process that fails says how, and not what it wrote", "[c
   CHECK(has(with("no-such-program-anywhere topsecret"), "is in no directory of PATH"));
   CHECK(has(with("'open topsecret"), "is not a command line"));
   CHECK(has(with("/bin/cat /dev/zero"), "wrote more than any sound answer has"));
+  const std::string deep(10'000, '[');
+  for (const std::string& answer : std::vector<std::string>{
+           "", "[]", "null", "{\"Version\":1,\"AccessKeyId\":\"a", R"({"Version":[1]})",
+           R"({"Version":1,"AccessKeyId":{"a":"topsecret"},"SecretAccessKey":["topsecret"]})",
+           R"({"Version":1,"AccessKeyId":true,"SecretAccessKey":null})",
+           R"({"Version":1,"AccessKeyId":"a\u0000b","SecretAccessKey":"topsecret"})",
+           R"({"Version":1,"AccessKeyId":"a","SecretAccessKey":"b\u001b[2J"})",
+           R"({"Version":1,"AccessKeyId":"a","SecretAccessKey":"b","Expiration":1e999})",
+           std::string("{\"Version\":1,\0}", 16), "{\"Version\":1,\"More\":" + deep}) {
+    const std::string path = environment.write("answer", answer);
+    INFO(answer.substr(0, 80));
+    const std::string message = with("/bin/cat " + path);
+    CHECK(has(message, "credential_process of profile default"));
+    CHECK_FALSE(has(message, "topsecret"));
+  }
   for (const char* command : {"/bin/sh -c 'echo topsecret; exit 7'", "/bin/echo topsecret",
                               "'open topsecret", "no-such-program-anywhere topsecret"}) {
     CHECK_FALSE(has(with(command), "topsecret"));

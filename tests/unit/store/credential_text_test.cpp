@@ -6,6 +6,7 @@
 #include "store/credentials/azure_connection.hpp"
 #include "store/credentials/ini_file.hpp"
 #include "store/credentials/netrc.hpp"
+#include "store/http/encoding.hpp"
 #include "support/catch.hpp"
 #include "support/clean_environment.hpp"
 
@@ -27,6 +28,34 @@ TEST_CASE("times of expiry are read in the forms servers give, and no others", "
     INFO(text);
     CHECK(seconds(text) == -1);
   }
+}
+
+TEST_CASE("an expiry in a far year is far, and not in the past", "[credentials]") {
+  const auto last = parse_iso_time("9999-12-31T23:59:59Z");
+  REQUIRE(last);
+  CHECK(*last > WallClock::now() + std::chrono::hours(24 * 365));
+  CHECK(parse_iso_time("0001-01-01T00:00:00Z") == WallClock::time_point());
+  CHECK_FALSE(parse_http_date("Fri, 31 Dec 9999 23:59:59 GMT"));
+}
+
+TEST_CASE("a settings file costs no more than its size, and a NUL byte cuts no value short",
+          "[credentials]") {
+  test::CleanEnvironment environment;
+  // A long key, and thousands below it: each would be kept with the long one in front.
+  std::string text = "[x]\n" + std::string(500'000, 'k') + " =\n";
+  for (int i = 0; text.size() < kCredential_file_bytes_max - 16; ++i) {
+    text += " a" + std::to_string(i) + "=b\n";
+  }
+  const auto wanted = [](std::string_view) { return true; };
+  const auto read = read_ini(environment.write("long", text), wanted);
+  REQUIRE(read);
+  CHECK(read->at("x").empty());
+  const std::string nul("[x]\ncredential_process = /bin/true\0 --more\n", 42);
+  const auto refused = read_ini(environment.write("nul", nul), wanted);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.ends_with("nul: line 2 has a NUL byte in it"));
+  CHECK_FALSE(find_in_netrc(std::string_view("machine host login a\0b", 22), "host"));
+  CHECK_FALSE(read_ini(environment.write("large", std::string(2u << 20, '\n')), wanted));
 }
 
 TEST_CASE("codes of a server are cut at what is no code", "[credentials]") {

@@ -156,6 +156,20 @@ TEST_CASE("an answer without end is cut off, in its head and in its body") {
   CHECK(of_body.failure().error.code == Errc::too_large);
 }
 
+TEST_CASE("a request that has a limit in time ends there, however much arrives") {
+  ScriptedServer server([](const ScriptedServer::Request&) {
+    return ScriptedServer::Answer{"HTTP/1.1 200 OK\r\n\r\n", Then::repeat_for_ever};
+  });
+  HttpClient client;
+  const auto answer = client.send(
+      {.url = server.url(),
+       .sink = [](const HttpResponse&, std::span<const std::byte>) { return Result<void>(); },
+       .answer_bytes_max = UINT64_MAX,
+       .whole_timeout = std::chrono::milliseconds(100)});
+  REQUIRE_FALSE(answer);
+  CHECK(answer.failure().error.message.find("not answered within 100 ms") != std::string::npos);
+}
+
 TEST_CASE("of a refusal the status counts, however long its page") {
   ScriptedServer server([](const ScriptedServer::Request&) {
     return ScriptedServer::Answer{"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n\r\n",

@@ -144,6 +144,7 @@ CloudAnswer CloudCaller::send(const CloudCall& call, const HttpSink& sink,
     request->answer_bytes_max = answer_bytes_max;
     request->connect_timeout = settings_.connect_timeout;
     request->timeout = settings_.timeout;
+    request->whole_timeout = call.whole_timeout;
     auto answer = client_.send(*request);
     if (!answer) return of_failure(answer.failure());
     Reading reading = dialect_.read(call, *answer);

@@ -36,7 +36,7 @@ class CloudCaller {
       : client_(client), dialect_(dialect), shown_url_(std::move(shown_url)), settings_(settings) {}
 
   [[nodiscard]] CloudAnswer send(const CloudCall& call, const HttpSink& sink = {},
-                                 std::uint64_t answer_bytes_max = 64u << 10);
+                                 std::uint64_t answer_bytes_max = kAnswer_bytes_max);
 
  private:
   CloudAnswer of_credentials(Error error);

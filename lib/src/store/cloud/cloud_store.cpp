@@ -5,23 +5,20 @@
 
 #include "base/sha256.hpp"
 #include "store/cloud/store_kind.hpp"
+#include "store/store_runs.hpp"
 
 namespace runlog {
 namespace {
 
 using std::chrono::milliseconds;
 
-/// Of a read without progress; whoever reads in a terminal should not wait for minutes.
-constexpr int kRead_tries = 5;
+/// Whoever reads in a terminal should not wait for minutes.
 constexpr milliseconds kRead_wait_first{250};
 constexpr milliseconds kRead_wait_max{10'000};
-/// A listing of a thousand names a page; beyond this the server is making them up.
-constexpr int kPages_max = 1'000'000;
-/// Our names have five levels; what lies deeper is not ours.
-constexpr int kDepth_max = 16;
 
 // Names come from the server and go into paths and terminals.
 bool is_sound_name(std::string_view name) {
+  if (name.size() > kObject_name_bytes_max) return false;
   for (const char c : name) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return false;
   }
@@ -89,10 +86,12 @@ class RangeSink {
 
 Result<std::unique_ptr<CloudStore>> CloudStore::open(std::string_view url,
                                                      CloudCaller::Settings settings,
-                                                     Conditions conditions) {
+                                                     Conditions conditions,
+                                                     const ListLimits& list_limits) {
   auto parsed = parse_store_url(url);
   if (!parsed) return std::move(parsed).error();
   std::unique_ptr<CloudStore> store(new CloudStore(std::move(*parsed)));
+  store->list_limits_ = list_limits;
   auto dialect = make_dialect(store->url_, store->client_);
   if (!dialect) return std::move(dialect).error();
   store->dialect_ = std::move(*dialect);
@@ -123,9 +122,16 @@ CloudAnswer CloudStore::head_once(const std::string& name) {
   return caller_->send({.method = "HEAD", .name = name});
 }
 
-CloudAnswer CloudStore::send_patiently(const CloudCall& call, std::uint64_t answer_bytes_max) {
+CloudAnswer CloudStore::send_patiently(const CloudCall& call) {
+  return send_patiently(call, kAnswer_bytes_max, [] { return milliseconds(0); });
+}
+
+// `time_left`: for each try, as of HttpRequest::whole_timeout.
+CloudAnswer CloudStore::send_patiently(CloudCall call, std::uint64_t answer_bytes_max,
+                                       const std::function<milliseconds()>& time_left) {
   milliseconds pause = kRead_wait_first;
   for (int attempt = 1;; ++attempt) {
+    call.whole_timeout = time_left();
     CloudAnswer answer = caller_->send(call, {}, answer_bytes_max);
     const bool may_pass = answer.meaning() == Meaning::again && !answer.is_interrupted &&
                           answer.not_before <= kRead_wait_max;
@@ -136,7 +142,7 @@ CloudAnswer CloudStore::send_patiently(const CloudCall& call, std::uint64_t answ
 }
 
 Result<ObjectInfo> CloudStore::head(const std::string& name) {
-  CloudAnswer answer = send_patiently({.method = "HEAD", .name = name}, 64u << 10);
+  CloudAnswer answer = send_patiently({.method = "HEAD", .name = name});
   if (answer.meaning() != Meaning::done) return std::move(answer.error);
   ObjectInfo info{.name = name};
   const std::string_view length = answer.response.header("content-length");
@@ -179,7 +185,7 @@ Result<void> CloudStore::get(const std::string& name, ByteRange range, const Sin
     if (answer.sink_failed) return std::move(answer.error);
     const bool may_pass = answer.meaning() == Meaning::again && !answer.is_interrupted &&
                           answer.not_before <= kRead_wait_max;
-    if (target.at() > begin) {
+    if (target.at() >= begin + kRead_progress_bytes_min) {
       tries = 0;
       pause = kRead_wait_first;
     }
@@ -191,8 +197,19 @@ Result<void> CloudStore::get(const std::string& name, ByteRange range, const Sin
 }
 
 Result<std::string> CloudStore::sha256(const std::string& name) {
+  return sha256_within(name, kWindow_bytes_max);
+}
+
+Result<std::string> CloudStore::sha256_within(const std::string& name, std::uint64_t bytes_max) {
   Sha256 sha;
+  std::uint64_t left = bytes_max;
   auto got = get(name, {}, [&](std::span<const std::byte> bytes) -> Result<void> {
+    if (bytes.size() > left) {
+      return Error{
+          Errc::too_large, 0,
+          url_.shown + ": " + name + " has more than " + std::to_string(bytes_max) + " bytes"};
+    }
+    left -= bytes.size();
     sha.update(bytes);
     return {};
   });
@@ -201,7 +218,7 @@ Result<std::string> CloudStore::sha256(const std::string& name) {
 }
 
 Result<void> CloudStore::remove(const std::string& name) {
-  CloudAnswer answer = send_patiently({.method = "DELETE", .name = name}, 64u << 10);
+  CloudAnswer answer = send_patiently({.method = "DELETE", .name = name});
   const bool is_gone = answer.meaning() == Meaning::done || answer.meaning() == Meaning::absent ||
                        answer.response.status == 202;  // Azure: accepted, and out of sight
   if (is_gone) return {};
@@ -209,51 +226,64 @@ Result<void> CloudStore::remove(const std::string& name) {
 }
 
 Result<void> CloudStore::list(const std::string& prefix, bool whole_tree, const Visit& visit) {
-  if (dialect_->traits().has_folders) return list_folder(prefix, whole_tree, visit, kDepth_max);
-  return list_pages(prefix, whole_tree, visit);
+  ListCost cost(list_limits_);
+  Result<void> listed = dialect_->traits().has_folders
+                            ? list_folder(prefix, whole_tree, visit, kList_depth_max, cost)
+                            : list_pages(prefix, whole_tree, visit, cost);
+  if (cost.over_limit().empty()) return listed;
+  return Error{Errc::too_large, 0,
+               "cannot list " + url_of_object(url_.shown, prefix) + ": it " + cost.over_limit() +
+                   "; name a part of it: a project, a run, a rank"};
 }
 
-Result<void> CloudStore::list_pages(const std::string& prefix, bool whole_tree,
-                                    const Visit& visit) {
+// One page or folder, counted in `cost`.
+Result<ListPage> CloudStore::list_once(const std::string& prefix, bool whole_tree,
+                                       const std::string& marker, ListCost& cost) {
+  const auto failed = [&](Errc code, const std::string& why) {
+    return Error{code, 0, "cannot list " + url_.shown + ": " + why};
+  };
+  CloudAnswer answer =
+      send_patiently(dialect_->list(prefix, whole_tree, marker), dialect_->traits().list_bytes_max,
+                     [&] { return cost.time_left(); });
+  const bool has_room = cost.add_answer(answer.response.body.size());
+  if (answer.meaning() == Meaning::absent && dialect_->traits().has_folders) return ListPage{};
+  if (answer.meaning() != Meaning::done) return std::move(answer.error);
+  if (!has_room) return failed(Errc::too_large, cost.over_limit());
+  auto page = dialect_->read_list(answer.response, prefix);
+  if (!page) return failed(page.error().code, page.error().message);
+  if (!cost.add_page(*page)) return failed(Errc::too_large, cost.over_limit());
+  auto& entries = page->entries;
+  entries.erase(std::remove_if(entries.begin(), entries.end(),
+                               [](const ObjectInfo& entry) { return !is_sound_name(entry.name); }),
+                entries.end());
+  std::sort(entries.begin(), entries.end(),
+            [](const ObjectInfo& a, const ObjectInfo& b) { return a.name < b.name; });
+  return page;
+}
+
+Result<void> CloudStore::list_pages(const std::string& prefix, bool whole_tree, const Visit& visit,
+                                    ListCost& cost) {
   std::string marker;
-  for (int pages = 0; pages < kPages_max; ++pages) {
-    CloudAnswer answer = send_patiently(dialect_->list(prefix, whole_tree, marker),
-                                        dialect_->traits().list_bytes_max);
-    if (answer.meaning() != Meaning::done) return std::move(answer.error);
-    auto page = dialect_->read_list(answer.response, prefix);
-    if (!page) {
-      return Error{page.error().code, 0, "cannot list " + url_.shown + ": " + page.error().message};
-    }
-    std::sort(page->entries.begin(), page->entries.end(),
-              [](const ObjectInfo& a, const ObjectInfo& b) { return a.name < b.name; });
-    for (const ObjectInfo& entry : page->entries) {
-      if (is_sound_name(entry.name)) visit(entry);
-    }
-    if (page->next.empty()) return {};
-    if (page->next == marker) break;
+  do {
+    auto page = list_once(prefix, whole_tree, marker, cost);
+    if (!page) return std::move(page).error();
+    for (const ObjectInfo& entry : page->entries) visit(entry);
     marker = std::move(page->next);
-  }
-  return Error{Errc::corrupt, 0, "cannot list " + url_.shown + ": its pages have no end"};
+  } while (!marker.empty());
+  return {};
 }
 
 Result<void> CloudStore::list_folder(const std::string& prefix, bool whole_tree, const Visit& visit,
-                                     int depth) {
-  CloudAnswer answer =
-      send_patiently(dialect_->list(prefix, whole_tree, ""), dialect_->traits().list_bytes_max);
-  if (answer.meaning() == Meaning::absent) return {};
-  if (answer.meaning() != Meaning::done) return std::move(answer.error);
-  auto page = dialect_->read_list(answer.response, prefix);
-  if (!page) {
-    return Error{page.error().code, 0, "cannot list " + url_.shown + ": " + page.error().message};
-  }
-  std::sort(page->entries.begin(), page->entries.end(),
-            [](const ObjectInfo& a, const ObjectInfo& b) { return a.name < b.name; });
+                                     int depth, ListCost& cost) {
+  auto page = list_once(prefix, whole_tree, "", cost);
+  if (!page) return std::move(page).error();
   for (const ObjectInfo& entry : page->entries) {
-    if (!is_sound_name(entry.name) || is_part_name(entry.name)) continue;
+    if (is_part_name(entry.name)) continue;
     if (!entry.is_prefix || !whole_tree) {
       visit(entry);
     } else if (depth > 0) {
-      if (auto below = list_folder(entry.name, true, visit, depth - 1); !below) return below;
+      auto below = list_folder(entry.name, true, visit, depth - 1, cost);
+      if (!below) return below;
     }
   }
   return {};

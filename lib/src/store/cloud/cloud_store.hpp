@@ -3,12 +3,15 @@
 // servers that write in place.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "store/cloud/cloud_caller.hpp"
+#include "store/cloud/list_cost.hpp"
 #include "store/cloud/put_content.hpp"
 #include "store/object_store.hpp"
 
@@ -23,7 +26,8 @@ class CloudStore final : public ObjectStore {
   /// Errors: invalid_argument, unsupported. Reads settings files, touches no network.
   static Result<std::unique_ptr<CloudStore>> open(std::string_view url,
                                                   CloudCaller::Settings settings = {},
-                                                  Conditions conditions = Conditions::unproven);
+                                                  Conditions conditions = Conditions::unproven,
+                                                  const ListLimits& list_limits = {});
 
   PutAnswer put(const std::string& name, const std::filesystem::path& file) override;
   void expect(const std::filesystem::path& file) override { expected_ = file; }
@@ -63,13 +67,20 @@ class CloudStore final : public ObjectStore {
 
   // cloud_store.cpp
   CloudAnswer head_once(const std::string& name);
-  CloudAnswer send_patiently(const CloudCall& call, std::uint64_t answer_bytes_max);
+  CloudAnswer send_patiently(const CloudCall& call);
+  CloudAnswer send_patiently(CloudCall call, std::uint64_t answer_bytes_max,
+                             const std::function<std::chrono::milliseconds()>& time_left);
+  Result<std::string> sha256_within(const std::string& name, std::uint64_t bytes_max);
   bool wait(std::chrono::milliseconds time);
-  Result<void> list_pages(const std::string& prefix, bool whole_tree, const Visit& visit);
+  Result<ListPage> list_once(const std::string& prefix, bool whole_tree, const std::string& marker,
+                             ListCost& cost);
+  Result<void> list_pages(const std::string& prefix, bool whole_tree, const Visit& visit,
+                          ListCost& cost);
   Result<void> list_folder(const std::string& prefix, bool whole_tree, const Visit& visit,
-                           int depth);
+                           int depth, ListCost& cost);
 
   const StoreUrl url_;
+  ListLimits list_limits_ = {};
   HttpClient client_;                 // before dialect_, whose credentials use it
   std::unique_ptr<Dialect> dialect_;  // never null after open
   std::unique_ptr<CloudCaller> caller_;

@@ -81,7 +81,7 @@ bool CloudStore::has_arrived(const std::string& part, const PutContent& content)
       there.response.header("content-length") != std::to_string(content.bytes)) {
     return false;
   }
-  const auto digest = sha256(part);
+  const auto digest = sha256_within(part, content.bytes);
   return digest && *digest == content.sha256_hex;
 }
 

@@ -213,7 +213,7 @@ PutAnswer CloudStore::compare(const std::string& name, const PutContent& content
                               bool was_refused) {
   // Patiently: a server that takes two requests a second would take the PUT and refuse this one,
   // again and again.
-  CloudAnswer there = send_patiently({.method = "HEAD", .name = name}, 64u << 10);
+  CloudAnswer there = send_patiently({.method = "HEAD", .name = name});
   if (is_forbidden(there)) {
     return note(
         "it has objects of our names, but these credentials may not look at them; they are taken "
@@ -237,7 +237,8 @@ PutAnswer CloudStore::compare(const std::string& name, const PutContent& content
 }
 
 PutAnswer CloudStore::compare_bytes(const std::string& name, const PutContent& content) {
-  auto theirs = sha256(name);
+  auto theirs = sha256_within(name, content.bytes);
+  if (!theirs && theirs.error().code == Errc::too_large) return conflict(name, content);
   if (!theirs) {
     PutAnswer out;
     out.error = std::move(theirs).error();

@@ -12,8 +12,6 @@
 namespace runlog {
 namespace {
 
-// A folder comes as one answer, without pages.
-constexpr std::uint64_t kList_bytes_max = 64u << 20;
 constexpr std::string_view kPropfind =
     "<?xml version=\"1.0\" encoding=\"utf-8\"?><propfind xmlns=\"DAV:\"><prop>"
     "<resourcetype/><getcontentlength/></prop></propfind>";
@@ -170,7 +168,7 @@ class DavDialect final : public Dialect {
     return {.creates_atomically = false,
             .has_folders = true,
             .moves = true,
-            .list_bytes_max = kList_bytes_max};
+            .list_bytes_max = kList_folder_bytes_max};
   }
 
  private:

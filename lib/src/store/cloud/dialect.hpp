@@ -2,6 +2,7 @@
 // read here; when to ask, and what to make of an answer, is CloudStore's.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "store/http/encoding.hpp"
 #include "store/http/http_client.hpp"
 #include "store/object_store.hpp"
+#include "store/peer_limits.hpp"
 
 namespace runlog {
 
@@ -37,7 +39,8 @@ struct CloudCall {
   HttpHeaders headers = {};  ///< names in lower case
   const PutContent* content = nullptr;
   std::string body = {};
-  bool creates = false;  ///< a PUT with the condition that nothing is there
+  bool creates = false;                        ///< a PUT with the condition that nothing is there
+  std::chrono::milliseconds whole_timeout{0};  ///< see HttpRequest
 };
 
 /// What an answer means.
@@ -116,7 +119,7 @@ class Dialect {
     /// The server may write in place, so that a PUT that is cut leaves its beginning; and it may be
     /// able to MOVE.
     bool moves = false;
-    std::uint64_t list_bytes_max = 16u << 20;
+    std::uint64_t list_bytes_max = kList_page_bytes_max;
   };
   [[nodiscard]] virtual Traits traits() const = 0;
 };

@@ -1,6 +1,7 @@
 #include "platform/child_output.hpp"
 #include "store/credentials/aws_places.hpp"
 #include "store/http/encoding.hpp"
+#include "store/peer_limits.hpp"
 
 namespace runlog {
 
@@ -15,6 +16,8 @@ Result<AccessKey> run_credential_process(const std::string& command, const std::
   }
   ChildCommand child{.arguments = std::move(*words),
                      .search_path = environment.get("PATH").value_or("/usr/bin:/bin"),
+                     .timeout = kCredential_process_time_max,
+                     .output_bytes_max = kToken_bytes_max,
                      .is_cancelled = [&client] { return client.is_interrupted(); }};
   for (const Secret& entry : environment.entries()) child.environment.push_back(entry.reveal());
   auto output = output_of_child(child);

@@ -16,18 +16,23 @@ constexpr const char* kResource = "https://storage.azure.com/";
 
 // Seconds, since 1970 or from now; nothing for what is not a sound number of them.
 std::optional<std::chrono::seconds> seconds_in(std::string_view text) {
-  constexpr std::int64_t kYear_2200 = 7'258'118'400;
+  constexpr std::int64_t kSeconds_max = 366 * 86'400 * std::int64_t{kPeer_year_max - 1970};
   std::int64_t value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool is_whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-  if (!is_whole || value < 0 || value > kYear_2200) return {};
+  if (!is_whole || value < 0 || value > kSeconds_max) return {};
   return std::chrono::seconds(value);
 }
+
+// A token that is said to live longer is asked for again after that time.
+constexpr std::chrono::hours kLife_max{24 * 365};
 
 // expires_in first: it does not depend on our clock. The oldest endpoint gives neither it nor a
 // number in expires_on; such a token is used until the store refuses it.
 std::optional<WallClock::time_point> expiry_in(const JsonText& json) {
-  if (const auto life = seconds_in(json.text("expires_in"))) return WallClock::now() + *life;
+  if (const auto life = seconds_in(json.text("expires_in"))) {
+    return WallClock::now() + std::min<std::chrono::seconds>(*life, kLife_max);
+  }
   if (const auto end = seconds_in(json.text("expires_on"))) {
     return WallClock::time_point(*end);
   }

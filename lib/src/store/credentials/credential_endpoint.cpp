@@ -6,6 +6,7 @@
 #include "base/bytes.hpp"
 #include "platform/ip_address.hpp"
 #include "store/http/encoding.hpp"
+#include "store/peer_limits.hpp"
 
 namespace runlog {
 namespace {
@@ -69,6 +70,7 @@ Result<EndpointAnswer> ask_endpoint(HttpClient& client, HttpRequest request, End
   request.use_proxy = !is_metadata;
   request.connect_timeout = is_metadata ? kMetadata_connect : kService_connect;
   request.timeout = is_metadata ? kMetadata_timeout : kService_timeout;
+  request.whole_timeout = is_metadata ? kMetadata_time_max : kToken_service_time_max;
   std::string body;
   body.reserve(request.answer_bytes_max);  // growing would leave pieces of it in freed memory
   // Through a sink, so that no copy stays behind in the answer.

@@ -1,5 +1,6 @@
 #include "store/credentials/credential_text.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "platform/file_system.hpp"
@@ -125,8 +126,15 @@ std::optional<WallClock::time_point> parse_iso_time(std::string_view text) {
                                          std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   if (!text.empty() || !date.ok()) return {};
-  return std::chrono::sys_days(date) + std::chrono::hours(*hour) +
-         std::chrono::minutes(*minute - offset_minutes) + std::chrono::seconds(*second);
+  using std::chrono::seconds;
+  using std::chrono::sys_days;
+  const std::chrono::sys_time<seconds> time = sys_days(date) + std::chrono::hours(*hour) +
+                                              std::chrono::minutes(*minute - offset_minutes) +
+                                              seconds(*second);
+  // "9999-12-31" says: for ever. In nanoseconds it would be some time in the past.
+  const std::chrono::sys_time<seconds> last =
+      sys_days(std::chrono::year(kPeer_year_max) / std::chrono::December / 31);
+  return std::clamp(time, std::chrono::sys_time<seconds>(), last);
 }
 
 Result<Secret> read_token_file(const std::filesystem::path& path, std::string_view named_by) {

@@ -11,13 +11,9 @@
 #include "base/json_read.hpp"
 #include "runlog/result.hpp"
 #include "store/credentials/credentials.hpp"
+#include "store/peer_limits.hpp"
 
 namespace runlog {
-
-/// Files with credentials, tokens or settings are far smaller than this.
-constexpr std::uint64_t kCredential_file_bytes_max = 1u << 20;
-/// The same for a token.
-constexpr std::uint64_t kToken_bytes_max = 64u << 10;
 
 /// What a source of credentials answers when it is set up and of no use: invalid_argument, and the
 /// search ends with it.
@@ -35,7 +31,8 @@ constexpr std::uint64_t kToken_bytes_max = 64u << 10;
 /// Codes only: a server's sentence could repeat what it was sent.
 [[nodiscard]] std::string clean_code(std::string_view code);
 
-/// "2026-11-22T10:00:00Z", also with a fraction or an offset. Nothing for any other form.
+/// "2026-11-22T10:00:00Z", also with a fraction or an offset. Nothing for any other form. A time
+/// before 1970 or after kPeer_year_max is the first or last one between them.
 [[nodiscard]] std::optional<WallClock::time_point> parse_iso_time(std::string_view text);
 
 /// A token kept in a file, without the white space around it. Read anew each time: whoever mounted

@@ -12,6 +12,8 @@ class Parser {
 
   // What is wrong with the line, or nothing.
   std::string_view line(std::string_view raw) {
+    // A path or a command would end there.
+    if (raw.find('\0') != std::string_view::npos) return "has a NUL byte in it";
     const std::string_view text = trim_blanks(raw);
     if (text.empty() || text.front() == '#' || text.front() == ';') return {};
     const std::size_t indent = raw.find_first_not_of(" \t");
@@ -55,6 +57,7 @@ class Parser {
   }
 
   void store(const std::string& key, std::string_view value) {
+    if (key.size() > kIni_key_bytes_max) return;
     if (section_ != nullptr) section_->insert_or_assign(key, Secret(std::string(value)));
   }
 

@@ -79,6 +79,9 @@ class Words {
 }  // namespace
 
 Result<std::optional<NetrcEntry>> find_in_netrc(std::string_view text, std::string_view host) {
+  if (text.find('\0') != std::string_view::npos) {
+    return Error{Errc::invalid_argument, 0, "it has a NUL byte in it"};
+  }
   const std::string wanted = to_lower(host);
   Words words(text);
   std::string word;

@@ -10,6 +10,7 @@
 #include "base/hex.hpp"
 #include "base/sha256.hpp"
 #include "base/utc_time.hpp"
+#include "store/peer_limits.hpp"
 
 namespace runlog {
 namespace {
@@ -116,8 +117,8 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
   const int hour = digits(text, 17, 2);
   const int minute = digits(text, 20, 2);
   const int second = digits(text, 23, 2);
-  if (day < 1 || day > 31 || year < 1970 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
-      second < 0 || second > 60) {
+  if (day < 1 || day > 31 || year < 1970 || year > kPeer_year_max || hour < 0 || hour > 23 ||
+      minute < 0 || minute > 59 || second < 0 || second > 60) {
     return {};
   }
   const std::chrono::year_month_day date{

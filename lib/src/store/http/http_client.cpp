@@ -36,7 +36,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::uint64_t kBytes_per_second_min = 1'000;
 constexpr long kUpload_buffer_bytes = 256 << 10;
 constexpr long kConnections_max = 4;
 /// Wake-ups come by curl_multi_wakeup; this only bounds the harm should one be lost.
@@ -327,6 +326,7 @@ class Transfer {
 
   CURLcode perform(CURLM* multi, const std::atomic<bool>& is_interrupted) {
     checked_at_ = Clock::now();
+    const auto end = checked_at_ + request_.whole_timeout;
     for (;;) {
       // acquire: pairs with the release in HttpClient::interrupt
       if (is_interrupted.load(std::memory_order_acquire)) return stop(Stop::interrupted);
@@ -342,7 +342,11 @@ class Transfer {
       }
       const auto now = Clock::now();
       if (is_stalled(now)) return stop(Stop::stalled);
-      const auto left_ms = std::chrono::ceil<milliseconds>(checked_at_ + request_.timeout - now);
+      const bool has_end = request_.whole_timeout.count() > 0;
+      if (has_end && now >= end) return stop(Stop::late);
+      auto next = checked_at_ + request_.timeout;
+      if (has_end) next = std::min(next, end);
+      const auto left_ms = std::chrono::ceil<milliseconds>(next - now);
       const auto wait = std::clamp(left_ms, milliseconds(1), kPoll_max);
       curl_.multi_poll(multi, nullptr, 0, static_cast<int>(wait.count()), nullptr);
     }
@@ -369,7 +373,7 @@ class Transfer {
     return now >= checked_at_ + request_.timeout;
   }
 
-  enum class Stop : std::uint8_t { none, interrupted, stalled };
+  enum class Stop : std::uint8_t { none, interrupted, stalled, late };
   CURLcode stop(Stop why) noexcept {
     stop_ = why;
     return CURLE_ABORTED_BY_CALLBACK;
@@ -385,7 +389,7 @@ class Transfer {
     if (stop_ == Stop::interrupted) {
       return failure(HttpFailure::Kind::interrupted, Errc::unavailable, "interrupted");
     }
-    if (stop_ == Stop::stalled) {
+    if (stop_ == Stop::stalled || stop_ == Stop::late) {
       return failure(was_sent() ? HttpFailure::Kind::ambiguous : HttpFailure::Kind::not_sent,
                      Errc::unavailable, reason_of(code));
     }
@@ -468,6 +472,9 @@ class Transfer {
 
   [[nodiscard]] std::string own_reason_of(CURLcode code) const {
     if (stop_ == Stop::stalled) return "nothing moved for too long";
+    if (stop_ == Stop::late) {
+      return "it was not answered within " + std::to_string(request_.whole_timeout.count()) + " ms";
+    }
     if (code == CURLE_OK) return "the answer breaks off, or is not HTTP";
     // libcurl's words repeat the whole of it, password and all.
     if (std::string_view(reason_.data()).starts_with("Unsupported proxy")) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "runlog/result.hpp"
+#include "store/peer_limits.hpp"
 
 namespace runlog {
 
@@ -46,16 +47,18 @@ struct HttpRequest {
   /// the body goes to HttpResponse::body.
   HttpSink sink = {};
   /// Most bytes of a 2xx answer's body to accept; more ends the request with `too_large`. The body
-  /// of any other answer is cut at 64 KiB: its status is what counts.
-  std::uint64_t answer_bytes_max = 64u << 10;
+  /// of any other answer is cut at kRefusal_bytes_max: its status is what counts.
+  std::uint64_t answer_bytes_max = kAnswer_bytes_max;
 
   /// False for metadata endpoints: what they hand out must not pass through a proxy.
   bool use_proxy = true;
   std::chrono::milliseconds connect_timeout{10'000};
-  /// The request may go on while at least 1 kB/s arrive over each span of this length: a link of
-  /// 10 kB/s delivers a pack, and a peer that is gone is noticed. Bytes count when the peer has
-  /// acknowledged them, not when they lie in the kernel's buffer.
+  /// The request may go on while at least kBytes_per_second_min arrive over each span of this
+  /// length: a link of 10 kB/s delivers a pack, and a peer that is gone is noticed. Bytes count
+  /// when the peer has acknowledged them, not when they lie in the kernel's buffer.
   std::chrono::milliseconds timeout{30'000};
+  /// From begin to end, however steadily bytes arrive. 0: as long as they do.
+  std::chrono::milliseconds whole_timeout{0};
 };
 
 /// Why no answer came. What a caller may conclude differs: after `not_sent` the server cannot have

@@ -5,16 +5,9 @@
 #include <utility>
 
 #include "store/http/http_text.hpp"
+#include "store/peer_limits.hpp"
 
 namespace runlog {
-namespace {
-
-/// All header lines of an answer together, interim answers (1xx) and trailers included.
-constexpr std::size_t kHead_bytes_max = 64u << 10;
-constexpr std::size_t kRefusal_bytes_max = 64u << 10;
-
-}  // namespace
-
 bool HttpIntake::take_header(std::string_view line) noexcept {
   head_bytes_ += line.size();
   if (head_bytes_ > kHead_bytes_max) return stop(Stop::too_large);
