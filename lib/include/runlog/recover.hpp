@@ -108,7 +108,7 @@ RUNLOG_EXPORT Result<std::vector<RecoverOutcome>> recover(
     const std::function<void(const RecoverOutcome&)>& on_outcome = {},
     const std::stop_token& stop = {});
 
-/// What clean() did to one pack or blob.
+/// What clean() did to one pack or blob, or why it left a whole journal alone.
 struct CleanedFile {
   std::filesystem::path path = {};
   std::uint64_t bytes = 0;

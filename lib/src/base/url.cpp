@@ -11,35 +11,73 @@ bool may_be_shown(std::string_view pair) {
   return key == "region" || key == "endpoint" || key == "profile" || pair == "checksum=crc32c";
 }
 
+bool is_scheme_character(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
+         c == '-' || c == '.';
+}
+
+// Of a value that is a URL: it could hold user:password@ or a query of its own, encoded or not.
+bool is_plain(std::string_view pair) {
+  for (const std::string_view part : {"@", "?", "#", "%40", "%3f", "%3F"}) {
+    if (pair.find(part) != std::string_view::npos) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
-std::string without_secrets(std::string_view url) {
-  std::string out(url);
-  const std::size_t scheme = out.find("://");
-  if (scheme != std::string::npos) {
-    const std::size_t host_end = std::min(out.find_first_of("/?#", scheme + 3), out.size());
-    std::size_t at = out.rfind('@', host_end);
-    const std::size_t colon = out.find(':', scheme + 3);
-    const bool has_port =
-        colon < host_end && out.find_first_not_of("0123456789", colon + 1) == host_end;
-    // A password with a raw '/', '?' or '#' in it seems to end the host: what follows the colon
-    // then is no port, and everything up to the last '@' goes.
-    if (at == std::string::npos && colon < host_end && !has_port) at = out.rfind('@');
-    if (at != std::string::npos && at > scheme) out.erase(scheme + 3, at - scheme - 2);
+std::size_t authority_begin(std::string_view text) noexcept {
+  constexpr std::size_t kNone = std::string_view::npos;
+  constexpr std::string_view kSlashes = "://";
+  const auto behind_slashes = [&](std::size_t at) {
+    return std::min(text.find_first_not_of('/', at), text.size());
+  };
+  if (const std::size_t at = text.find(kSlashes); at != kNone) {
+    const std::size_t begin = at + kSlashes.size();
+    return text.starts_with("file") ? begin : behind_slashes(begin);
   }
-  const std::size_t query = out.find('?');
-  if (query == std::string::npos || scheme == std::string::npos) return out;
+  const std::size_t colon = text.find(':');
+  if (colon == kNone || colon == 0 || text.starts_with("file:")) return kNone;
+  const std::string_view scheme = text.substr(0, colon);
+  if (!std::all_of(scheme.begin(), scheme.end(), is_scheme_character)) return kNone;
+  const std::size_t begin = behind_slashes(colon + 1);
+  // Without a slash, "s3:user:password@bucket" alone.
+  const std::size_t user_end = text.find(':', begin);
+  const bool has_password = user_end != kNone && text.find('@', user_end) != kNone;
+  return begin > colon + 1 || has_password ? begin : kNone;
+}
+
+bool has_open_password(std::string_view url) noexcept {
+  const std::size_t begin = authority_begin(url);
+  if (begin == std::string_view::npos || url.find('@', begin) != std::string_view::npos) {
+    return false;
+  }
+  const std::size_t end = std::min(url.find_first_of("/?#", begin), url.size());
+  const std::size_t colon = url.find(':', begin);
+  return colon < end && url.find_first_not_of("0123456789", colon + 1) < end;
+}
+
+std::string without_secrets(std::string_view url) {
+  const std::size_t begin = authority_begin(url);
+  if (begin == std::string_view::npos) return std::string(url);
+  std::string out(url);
+  const std::size_t host_end = std::min(out.find_first_of("/?#", begin), out.size());
+  std::size_t at = out.substr(0, host_end).rfind('@');
+  const std::size_t colon = out.find(':', begin);
+  const bool has_port =
+      colon < host_end && out.find_first_not_of("0123456789", colon + 1) == host_end;
+  // A password with a raw '/', '?' or '#' in it seems to end the host: what follows the colon
+  // then is no port, and everything up to the last '@' goes.
+  if (at == std::string::npos && colon < host_end && !has_port) at = out.rfind('@');
+  if (at != std::string::npos && at >= begin) out.erase(begin, at + 1 - begin);
+  const std::size_t query = out.find_first_of(url.starts_with("file") ? "?" : "?#");
+  if (query == std::string::npos) return out;
   std::string kept;
-  std::string_view rest = std::string_view(out).substr(query + 1);
+  std::string_view rest = std::string_view(out).substr(out[query] == '?' ? query + 1 : out.size());
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('&'), rest.size());
     const std::string_view pair = rest.substr(0, end);
-    // A value that is a URL could hold user:password@ or a query of its own, encoded or not.
-    const bool is_plain = pair.find_first_of("@?") == std::string_view::npos &&
-                          pair.find("%40") == std::string_view::npos &&
-                          pair.find("%3f") == std::string_view::npos &&
-                          pair.find("%3F") == std::string_view::npos;
-    if (is_plain && may_be_shown(pair)) {
+    if (is_plain(pair) && may_be_shown(pair)) {
       kept += (kept.empty() ? '?' : '&');
       kept += pair;
     }

@@ -2,12 +2,19 @@
 // what they mean.
 #pragma once
 
-#include <string>
+#include <cstddef>
 #include <string_view>
+
+#include "runlog/shown.hpp"  // without_secrets()
 
 namespace runlog {
 
-/// `url` without user:password@ and without the values of query keys that may be secret.
-[[nodiscard]] std::string without_secrets(std::string_view url);
+/// Where what follows "scheme:" and its slashes begins; npos: `text` does not begin with a URL.
+/// Where the slashes are not two, only a scheme other than file makes a URL of it.
+[[nodiscard]] std::size_t authority_begin(std::string_view text) noexcept;
+
+/// Whether `url` has a user with a password whose '@' is not in it: the password may have a
+/// character in it that seems to end the URL.
+[[nodiscard]] bool has_open_password(std::string_view url) noexcept;
 
 }  // namespace runlog

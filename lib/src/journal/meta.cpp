@@ -6,6 +6,7 @@
 #include "base/json_read.hpp"
 #include "base/json_text.hpp"
 #include "platform/file_system.hpp"
+#include "runlog/shown.hpp"
 
 namespace runlog {
 namespace {
@@ -89,7 +90,7 @@ Result<Meta> parse_meta(std::string_view json, std::string_view path) {
   meta.pid = number("pid", 0);
   meta.start_ticks = number("start_ticks", 0);
   meta.created_unix_ns = number("created_unix_ns", 0);
-  meta.store_url = text("store");
+  meta.store_url = without_secrets(text("store"));  // another program may have written it
   meta.uses_tsc = text("clock") == "tsc";
   meta.ticks_per_second = read->real("ticks_per_second", 0);
   meta.segment_bytes = static_cast<std::uint64_t>(number("segment_bytes", 0));
@@ -144,8 +145,8 @@ std::string to_json(const Moved& moved) {
 Result<Moved> parse_moved(std::string_view json, std::string_view path) {
   const auto read = JsonText::parse(json, path, kMeta_bytes_max);
   if (!read) return read.error();
-  return Moved{.store_url = std::string(read->text("store")),
-               .from_store_url = std::string(read->text("from_store")),
+  return Moved{.store_url = without_secrets(read->text("store")),
+               .from_store_url = without_secrets(read->text("from_store")),
                .may_lack = read->is_true("may_lack")};
 }
 

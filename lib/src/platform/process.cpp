@@ -16,13 +16,15 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "base/command_line.hpp"
 #include "base/utf8.hpp"
 #include "platform/file_system.hpp"
 
 namespace runlog {
 namespace {
 
-constexpr std::size_t kCommand_line_bytes_max = 4096;
+constexpr std::size_t kArguments_bytes_max = 16u << 10;  // looked at
+constexpr std::size_t kCommand_line_bytes_max = 4096;    // kept
 
 // Files in /proc have no size to ask for; read what there is, up to a bound. Empty: unreadable.
 std::string read_proc(const char* path, std::size_t bytes_max) {
@@ -100,12 +102,12 @@ ProcessIdentity this_process() {
   }
   identity.pid_namespace = pid_namespace();
   identity.time_namespace = time_namespace();
-  std::string command = read_proc("/proc/self/cmdline", kCommand_line_bytes_max);
-  while (!command.empty() && command.back() == '\0') command.pop_back();
-  for (char& c : command) {
-    if (c == '\0') c = ' ';
-  }
-  identity.command_line = mend_utf8(command);
+  std::string arguments = read_proc("/proc/self/cmdline", kArguments_bytes_max);
+  // Half an argument may be half a URL, whose secret cannot be told.
+  const bool is_cut = arguments.size() >= kArguments_bytes_max;
+  if (is_cut) arguments.resize(arguments.rfind('\0') + 1);
+  const std::string shown = mend_utf8(shown_command_line(arguments));
+  identity.command_line = utf8_prefix(shown, kCommand_line_bytes_max);
   return identity;
 }
 

@@ -18,7 +18,7 @@ struct ProcessIdentity {
   std::int64_t time_namespace = 0;  ///< inode of /proc/self/ns/time: where start_ticks does
   std::uint64_t stack = 0;          ///< field 28 of /proc/self/stat: another one after an exec
   std::string command_line =
-      {};  ///< arguments joined by spaces, at most 4096 bytes, secrets included
+      {};  ///< arguments joined by spaces, at most 4096 bytes, without secrets
 };
 [[nodiscard]] ProcessIdentity this_process();
 

@@ -14,8 +14,9 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <span>
 
-#include "base/utf8.hpp"
+#include "base/visible.hpp"
 #include "platform/descriptors.hpp"
 
 namespace runlog {
@@ -111,9 +112,9 @@ bool write_to_standard_error(std::string_view message) noexcept {
   if (!has_standard_error()) return false;
   constexpr std::string_view kPrefix = "runlog: ";
   std::array<char, kReport_bytes_max> line;
-  message = utf8_prefix(message, line.size() - kPrefix.size() - 1);
   char* end = std::copy(kPrefix.begin(), kPrefix.end(), line.data());
-  end = std::copy(message.begin(), message.end(), end);
+  end += copy_visible(std::span(line).subspan(kPrefix.size(), line.size() - kPrefix.size() - 1),
+                      message);
   *end++ = '\n';
   const int saved_errno = errno;
   bool is_written = false;

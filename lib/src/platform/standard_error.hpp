@@ -15,8 +15,8 @@ inline constexpr std::size_t kReport_bytes_max = 4096;
 /// started without one is some file of the job's.
 bool has_standard_error() noexcept;
 
-/// Writes "runlog: " and `message` as one line. False: it was not written, because nobody reads,
-/// the pipe or terminal is full, stopped or gone, or there is none. No memory is taken. Any thread.
+/// Writes "runlog: " and visible(message) as one line. False: it was not written: nobody reads, the
+/// pipe or terminal is full, stopped or gone, or there is none. No memory is taken. Any thread.
 bool write_to_standard_error(std::string_view message) noexcept;
 
 }  // namespace runlog

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/visible.hpp"
 #include "runlog/result.hpp"
 
 namespace runlog {
@@ -19,9 +20,10 @@ namespace detail {
   const auto part = [](std::string_view text) {
     return iovec{const_cast<char*>(text.data()), text.size()};
   };
-  const std::array<iovec, 3> line = {
-      part(error != nullptr ? kNo_value : kNo_error),
-      part(error != nullptr ? std::string_view(error->message) : std::string_view()), part("\n")};
+  std::array<char, 4096> words;
+  const std::size_t bytes = error != nullptr ? copy_visible(words, error->message) : 0;
+  const std::array<iovec, 3> line = {part(error != nullptr ? kNo_value : kNo_error),
+                                     part({words.data(), bytes}), part("\n")};
   // Nothing is left to be done where it cannot be written.
   (void)!::writev(STDERR_FILENO, line.data(), static_cast<int>(line.size()));
   std::abort();

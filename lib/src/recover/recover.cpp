@@ -78,12 +78,15 @@ Result<std::vector<CleanedFile>> clean(const std::filesystem::path& root,
       if (!parse_journal_name(journal.path.filename().native())) continue;
       const std::string url = store_of(journal, store_override);
       if (url.empty()) continue;  // nobody else has these bytes
-      auto store = stores.open(url);
-      if (!store) return std::move(store).error();
       const JournalDir directory(journal.path);
       const format::ObjectOwner owner = format::owner_of(journal);
       auto names = list_directory(directory.shipped());
-      if (!names) continue;
+      if (!names || names->empty()) continue;
+      auto store = stores.open(url);
+      if (!store) {  // this journal's trouble, and no other's
+        cleaned.push_back({.path = directory.path(), .why_kept = std::move(store).error().message});
+        continue;
+      }
       for (const std::string& name : *names) {
         const std::filesystem::path file = directory.shipped() / name;
         if (const auto number = parse_numbered_name(name, kPack_suffix)) {

@@ -132,7 +132,10 @@ class Recovery {
       : options_(options),
         on_outcome_(on_outcome),
         stop_(std::move(stop)),
-        deadline_(Clock::now() + options.timeout),
+        // Beyond a year is for ever; added to now() it could overflow.
+        deadline_(Clock::now() +
+                  std::clamp<std::chrono::milliseconds>(
+                      options.timeout, std::chrono::milliseconds(0), std::chrono::hours(24 * 365))),
         progress_(options.on_progress),
         memory_((options.memory != nullptr ? *options.memory : own_memory_).begin_look()),
         limit_(*memory_.stores, deadline_, stop_) {

@@ -97,7 +97,7 @@ class ObjectStore {
 /// this build has no store for).
 Result<std::unique_ptr<ObjectStore>> open_store(std::string_view url);
 
-/// Whether `url` names a store that is not a directory: it has a scheme other than file.
+/// Whether `url` names a store that is no directory: it has a scheme, and not file's.
 [[nodiscard]] bool is_remote_store(std::string_view url) noexcept;
 
 /// The directory a URL means, for the reader; unsupported for anything else.

@@ -1,6 +1,9 @@
 // Which store a URL means.
+#include <algorithm>
+
 #include "base/url.hpp"
 #include "store/cloud/cloud_store.hpp"
+#include "store/cloud/store_kind.hpp"
 #include "store/directory_store.hpp"
 #include "store/object_store.hpp"
 
@@ -12,7 +15,7 @@ Result<std::filesystem::path> directory_of_store(std::string_view url) {
     const std::string_view path = url.substr(kFile.size());
     if (!path.starts_with('/')) {
       return Error{Errc::invalid_argument, 0,
-                   "store " + std::string(url) + ": file URLs are file:///absolute/path"};
+                   "store " + without_secrets(url) + ": file URLs are file:///absolute/path"};
     }
     return std::filesystem::path(path);
   }
@@ -29,7 +32,15 @@ Result<std::filesystem::path> directory_of_store(std::string_view url) {
 }
 
 bool is_remote_store(std::string_view url) noexcept {
-  return url.find("://") != std::string_view::npos && !url.starts_with("file://");
+  if (url.find("://") != std::string_view::npos) return !url.starts_with("file://");
+  // A URL with a slash too few would be a directory with a password in its name.
+  const std::string_view scheme = url.substr(0, url.find(':'));
+  if (scheme.empty() || scheme.size() == url.size()) return false;
+  for (const StoreKind& kind : store_kinds()) {
+    const auto& schemes = kind.schemes;
+    if (std::find(schemes.begin(), schemes.end(), scheme) != schemes.end()) return true;
+  }
+  return false;
 }
 
 Result<std::unique_ptr<ObjectStore>> open_store(std::string_view url) {

@@ -151,6 +151,9 @@ TEST_CASE("passwords and unknown query keys do not get into meta.json") {
       {"s3://b/p?endpoint=http://u:p@h&region=r", "s3://b/p?region=r"},
   };
   for (const auto& [url, expected] : cases) CHECK(without_secrets(url) == expected);
+  const auto meta = runlog::parse_meta(R"({"store":"s3://u:SECRET@b/p?sig=SECRET"})", "meta.json");
+  REQUIRE(meta);
+  CHECK(meta->store_url == "s3://b/p");
 }
 
 TEST_CASE("the message of a torchelastic error file is found in both its shapes") {

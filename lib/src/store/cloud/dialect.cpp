@@ -4,6 +4,7 @@
 
 #include "base/bytes.hpp"
 #include "base/utf8.hpp"
+#include "runlog/shown.hpp"
 #include "store/http/http_text.hpp"
 
 namespace runlog {
@@ -52,11 +53,7 @@ Meaning meaning_of_status(const CloudCall& call, int status) {
 
 std::string clean_text(std::string_view text) {
   text = text.substr(0, std::min(text.find_first_of("\r\n"), text.size()));
-  std::string out = mend_utf8(utf8_prefix(text, kText_bytes_max));
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
-  }
-  return out;
+  return visible(utf8_prefix(text, kText_bytes_max));
 }
 
 std::string encoded_key(const std::string& prefix, const std::string& name) {

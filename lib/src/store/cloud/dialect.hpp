@@ -128,7 +128,7 @@ class Dialect {
 
 /// By status alone, as all of HTTP has it; 409, 412 and 501 are as S3 means them.
 [[nodiscard]] Meaning meaning_of_status(const CloudCall& call, int status);
-/// One line, printable, at most 200 bytes.
+/// visible() of the first line, of at most 200 bytes.
 [[nodiscard]] std::string clean_text(std::string_view text);
 /// `name` below `prefix`, as the store's key; percent-encoded with its slashes.
 [[nodiscard]] std::string encoded_key(const std::string& prefix, const std::string& name);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "platform/ip_address.hpp"
+#include "runlog/shown.hpp"
 #include "store/http/http_client.hpp"
 
 namespace runlog {
@@ -35,11 +36,8 @@ bool is_loopback(std::string_view url) noexcept {
 }
 
 std::string without_query(std::string_view url) {
-  std::string out(url.substr(0, std::min(url.find_first_of("?#"), url.size())));
-  const std::string_view authority = authority_of(out);
-  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
-    out.erase(static_cast<std::size_t>(authority.data() - out.data()), at + 1);
-  }
+  std::string out = without_secrets(url);
+  out.resize(std::min(out.find_first_of("?#"), out.size()));
   return out;
 }
 
