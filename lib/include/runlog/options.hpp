@@ -115,6 +115,10 @@ struct Options {
   /// room is needed
   std::optional<bool> keep_shipped = {};
 
+  /// RUNLOG_COMMAND_LINE; default on: meta.json has the program's arguments, with "***" for values
+  /// whose option, variable or place in a URL says that they are secret
+  std::optional<bool> command_line = {};
+
   /// RUNLOG_NETWORK_ROOT; default off: a root on NFS, SMB, Lustre and the like is refused, because
   /// the promises about full disks and about not waiting do not hold there (docs/durability.md).
   std::optional<bool> network_root = {};

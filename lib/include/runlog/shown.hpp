@@ -1,6 +1,6 @@
 // What may be shown: texts that jobs, servers and files gave, on a terminal, and URLs without their
-// secrets. The library's own lines on stderr are visible(); what on_error and stats() hand out is as
-// it came.
+// secrets. The tools and the library's own lines on stderr show nothing else; what on_error and
+// stats() hand out is as it came.
 #pragma once
 
 #include <cstddef>

@@ -172,6 +172,10 @@ constexpr OptionRow kOptions[] = {
      .standard = "1",
      .help = "keep shipped packs and artifacts until `runlog clean`, a budget or a full disk "
              "removes them"},
+    {.name = "command_line",
+     .field = &Options::command_line,
+     .standard = "1",
+     .help = "keep the command line in `meta.json`, without [secrets](clouds.md#credentials)"},
     {.name = "network_root",
      .field = &Options::network_root,
      .standard = "0",

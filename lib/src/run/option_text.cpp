@@ -20,7 +20,7 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 std::optional<milliseconds> parse_duration(std::string_view text) {
   double value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (parsed.ec != std::errc{} || !(value >= 0) || value > 1e9) return {};
+  if (parsed.ec != std::errc{} || !(value >= 0)) return {};  // nor NaN
   const std::string_view unit(parsed.ptr,
                               static_cast<std::size_t>(text.data() + text.size() - parsed.ptr));
   double scale = 0;
@@ -29,6 +29,8 @@ std::optional<milliseconds> parse_duration(std::string_view text) {
   if (unit == "m" || unit == "min") scale = 60e3;
   if (unit == "h") scale = 3600e3;
   if (scale == 0) return {};
+  constexpr double kMilliseconds_max = 1e12;  // some thirty years; more is a slip of the hand
+  if (value * scale > kMilliseconds_max) return {};
   return milliseconds(static_cast<std::int64_t>(value * scale));
 }
 

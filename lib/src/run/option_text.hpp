@@ -1,6 +1,8 @@
 // The text of an option: of a RUNLOG_* variable, and of a setting of the C interface.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +11,12 @@
 #include "runlog/options.hpp"
 
 namespace runlog {
+
+/// Longer durations of a run are this one, which is for ever: added to the time of day they could
+/// overflow.
+inline constexpr std::chrono::milliseconds kDuration_max = std::chrono::hours(24 * 365);
+/// Larger sizes of a run are this one: there is no such disk, and 64 bits hold sums of some.
+inline constexpr std::uint64_t kSize_bytes_max = 1ull << 60;
 
 /// The value that all of `text` says; empty: it says none. For bool, std::int64_t, std::uint64_t (a
 /// size: "16MiB"), std::chrono::milliseconds ("1.5s", a bare number is seconds) and the policies.

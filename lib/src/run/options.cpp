@@ -20,9 +20,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Beyond a year is for ever; added to the time of day it could overflow.
-constexpr milliseconds kDuration_max = std::chrono::hours(24 * 365);
-
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 Result<Pairs> read_pairs(const std::string& variable) {
@@ -108,7 +105,10 @@ Result<std::string> fill(const OptionRow& row, std::optional<T>& field) {
     source = std::move(*filled);
     if (!field) field = parse_option<T>(row.standard);
   }
-  if constexpr (std::is_same_v<T, milliseconds>) field = std::min(*field, kDuration_max);
+  if constexpr (std::is_same_v<T, milliseconds>) {
+    field = std::clamp(*field, milliseconds(0), kDuration_max);
+  }
+  if constexpr (std::is_same_v<T, std::uint64_t>) field = std::min(*field, kSize_bytes_max);
   return source;
 }
 

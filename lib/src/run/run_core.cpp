@@ -340,8 +340,10 @@ Wait RunCore::wait_until(Stage stage, std::chrono::milliseconds timeout) noexcep
   }
   Keeper* const keeper = mine->keeper.load(std::memory_order_acquire);
   if (keeper == nullptr) return Wait::Failed;
-  // A timeout beyond a year is for ever; adding it to now() could overflow.
-  const auto bounded = std::min<std::chrono::milliseconds>(timeout, std::chrono::hours(24 * 365));
+  using std::chrono::milliseconds;
+  // A timeout beyond a year is for ever; adding it, or one long past, to now() could overflow.
+  const auto bounded =
+      std::clamp<milliseconds>(timeout, milliseconds(0), std::chrono::hours(24 * 365));
   return keeper->wait_until(stage, steady_clock::now() + bounded);
 }
 

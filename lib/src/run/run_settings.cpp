@@ -76,7 +76,7 @@ Meta make_meta(const Options& options, const Session& session, const ProcessIden
   meta.boot_id = process.boot_id;
   meta.pid = process.pid;
   meta.start_ticks = process.start_ticks;
-  meta.command_line = process.command_line;
+  if (*options.command_line) meta.command_line = process.command_line;
   meta.created_unix_ns = realtime_ns();
   meta.store_url = without_secrets(options.store);
   meta.segment_bytes = *options.segment_bytes;

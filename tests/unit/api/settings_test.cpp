@@ -113,11 +113,24 @@ TEST_CASE("a text that does not parse is named, with what is allowed") {
   CHECK(message_of("pack_bytes", "17179869184GiB").starts_with("pack_bytes="));
   CHECK(message_of("ship_interval", "-1s").starts_with("ship_interval='-1s': must be a duration"));
   CHECK(message_of("ship_interval", "1e99").starts_with("ship_interval="));
+  // The limit holds for the time, whatever its unit.
+  for (const char* text :
+       {"1e12s", "3e6h", "1e9min", "nan", "nanh", "inf", "1e-1e", "1e400ms", "s"}) {
+    CHECK(message_of("ship_interval", text).starts_with("ship_interval="));
+  }
+  for (const char* text :
+       {"1e30GiB", "-1GiB", "nan", "18446744073709551616", "18014398509481984KiB"}) {
+    CHECK(message_of("disk_budget", text).starts_with("disk_budget="));
+  }
+  CHECK(message_of("rank", "9223372036854775808").starts_with("rank="));
   CHECK(message_of("crash_marker", "maybe") == "crash_marker='maybe': must be 0 or 1");
   CHECK(message_of("tag", "=x") == "tag='=x': must be name=value");
 }
 
 TEST_CASE("readers and recoveries have settings, too") {
+  for (const char* text : {"3e6h", "5e6h", "1e9h", "nan", "-1s"}) {
+    CHECK_FALSE(recover_options(Settings{runlog_set("timeout", text)}));
+  }
   const auto read = read_options(Settings{runlog_set("run", "a*"), runlog_set("run", "b"),
                                           runlog_set("rank", "0"), runlog_set("apply_rewind", "1"),
                                           runlog_set("since_unix_ns", "5")});

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "run/option_text.hpp"
 #include "support/catch.hpp"
 #include "support/clean_environment.hpp"
 #include "support/process.hpp"
@@ -84,6 +85,28 @@ TEST_CASE("the guide lists the options, their defaults and their launchers as th
     INFO("docs/guide.md is to have: " << variables);
     CHECK((is_id || guide.find(variables) != std::string::npos));
   }
+}
+
+TEST_CASE("a value that is too long or too large for sums is the largest that is not") {
+  using std::chrono::milliseconds;
+  const test::CleanEnvironment environment;
+  const auto options = runlog::resolve({.run_id = "run",
+                                        .sync_interval = milliseconds::max(),
+                                        .pack_bytes = UINT64_MAX,
+                                        .disk_budget = UINT64_MAX,
+                                        .overflow_block = milliseconds::min(),
+                                        .finish_deadline = milliseconds::max()});
+  REQUIRE(options);
+  CHECK(*options->sync_interval == runlog::kDuration_max);
+  CHECK(*options->finish_deadline == runlog::kDuration_max);
+  CHECK(*options->overflow_block == milliseconds(0));
+  CHECK(*options->pack_bytes == runlog::kSize_bytes_max);
+  CHECK(*options->disk_budget == runlog::kSize_bytes_max);
+  test::CleanEnvironment told;
+  told.set("RUNLOG_FINISH_DEADLINE", "100000h");
+  CHECK(*runlog::resolve({.run_id = "run"})->finish_deadline == runlog::kDuration_max);
+  told.set("RUNLOG_FINISH_DEADLINE", "3e6h");
+  CHECK_FALSE(runlog::resolve({.run_id = "run"}));
 }
 
 TEST_CASE("each default can be read, and its variable says the same") {
