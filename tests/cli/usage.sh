@@ -27,7 +27,11 @@ wrong "$runlog" tail -n -1 runs
 wrong "$runlog" pull store
 wrong "$runlog" doctor
 wrong "$recover"
-wrong "$recover" --timeout x runs
+for amount in x nan inf 1e30 -1 0x1p99 ''; do
+  wrong "$recover" --timeout "$amount" runs
+  wrong "$recover" --watch --interval "$amount" runs
+done
+for moment in 3e6h 1e300s nanh infd -1h 9999-01-01; do wrong "$runlog" cat runs --since "$moment"; done
 wrong "$recover" --interval 1 runs
 wrong "$recover" -q -v runs
 wrong "$recover" $'--\x1b[31m' runs

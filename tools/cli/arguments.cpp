@@ -1,6 +1,7 @@
 #include "arguments.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
 #include <deque>
 #include <string_view>
@@ -105,6 +106,12 @@ Argument& Argument::in_range(int least, int most) {
 
 Argument& Argument::in_range(double least, double most) {
   option_->check(CLI::Range(least, most).description(""));
+  // NaN is neither below nor above.
+  option_->check([](const std::string& text) -> std::string {
+    double value = 0;
+    const bool is_number = CLI::detail::lexical_cast(text, value) && !std::isnan(value);
+    return is_number ? "" : "'" + text + "' is not a number";
+  });
   return *this;
 }
 

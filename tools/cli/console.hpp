@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -116,15 +117,12 @@ inline void say(std::string_view program, std::string_view words) {
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
-/// A path or URL as it may be shown: what follows '?' in a URL, and a password in front of its
-/// host, may be secret.
+/// A path or URL as it may be shown: without_secrets(), and short.
 inline std::string shown_path(std::string_view path) {
-  const std::size_t scheme = path.find("://");
-  if (scheme == std::string_view::npos) return std::string(path);
-  std::string shown(path.substr(0, path.find('?')));
-  const std::size_t host = scheme + 3;
-  const std::size_t at = shown.substr(0, shown.find('/', host)).rfind('@');
-  if (at != std::string::npos && at >= host) shown.erase(host, at + 1 - host);
+  std::string shown = without_secrets(path);
+  if (shown != path || path.find("://") != std::string_view::npos) {
+    shown.resize(std::min(shown.find('?'), shown.size()));
+  }
   return shown;
 }
 

@@ -89,8 +89,11 @@ class Screen {
     if (info.created_unix_ns != 0) {
       when = short_time(info.created_unix_ns);
       if (info.last_time_ns >= info.created_unix_ns) {
-        when += " to " + short_time(info.last_time_ns) + ", " +
-                short_duration(info.last_time_ns - info.created_unix_ns);
+        when += " to " + short_time(info.last_time_ns);
+        std::int64_t ns = 0;  // meta.json may hold any number
+        if (!__builtin_sub_overflow(info.last_time_ns, info.created_unix_ns, &ns)) {
+          when += ", " + short_duration(ns);
+        }
       }
     }
     line("when", when);

@@ -22,6 +22,12 @@
 namespace runlog::tools {
 namespace {
 
+void append_hex(std::string& out, char byte) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  out += kDigits[static_cast<unsigned char>(byte) >> 4];
+  out += kDigits[static_cast<unsigned char>(byte) & 15u];
+}
+
 constexpr std::size_t kSections_max = 4096;
 constexpr std::size_t kNote_bytes_max = 4096;
 constexpr std::uint64_t kSymbols_bytes_max = 512u << 20;
