@@ -78,8 +78,8 @@ for path in runs store; do
 done
 run 0 "$recover" --verbose runs
 is_clean "$err"
-run 4 "$recover" --again runs
-is_clean "$err"
 run 4 "$runlog" clean runs
 is_clean "$out"
+is_clean "$err"
+run 4 "$recover" --again runs
 is_clean "$err"

@@ -15,7 +15,7 @@ set -m # else bash has its background jobs ignore SIGINT
 "$recover" --store "$PWD/store" runs 2>&9 &
 pid=$!
 set +m
-until [[ -e $journal/shipped/end.json ]]; do :; done # only the table is left to print
+until [[ -e $journal/shipped/end.json ]]; do kill -0 "$pid"; done # only the table is left to print
 kill -INT "$pid"
 until ! kill -INT "$pid" 2>/dev/null; do :; done
 code=0

@@ -81,14 +81,20 @@ TEST_CASE("a start leaves alone what another user has made, or could have change
     others.push_back(leave_dead(directory, "a"));
     REQUIRE(::chown(others.back().c_str(), 12345, 12345) == 0);
   }
-  for (const auto writer : {fs::perms::group_write, fs::perms::others_write}) {
-    others.push_back(leave_dead(directory, "b" + std::to_string(others.size())));
-    fs::permissions(others.back(), writer, fs::perm_options::add);
-  }
+  others.push_back(leave_dead(directory, "b"));
+  fs::permissions(others.back(), fs::perms::others_write, fs::perm_options::add);
   const auto linked = leave_dead(directory, "c");
   fs::rename(linked, directory / "elsewhere");
   fs::create_directory_symlink(directory / "elsewhere", linked);
   others.push_back(directory / "elsewhere");
+  if (::geteuid() == 0) {  // one of this user, behind the link of another
+    const auto aside = directory / "aside";
+    others.push_back(aside / leave_dead(directory, "cc").filename());
+    fs::rename(directory / "runs" / "cc", aside);
+    const auto link = directory / "runs" / "cc";
+    fs::create_directory_symlink(aside, link);
+    REQUIRE(::lchown(link.c_str(), 12345, 12345) == 0);
+  }
   (void)leave_dead(directory, "d");  // the last that is looked at
   std::vector<std::vector<std::pair<std::string, std::uintmax_t>>> before;
   for (const auto& journal : others) before.push_back(files_of(journal));

@@ -101,9 +101,8 @@ struct Killed {
   std::vector<fs::path> segments;
 };
 
-}  // namespace
-
-TEST_CASE("a gap record in a segment that was truncated under the job makes it a lower bound") {
+// False: that record was in a pack before its segment could be damaged.
+bool check_truncated_gap() {
   const test::TemporaryDirectory directory;
   const fs::path store = directory / "store";
   auto run = runlog::start_logging({.root = directory / "runs",
@@ -133,15 +132,27 @@ TEST_CASE("a gap record in a segment that was truncated under the job makes it a
     segment = find_gap();
   }
   REQUIRE(!segment.empty());
-  fs::resize_file(segment, 0);
+  std::error_code gone;
+  fs::resize_file(segment, 0, gone);
   log(1000);
   run->complete();
-  // No pack there tells what that record told.
   const auto contents = read(store);
+  if (gone || contents.dropped() == run->stats().dropped) return false;
+  // No pack there tells what that record told.
   CHECK(contents.dropped() < run->stats().dropped);
   REQUIRE(!contents.damage.empty());
   for (const auto& one : contents.damage) CHECK_FALSE(one.exact);
   CHECK(test::problem_with_verify(contents, store) == "");
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("a gap record in a segment that was truncated under the job makes it a lower bound") {
+  bool is_checked = false;
+  for (int attempts = 0; attempts < 5 && !is_checked; ++attempts)
+    is_checked = check_truncated_gap();
+  CHECK(is_checked);
 }
 
 TEST_CASE("what a damaged gap record of a killed job told, its tally tells, once") {

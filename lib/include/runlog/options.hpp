@@ -123,8 +123,9 @@ struct Options {
   /// the promises about full disks and about not waiting do not hold there (docs/durability.md).
   std::optional<bool> network_root = {};
   std::optional<Share> share = {};  ///< RUNLOG_SHARE; default none
-  /// RUNLOG_OPEN_ROOT; default off: a root is refused to which every user may write, and which has
-  /// no sticky bit, because another could then exchange the journals in it.
+  /// RUNLOG_OPEN_ROOT; default off: a root is refused in which another user could exchange
+  /// journals: every user may write to it, and it has no sticky bit, or is another user's (not the
+  /// superuser's); and so is such a directory, or any of another user, in the place of the run's.
   std::optional<bool> open_root = {};
 
   /// Called at most once a second, with a failure that no caller gets: from a background thread, or

@@ -1,6 +1,5 @@
 // Policies: what a run does about power loss, a full disk, a run id that is there already, and
-// other users. They
-// are values of Options.
+// other users. They are values of Options.
 #pragma once
 
 #include <cstdint>

@@ -98,7 +98,7 @@ std::string with_plain_user(std::string_view word) {
   const std::size_t at = word.rfind('@');
   const std::size_t colon = word.find(':');
   const bool has_user = at != std::string_view::npos && colon < at;
-  if (!has_user || word.find("://") != std::string_view::npos) return std::string(word);
+  if (!has_user || word.find("://") < at) return std::string(word);
   std::size_t begin = colon;
   while (begin > 0 && is_name_character(word[begin - 1])) --begin;
   return std::string(word.substr(0, begin)) + std::string(kHidden) + std::string(word.substr(at));
@@ -147,7 +147,8 @@ class CommandLine {
       if (!is_secret_name(name_before(text.substr(0, begin + at)))) continue;
       out_ += word.substr(0, at + 1);
       out_ += kHidden;
-      hides_next_ = at + 1 == word.size() && begin != 0;
+      // "password := secret", too.
+      hides_next_ = word.find_first_not_of("=:>\"'", at) == std::string_view::npos && begin != 0;
       return false;
     }
     out_ += with_plain_user(word);

@@ -32,19 +32,22 @@ std::size_t authority_begin(std::string_view text) noexcept {
   const auto behind_slashes = [&](std::size_t at) {
     return std::min(text.find_first_not_of('/', at), text.size());
   };
-  if (const std::size_t at = text.find(kSlashes); at != kNone) {
-    const std::size_t begin = at + kSlashes.size();
-    return text.starts_with("file") ? begin : behind_slashes(begin);
-  }
   const std::size_t colon = text.find(':');
-  if (colon == kNone || colon == 0 || text.starts_with("file:")) return kNone;
   const std::string_view scheme = text.substr(0, colon);
-  if (!std::all_of(scheme.begin(), scheme.end(), is_scheme_character)) return kNone;
-  const std::size_t begin = behind_slashes(colon + 1);
-  // Without a slash, "s3:user:password@bucket" alone.
-  const std::size_t user_end = text.find(':', begin);
-  const bool has_password = user_end != kNone && text.find('@', user_end) != kNone;
-  return begin > colon + 1 || has_password ? begin : kNone;
+  const std::size_t slashes = text.find(kSlashes);
+  const bool has_scheme = colon != kNone && colon != 0 && colon != slashes &&
+                          !text.starts_with("file:") &&
+                          std::all_of(scheme.begin(), scheme.end(), is_scheme_character);
+  if (has_scheme) {
+    const std::size_t begin = behind_slashes(colon + 1);
+    // Without a slash, "s3:user:password@bucket" alone.
+    const std::size_t user_end = text.find(':', begin);
+    const bool has_password = user_end != kNone && text.find('@', user_end) != kNone;
+    if (begin > colon + 1 || has_password) return begin;
+  }
+  if (slashes == kNone) return kNone;
+  const std::size_t begin = slashes + kSlashes.size();
+  return text.starts_with("file") ? begin : behind_slashes(begin);
 }
 
 bool has_open_password(std::string_view url) noexcept {

@@ -54,7 +54,10 @@ JournalDir JournalDir::of(const std::filesystem::path& root, std::string_view ru
 
 bool is_own_journal(const std::filesystem::path& path) {
   const auto info = stat_name(path);
-  return info && info->is_directory && info->owner == own_user() && !info->is_writable_by_others;
+  const auto run = stat_name(path.parent_path());
+  const bool is_of_run = run && (run->owner == own_user() || run->owner == 0);
+  return is_of_run && info && info->is_directory && info->owner == own_user() &&
+         !info->is_writable_by_all;
 }
 
 Result<void> JournalDir::create(Rights rights) const {

@@ -82,9 +82,9 @@ struct JournalName {
 [[nodiscard]] Result<std::vector<std::filesystem::path>> find_journals(
     const std::filesystem::path& path, std::vector<Error>* unread = nullptr);
 
-/// Whether `path` is a directory, no link, that this user has made and nobody else may write to.
-/// What another has made is not to be believed: a job under a root that several users share leaves
-/// it alone.
+/// Whether `path` is a directory, no link, that this user has made and not everybody may write to,
+/// in a run's directory, or behind a link, of this user or the superuser. What another has made is
+/// not to be believed: a job under a root that several users share leaves it alone.
 [[nodiscard]] bool is_own_journal(const std::filesystem::path& path);
 
 inline constexpr std::string_view kSegment_suffix = ".seg";

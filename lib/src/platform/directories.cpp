@@ -47,11 +47,14 @@ Result<void> for_each_name(const std::filesystem::path& path, int flags, Visit v
 
 // To a directory that is ours since a moment ago. What its parent gave to it (S_ISGID) stays.
 void give_rights(const std::filesystem::path& path, Rights rights) {
-  const auto directory = OpenFile::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   struct stat raw {};
-  if (!directory || ::fstat(directory->fd(), &raw) != 0) return;
-  (void)::fchmod(directory->fd(),
-                 (raw.st_mode & S_ISGID) | (is_for_group(path, rights) ? 0750u : 0700u));
+  if (::lstat(path.c_str(), &raw) != 0) return;
+  // By its name: of the rights to open it the umask may have left none.
+  (void)::chmod(path.c_str(),
+                (raw.st_mode & S_ISGID) | (is_for_group(path, rights) ? 0750u : 0700u));
+  if (rights != Rights::of_parent) return;
+  const auto directory = OpenFile::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (directory) give_to_parents_owner(directory->fd(), path);
 }
 
 // False, with errno: it is not there, or was before.
@@ -74,8 +77,10 @@ Result<void> make_directories(const std::filesystem::path& given, Rights rights)
     int os_errno = 0;
     for (const auto& part : path) {
       so_far /= part;
-      const bool is_last = so_far == path;
-      if (make_directory(so_far, is_last ? rights : Rights::of_umask) || errno == EEXIST) continue;
+      const bool is_made = so_far == path               ? make_directory(path, rights)
+                           : rights == Rights::of_umask ? make_directory(so_far, rights)
+                                                        : ::mkdir(so_far.c_str(), 0755) == 0;
+      if (is_made || errno == EEXIST) continue;
       os_errno = errno;
       struct stat raw {};
       // A read-only or foreign parent that exists already answers EROFS or EACCES, not EEXIST.

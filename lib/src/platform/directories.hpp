@@ -11,7 +11,8 @@
 
 namespace runlog {
 
-/// mkdir -p. `rights`: of the last one, where this call makes it; those above it have of_umask.
+/// mkdir -p. `rights`: of the last one, where this call makes it; those above it have of_umask, and
+/// nobody but their owner may write to them unless the last one has that, too.
 Result<void> make_directories(const std::filesystem::path& path, Rights rights);
 /// Removes a directory that is empty.
 void try_remove_directory(const std::filesystem::path& path) noexcept;

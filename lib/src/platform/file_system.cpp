@@ -47,8 +47,8 @@ FileStat to_file_stat(const struct stat& raw) {
   result.owner = raw.st_uid;
   result.is_directory = S_ISDIR(raw.st_mode);
   result.is_regular = S_ISREG(raw.st_mode);
-  result.is_writable_by_others = (raw.st_mode & (S_IWGRP | S_IWOTH)) != 0;
-  result.is_open_to_all = (raw.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH;
+  result.is_writable_by_all = (raw.st_mode & S_IWOTH) != 0;
+  result.is_sticky = (raw.st_mode & S_ISVTX) != 0;
   result.is_null_device = S_ISCHR(raw.st_mode) && raw.st_rdev == kNull_device;
   return result;
 }
@@ -110,8 +110,20 @@ bool is_for_group(const std::filesystem::path& path, Rights rights) {
   return ::stat(parent.empty() ? "." : parent.c_str(), &raw) == 0 && (raw.st_mode & S_IRGRP) != 0;
 }
 
+void give_to_parents_owner(int fd, const std::filesystem::path& path) {
+  struct stat made {};
+  struct stat parents {};
+  if (::geteuid() != 0 || ::fstat(fd, &made) != 0 || made.st_uid != 0) return;
+  // Never what had another name before: that is not ours to give away.
+  if (S_ISREG(made.st_mode) && made.st_nlink != 1) return;
+  const std::filesystem::path parent = path.parent_path();
+  if (::stat(parent.empty() ? "." : parent.c_str(), &parents) != 0) return;
+  if (parents.st_uid != 0) (void)::fchown(fd, parents.st_uid, parents.st_gid);
+}
+
 Result<OpenFile> OpenFile::open(const std::filesystem::path& path, int flags, Rights rights) {
   const bool creates = (flags & O_CREAT) != 0;
+  if (creates && rights != Rights::of_umask) flags |= O_NOFOLLOW;
   const unsigned mode = rights == Rights::of_umask ? 0666 : 0600;
   OpenFile file;
   file.fd_ = open_above_2([&] {
@@ -123,6 +135,7 @@ Result<OpenFile> OpenFile::open(const std::filesystem::path& path, int flags, Ri
     return os_error(errno, creates ? "cannot create" : "cannot open", path.native());
   }
   if (creates && rights != Rights::of_umask) {
+    if (rights == Rights::of_parent) give_to_parents_owner(file.fd_, path);
     // Whatever the umask has left. Where it is refused (another's file, a file system without
     // modes), the file has the rights that it can have.
     (void)::fchmod(file.fd_, is_for_group(path, rights) ? 0640 : 0600);

@@ -15,15 +15,16 @@
 
 namespace runlog {
 
-/// What a file is opened for. None waits: a FIFO in the place of a file is opened as it is.
 /// Who may read a file or directory that is made. Only its owner may write to it.
 enum class Rights : std::uint8_t {
   own,        ///< its owner, whatever the umask: 0600, a directory 0700
   group,      ///< its group, too: 0640, 0750
-  of_parent,  ///< as the directory in which it is made: `group` where that may be read by its group
+  of_parent,  ///< as the directory in which it is made: `group` where that may be read by its
+              ///< group. What the superuser makes gets that directory's owner
   of_umask,   ///< as other programs do it
 };
 
+/// What a file is opened for. None waits: a FIFO in the place of a file is opened as it is.
 enum class Access : std::uint8_t {
   read,
   read_new,      ///< and write; it must not be there
@@ -73,14 +74,17 @@ struct FileStat {
   std::uint32_t mode = 0;  ///< st_mode
   std::uint32_t owner = 0;
   bool is_directory = false, is_regular = false;
-  bool is_writable_by_others = false;  ///< its group, or any user
-  bool is_open_to_all = false;         ///< any user may write to it; there is no sticky bit
-  bool is_null_device = false;         ///< /dev/null, or what is linked or mounted to it
+  bool is_writable_by_all = false;
+  bool is_sticky = false;
+  bool is_null_device = false;  ///< /dev/null, or what is linked or mounted to it
 };
 Result<FileStat> stat_file(const std::filesystem::path& path);
 Result<FileStat> stat_file(int fd, const std::filesystem::path& path);
 /// Of the name itself: a link is not followed.
 Result<FileStat> stat_name(const std::filesystem::path& path);
+/// For platform/: what the superuser has just made in another's directory, as recovery does,
+/// becomes that user's.
+void give_to_parents_owner(int fd, const std::filesystem::path& path);
 /// For platform/: whether what is made under this name is to be read by its group.
 [[nodiscard]] bool is_for_group(const std::filesystem::path& path, Rights rights);
 /// Whether there is nothing of this name, not even a link to nowhere.

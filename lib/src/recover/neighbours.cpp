@@ -32,7 +32,8 @@ void Neighbours::adopt(const Adoptions& work) {
         stuck >= kStuck_per_look_max || work.is_wanted_elsewhere()) {
       return;
     }
-    if (path == settings_.journal || !is_own_journal(path)) continue;
+    if (path == settings_.journal) continue;
+    if (!settings_.trusts_all && !is_own_journal(path)) continue;
     const JournalDir directory(path);
     const Meta meta = read_meta(directory);
     if (is_done(directory, !meta.store_url.empty()) || FileLock::is_held(directory.lock()))

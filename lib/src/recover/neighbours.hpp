@@ -20,12 +20,13 @@ class Neighbours {
     std::filesystem::path root = {};
     std::string store_url = {};  ///< the job's, with secrets
     bool keep_shipped = true;
+    bool trusts_all = false;  ///< also journals that are not this user's (is_own_journal)
     FindFileSystem find_file_system = file_system_of;
     std::function<void(const Error&)> report = {};
   };
   explicit Neighbours(Settings settings) : settings_(std::move(settings)) {}
 
-  /// Those of this user alone (is_own_journal). In the shipper's thread. Some journals each time:
+  /// In the shipper's thread. Some journals each time:
   /// the rest has its turn later.
   void adopt(const Adoptions& work);
 

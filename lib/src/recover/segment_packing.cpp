@@ -142,7 +142,8 @@ Result<void> SegmentPacking::run() {
   }
   // Whoever made those packs may have died, or failed, before their names were on the disk.
   if (!dead->packed.empty() || !dead->unreadable.empty()) {
-    if (auto synced = sync_directory(directory_.packs()); !synced) return synced;
+    auto synced = sync_directory(directory_.packs());
+    if (!synced && synced.error().code != Errc::not_found) return synced;
   }
   if (auto removed = remove_unused(*dead); !removed) return removed;
   crash_point("after_unused_removed");

@@ -27,14 +27,54 @@ Rights rights_of(const Options& options) noexcept {
   return *options.share == Share::group ? Rights::group : Rights::own;
 }
 
-Result<std::string> check_root(const Options& options, const FindFileSystem& find_file_system) {
-  const auto root = stat_file(options.root);
-  if (root && root->is_open_to_all && !*options.open_root) {
+namespace {
+
+constexpr std::string_view kOpen_root =
+    ", who could exchange the journals in it; set RUNLOG_OPEN_ROOT=1 where there is nobody else";
+
+bool is_trusted(const FileStat& info) {
+  return info.owner == own_user() || info.owner == 0;
+}
+
+Error of_another_user(const std::filesystem::path& path, std::uint32_t owner) {
+  return Error{Errc::invalid_argument, 0,
+               path.native() + " belongs to another user (uid " + std::to_string(owner) + ")" +
+                   std::string(kOpen_root)};
+}
+
+// A directory of journals that is there already, and the link to it. The owner of a sticky one may
+// still exchange what is in it; one to which not everybody may write was not made as a trap.
+Result<void> check_who_writes(const std::filesystem::path& path) {
+  const auto directory = stat_file(path);
+  const auto name = stat_name(path);
+  if (!directory || !name) return {};
+  if (directory->is_writable_by_all && !directory->is_sticky) {
     return Error{Errc::invalid_argument, 0,
-                 options.root.native() +
-                     " may be written to by every user, who could exchange the journals in it; "
-                     "chmod +t or o-w it, or set RUNLOG_OPEN_ROOT=1 where there is nobody else"};
+                 path.native() + " may be written to by every user (chmod +t or o-w it)" +
+                     std::string(kOpen_root)};
   }
+  if (directory->is_writable_by_all && !is_trusted(*directory)) {
+    return of_another_user(path, directory->owner);
+  }
+  if (!name->is_directory && !is_trusted(*name)) return of_another_user(path, name->owner);
+  return {};
+}
+
+Result<void> check_who_writes(const Options& options) {
+  if (*options.open_root) return {};
+  const std::filesystem::path run = options.root / options.run_id;
+  if (auto root = check_who_writes(options.root); !root) return root;
+  // A server may show what this user has made as another's.
+  const auto made = stat_name(run);
+  if (made && !is_trusted(*made) && !*options.network_root)
+    return of_another_user(run, made->owner);
+  return check_who_writes(run);
+}
+
+}  // namespace
+
+Result<std::string> check_root(const Options& options, const FindFileSystem& find_file_system) {
+  if (auto checked = check_who_writes(options); !checked) return checked.error();
   if (*options.network_root) return std::string{};
   const FileSystemKind kind = find_file_system(options.root);
   const std::string where = options.root.native() + " is on " + std::string(kind.name);
@@ -114,6 +154,7 @@ Keeper::Settings keeper_settings(const Options& options, const FindFileSystem& f
                                                         .root = options.root,
                                                         .store_url = options.store,
                                                         .keep_shipped = *options.keep_shipped,
+                                                        .trusts_all = *options.open_root,
                                                         .find_file_system = find_file_system,
                                                         .report = journal.settings().report});
   return {.sync = *options.sync,

@@ -7,7 +7,7 @@
 #include "platform/directories.hpp"
 #include "platform/file_digest.hpp"
 #include "platform/file_system.hpp"
-#include "store/peer_limits.hpp"
+#include "store/http/peer_limits.hpp"
 
 namespace runlog {
 namespace {

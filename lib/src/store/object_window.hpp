@@ -11,8 +11,8 @@
 
 #include "platform/lazy_memory.hpp"
 #include "runlog/result.hpp"
+#include "store/http/peer_limits.hpp"
 #include "store/object_store.hpp"
-#include "store/peer_limits.hpp"
 
 namespace runlog {
 

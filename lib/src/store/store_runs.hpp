@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "runlog/result.hpp"
+#include "store/http/peer_limits.hpp"
 #include "store/object_name.hpp"
 #include "store/object_store.hpp"
-#include "store/peer_limits.hpp"
 
 namespace runlog {
 

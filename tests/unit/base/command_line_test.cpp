@@ -53,6 +53,8 @@ TEST_CASE("values of options and variables whose names tell a secret are not wri
            {"t", "--config", R"({"lr":1,"api_key":"SECRET"})"},
            {"t", "--config", R"({"lr": 1, "password": "SECRET", "x": 2})"},
            {"python", "-c", "import os; os.environ['HF_TOKEN'] = 'SECRET'"},
+           {"sh", "-c", "t password := SECRET"},
+           {"sh", "-c", "t token == \"SECRET\""},
            {"t", "--proxy", "user:SECRET@h:3128"},
            {"t", "--proxy=user:SEC/RET@h:3128"}}) {
     const std::string text = shown(arguments);
@@ -69,8 +71,9 @@ TEST_CASE("URLs in arguments are written down without their secrets") {
   for (const std::string url :
        {"https://a.blob.core.windows.net/c/p?sv=1&sig=SECRET", "http://u:SECRET@h/p",
         "http://u:SEC/RET@h", "http://u:SEC RET@h", "s3:/u:SECRET@b", "s3:u:SECRET@b",
-        "s3:///u:SECRET@b", "git+https://SECRET@h/p", "s3://b/p?x=s3://u:SECRET@b",
-        "https://h/p#token=SECRET", "http://h/a,b=http://u:SECRET@h"}) {
+        "s3:///u:SECRET@b", "s3:/u:SECRET@b?endpoint=https://h", "s3:u:SECRET@b?endpoint=https://h",
+        "git+https://SECRET@h/p", "s3://b/p?x=s3://u:SECRET@b", "https://h/p#token=SECRET",
+        "http://h/a,b=http://u:SECRET@h"}) {
     for (const std::string before : {"", "--store=", "RUNLOG_STORE=", "x('"}) {
       const std::string text = shown({"t", before + url});
       INFO(text);
@@ -92,6 +95,7 @@ TEST_CASE("URLs with slashes too few or too many are shown without their secrets
   CHECK(without_secrets("file:///a:b@c/#1") == "file:///a:b@c/#1");
   CHECK(without_secrets("/a/s3:/u:p@b") == "/a/s3:/u:p@b");
   CHECK(without_secrets("C:x") == "C:x");
+  CHECK(without_secrets("s3:/u:p@b?endpoint=https://h").find("u:p") == std::string::npos);
 }
 
 TEST_CASE("any bytes may stand on a command line", "[fuzz]") {

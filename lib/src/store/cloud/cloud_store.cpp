@@ -246,7 +246,10 @@ Result<ListPage> CloudStore::list_once(const std::string& prefix, bool whole_tre
       send_patiently(dialect_->list(prefix, whole_tree, marker), dialect_->traits().list_bytes_max,
                      [&] { return cost.time_left(); });
   const bool has_room = cost.add_answer(answer.response.body.size());
-  if (answer.meaning() == Meaning::absent && dialect_->traits().has_folders) return ListPage{};
+  if (answer.meaning() == Meaning::absent && dialect_->traits().has_folders) {
+    if (!cost.add_page({})) return failed(Errc::too_large, cost.over_limit());
+    return ListPage{};
+  }
   if (answer.meaning() != Meaning::done) return std::move(answer.error);
   if (!has_room) return failed(Errc::too_large, cost.over_limit());
   auto page = dialect_->read_list(answer.response, prefix);

@@ -15,8 +15,8 @@
 #include "store/cloud/store_url.hpp"
 #include "store/http/encoding.hpp"
 #include "store/http/http_client.hpp"
+#include "store/http/peer_limits.hpp"
 #include "store/object_store.hpp"
-#include "store/peer_limits.hpp"
 
 namespace runlog {
 

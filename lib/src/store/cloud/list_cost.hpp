@@ -7,7 +7,7 @@
 #include <string>
 
 #include "store/cloud/dialect.hpp"
-#include "store/peer_limits.hpp"
+#include "store/http/peer_limits.hpp"
 
 namespace runlog {
 

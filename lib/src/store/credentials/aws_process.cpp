@@ -1,7 +1,7 @@
 #include "platform/child_output.hpp"
 #include "store/credentials/aws_places.hpp"
 #include "store/http/encoding.hpp"
-#include "store/peer_limits.hpp"
+#include "store/http/peer_limits.hpp"
 
 namespace runlog {
 

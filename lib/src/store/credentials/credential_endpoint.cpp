@@ -6,7 +6,7 @@
 #include "base/bytes.hpp"
 #include "platform/ip_address.hpp"
 #include "store/http/encoding.hpp"
-#include "store/peer_limits.hpp"
+#include "store/http/peer_limits.hpp"
 
 namespace runlog {
 namespace {

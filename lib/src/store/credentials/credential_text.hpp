@@ -11,7 +11,7 @@
 #include "base/json_read.hpp"
 #include "runlog/result.hpp"
 #include "store/credentials/credentials.hpp"
-#include "store/peer_limits.hpp"
+#include "store/http/peer_limits.hpp"
 
 namespace runlog {
 

@@ -10,7 +10,7 @@
 #include "base/hex.hpp"
 #include "base/sha256.hpp"
 #include "base/utc_time.hpp"
-#include "store/peer_limits.hpp"
+#include "store/http/peer_limits.hpp"
 
 namespace runlog {
 namespace {

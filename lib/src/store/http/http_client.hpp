@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "runlog/result.hpp"
-#include "store/peer_limits.hpp"
+#include "store/http/peer_limits.hpp"
 
 namespace runlog {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "store/http/http_text.hpp"
-#include "store/peer_limits.hpp"
+#include "store/http/peer_limits.hpp"
 
 namespace runlog {
 bool HttpIntake::take_header(std::string_view line) noexcept {

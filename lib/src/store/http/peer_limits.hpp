@@ -1,6 +1,6 @@
 // What a peer may cost: a server, a program or a file that gives credentials. None of them is
-// trusted. Each answer has a limit in bytes, each chain of requests one in requests, bytes and
-// seconds, and the error names the limit. All of these limits are here.
+// trusted. Each answer has a limit in bytes; a listing has limits in requests, bytes and seconds,
+// and the error names the one that was reached.
 #pragma once
 
 #include <chrono>
