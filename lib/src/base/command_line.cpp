@@ -104,6 +104,17 @@ std::string with_plain_user(std::string_view word) {
   return std::string(word.substr(0, begin)) + std::string(kHidden) + std::string(word.substr(at));
 }
 
+// `end`, or behind the quote that closes one that the word from `begin` to `end` has opened.
+std::size_t end_of_quoted(std::string_view text, std::size_t begin, std::size_t end) {
+  for (const char quote : {'"', '\''}) {
+    const std::string_view word = text.substr(begin, end - begin);
+    if (std::count(word.begin(), word.end(), quote) % 2 == 0) continue;
+    const std::size_t closing = text.find(quote, end);
+    return closing == std::string_view::npos ? text.size() : closing + 1;
+  }
+  return end;
+}
+
 class CommandLine {
  public:
   void add(std::string_view argument) {
@@ -120,10 +131,11 @@ class CommandLine {
       out_.append(text, at, std::min(begin, text.size()) - at);
       if (begin == std::string::npos) return;
       const std::size_t end = std::min(text.find_first_of(kBlanks, begin), text.size());
+      has_hidden_ = false;
       const bool goes_on = add_word(std::string_view(text).substr(0, end), begin);
-      // A secret that begins with its argument may have blanks in it.
+      // A secret that begins with its argument, or is in quotes, may have blanks in it.
       if (!goes_on && begin == 0) return;
-      at = end;
+      at = has_hidden_ ? end_of_quoted(text, begin, end) : end;
     }
   }
 
@@ -139,6 +151,7 @@ class CommandLine {
       constexpr std::array<std::string_view, 4> kKinds = {"bearer ", "basic ", "token ", "digest "};
       hides_next_ = is_one_of(words_of(word), kKinds);
       out_ += kHidden;
+      has_hidden_ = true;
       return true;
     }
     hides_next_ = false;
@@ -147,6 +160,7 @@ class CommandLine {
       if (!is_secret_name(name_before(text.substr(0, begin + at)))) continue;
       out_ += word.substr(0, at + 1);
       out_ += kHidden;
+      has_hidden_ = true;
       // "password := secret", too.
       hides_next_ = word.find_first_not_of("=:>\"'", at) == std::string_view::npos && begin != 0;
       return false;
@@ -159,6 +173,7 @@ class CommandLine {
 
   std::string out_;
   bool hides_next_ = false;  // the next word is a secret value
+  bool has_hidden_ = false;  // the last word had one
 };
 
 }  // namespace

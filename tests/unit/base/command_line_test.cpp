@@ -54,6 +54,9 @@ TEST_CASE("values of options and variables whose names tell a secret are not wri
            {"t", "--config", R"({"lr": 1, "password": "SECRET", "x": 2})"},
            {"python", "-c", "import os; os.environ['HF_TOKEN'] = 'SECRET'"},
            {"sh", "-c", "t password := SECRET"},
+           {"sh", "-c", "t --password=\"a SECRET b\" --lr 1"},
+           {"sh", "-c", "t; PASSWORD='a SECRET' u"},
+           {"t", "--config", R"({"lr": 1, "password": "a SECRET b", "x": 2})"},
            {"sh", "-c", "t token == \"SECRET\""},
            {"t", "--proxy", "user:SECRET@h:3128"},
            {"t", "--proxy=user:SEC/RET@h:3128"}}) {
@@ -64,6 +67,7 @@ TEST_CASE("values of options and variables whose names tell a secret are not wri
   }
   CHECK(shown({"t", "--token", "SECRET", "--lr", "1"}) == "t --token *** --lr 1");
   CHECK(shown({"t", "--api-key=SECRET", "--lr=1"}) == "t --api-key=*** --lr=1");
+  CHECK(shown({"sh", "-c", "t --token=\"a b\" --lr 1"}) == "sh -c t --token=*** --lr 1");
   CHECK(shown({"t", "--token", "--lr", "1"}) == "t --token --lr 1");
 }
 
