@@ -8,8 +8,10 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 
+#include "runlog/reader.hpp"
 #include "runlog/recover.hpp"
 #include "runlog/runlog.hpp"
 #include "support/catch.hpp"
@@ -36,6 +38,12 @@ mode_t mode_of(const fs::path& path) {
   struct stat info {};
   REQUIRE(::lstat(path.c_str(), &info) == 0);
   return info.st_mode & 07777;
+}
+
+std::set<std::string> names_below(const fs::path& top) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(top)) names.insert(entry.path());
+  return names;
 }
 
 // All below a directory, and itself; how many files.
@@ -116,6 +124,42 @@ TEST_CASE("a root that every user may write to is refused, unless it has the sti
   REQUIRE_FALSE(planted);
   CHECK(planted.error().message.find("uid 12345") != std::string::npos);
   CHECK(runlog::start_logging({.root = root, .open_root = true}));
+}
+
+TEST_CASE("recovery leaves a journal alone from which a link leads elsewhere") {
+  for (const char* const name : {"meta.json", "crash", "end.json", "refused", "moved.json", "lanes",
+                                 "packs", "blobs", "shipped", "torn"}) {
+    INFO(name);
+    const test::TemporaryDirectory scratch;
+    const fs::path root = scratch / "runs";
+    test::Process job({test::victim("ends"), "sigkill", root});
+    CHECK(job.wait().signal == SIGKILL);
+    const fs::path journal = runlog::list_journals(root).value().at(0).path;
+    const fs::path linked = journal / name;
+    // What the link leads to is what was there, so that only the link is to blame.
+    const fs::path elsewhere = scratch / "elsewhere";
+    if (fs::exists(linked)) {
+      fs::rename(linked, elsewhere);
+    } else {
+      fs::create_directory(elsewhere);
+    }
+    if (fs::is_directory(elsewhere)) std::ofstream(elsewhere / "keep.tmp") << "theirs";
+    fs::create_symlink(elsewhere, linked);
+    const auto before = names_below(scratch.path());
+    const auto outcomes = runlog::recover(root, {.store = scratch / "store"});
+    REQUIRE(outcomes);
+    REQUIRE(outcomes->size() == 1);
+    CHECK(outcomes->front().verdict == runlog::RecoverOutcome::Verdict::failed);
+    CHECK(outcomes->front().message.find(linked.native()) == 0);
+    CHECK(names_below(scratch.path()) == before);
+    fs::remove(linked);
+    if (fs::is_directory(elsewhere)) fs::remove(elsewhere / "keep.tmp");
+    fs::rename(elsewhere, linked);
+    const bool was_there = !fs::is_empty(linked) || fs::is_regular_file(linked);
+    if (!was_there) fs::remove(linked);
+    CHECK(runlog::recover(root, {.store = scratch / "store"}).value().at(0).verdict ==
+          runlog::RecoverOutcome::Verdict::shipped);
+  }
 }
 
 TEST_CASE("what the superuser's recovery adds to a journal belongs to the journal's owner") {

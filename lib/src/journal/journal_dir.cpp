@@ -60,6 +60,16 @@ bool is_own_journal(const std::filesystem::path& path) {
          !info->is_writable_by_all;
 }
 
+std::optional<std::filesystem::path> find_link(const JournalDir& directory) {
+  for (const auto& path :
+       {directory.meta(), directory.crash(), directory.end(), directory.refused(),
+        directory.moved(), directory.lanes(), directory.packs(), directory.blobs(),
+        directory.shipped(), directory.torn()}) {
+    if (kind_of_file(path) == FileKind::link) return path;
+  }
+  return {};
+}
+
 Result<void> JournalDir::create(Rights rights) const {
   const std::filesystem::path run = path_.parent_path();
   for (const auto& directory : {run.parent_path(), run, path_}) {

@@ -87,6 +87,10 @@ struct JournalName {
 /// not to be believed: a job under a root that several users share leaves it alone.
 [[nodiscard]] bool is_own_journal(const std::filesystem::path& path);
 
+/// The first of a journal's files and folders, LOCK aside, in whose place there is a link, which
+/// would lead out of it. What is in the folders is looked at by who opens it.
+[[nodiscard]] std::optional<std::filesystem::path> find_link(const JournalDir& directory);
+
 inline constexpr std::string_view kSegment_suffix = ".seg";
 inline constexpr std::string_view kPack_suffix = ".parquet";
 

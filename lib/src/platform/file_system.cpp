@@ -123,7 +123,7 @@ void give_to_parents_owner(int fd, const std::filesystem::path& path) {
 
 Result<OpenFile> OpenFile::open(const std::filesystem::path& path, int flags, Rights rights) {
   const bool creates = (flags & O_CREAT) != 0;
-  if (creates && rights != Rights::of_umask) flags |= O_NOFOLLOW;
+  if (creates) flags |= O_NOFOLLOW;  // who could have put a link there?
   const unsigned mode = rights == Rights::of_umask ? 0666 : 0600;
   OpenFile file;
   file.fd_ = open_above_2([&] {

@@ -91,6 +91,13 @@ class Adoption {
           "taken for live: its LOCK cannot be read; run runlog-recover as its owner or as root";
       return false;
     }
+    if (const auto link = find_link(directory_)) {
+      outcome_.verdict = RecoverOutcome::Verdict::failed;
+      outcome_.message = link->native() +
+                         ": it is a symbolic link, which is not followed; nothing was done to this "
+                         "journal: remove the link, and run this again";
+      return false;
+    }
     if (!options_.trusts_network_locks &&
         may_lock_be_unseen(directory_, meta_, options_.find_file_system)) {
       outcome_.verdict = RecoverOutcome::Verdict::waiting;
