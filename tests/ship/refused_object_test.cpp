@@ -192,8 +192,11 @@ TEST_CASE("what a store refuses of one journal is left alone over looks, and oth
   };
   REQUIRE(look());
   CHECK(asked > 0);
-  REQUIRE(look());  // for what the first one left out
-  asked = 0;
+  for (int looks = 0; looks < 10 && asked > 0; ++looks) {  // for what those before left out
+    asked = 0;
+    REQUIRE(look());
+  }
+  CHECK(asked == 0);
   const test::TemporaryDirectory elsewhere;  // a job here would adopt x
   leave_journal(elsewhere, "z");
   std::filesystem::rename(elsewhere / "runs/z", directory / "runs/z");
