@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "base/hex.hpp"
 #include "base/utf8.hpp"
 
 namespace runlog {
 namespace {
-
-constexpr std::string_view kHex_digits = "0123456789abcdef";
 
 bool is_unsafe(char32_t code) noexcept {
   return code < 0x20 || (code >= 0x7F && code <= 0x9F) || code == 0x061C || code == 0xFEFF ||

@@ -52,11 +52,14 @@ JournalDir JournalDir::of(const std::filesystem::path& root, std::string_view ru
   return JournalDir(root / run_id / ("r" + std::to_string(rank) + "-" + to_hex(session)));
 }
 
+bool is_trusted(const FileStat& info) noexcept {
+  return info.owner == own_user() || info.owner == 0;
+}
+
 bool is_own_journal(const std::filesystem::path& path) {
   const auto info = stat_name(path);
   const auto run = stat_name(path.parent_path());
-  const bool is_of_run = run && (run->owner == own_user() || run->owner == 0);
-  return is_of_run && info && info->is_directory && info->owner == own_user() &&
+  return run && is_trusted(*run) && info && info->is_directory && info->owner == own_user() &&
          !info->is_writable_by_all;
 }
 
@@ -70,11 +73,18 @@ std::optional<std::filesystem::path> find_link(const JournalDir& directory) {
   return {};
 }
 
+Result<void> make_run_directory(const std::filesystem::path& run, Rights rights) {
+  auto root = make_directories(run.parent_path(), rights);
+  return root ? make_directories(run, rights) : root;
+}
+
 Result<void> JournalDir::create(Rights rights) const {
-  const std::filesystem::path run = path_.parent_path();
-  for (const auto& directory : {run.parent_path(), run, path_}) {
-    if (auto made = make_directories(directory, rights); !made) return made;
-  }
+  if (auto run = make_run_directory(path_.parent_path(), rights); !run) return run;
+  if (auto made = make_directories(path_, rights); !made) return made;
+  return create_folders();
+}
+
+Result<void> JournalDir::create_folders() const {
   for (const auto& directory : {lanes(), packs(), blobs(), shipped()}) {
     if (auto made = make_directories(directory, Rights::of_parent); !made) return made;
   }

@@ -39,6 +39,8 @@ class JournalDir {
   /// Creates the directory and its subdirectories, and those of its run and root. `rights`: of what
   /// is not there yet.
   [[nodiscard]] Result<void> create(Rights rights = Rights::own) const;
+  /// Its subdirectories alone, of a journal that is there.
+  [[nodiscard]] Result<void> create_folders() const;
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   [[nodiscard]] std::filesystem::path lock() const { return path_ / "LOCK"; }
@@ -81,6 +83,12 @@ struct JournalName {
 /// that could not be looked into.
 [[nodiscard]] Result<std::vector<std::filesystem::path>> find_journals(
     const std::filesystem::path& path, std::vector<Error>* unread = nullptr);
+
+/// Makes a run's directory below its root, and the root. `rights`: of what is not there yet.
+[[nodiscard]] Result<void> make_run_directory(const std::filesystem::path& run, Rights rights);
+
+/// Whether this user has made it, or the superuser, who may do everything anyway.
+[[nodiscard]] bool is_trusted(const FileStat& info) noexcept;
 
 /// Whether `path` is a directory, no link, that this user has made and not everybody may write to,
 /// in a run's directory, or behind a link, of this user or the superuser. What another has made is

@@ -117,8 +117,7 @@ Result<void> JournalHome::revive() {
     if (is_given_up_) {
       return Error{Errc::finished, 0, "the run has ended: " + directory.path().native()};
     }
-    if (lock_.is_lock_of(directory.lock()))
-      return directory.create(settings_.rights);  // subdirectories at most
+    if (lock_.is_lock_of(directory.lock())) return directory.create_folders();
     std::string what = " was removed while in use; it was made anew, and logging goes on";
     if (lock_.forget_if_lost()) {
       what = ": the job has closed the descriptor of its LOCK (closefrom?); it was taken anew";

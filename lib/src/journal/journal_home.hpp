@@ -55,7 +55,7 @@ class JournalHome {
   /// The directory, made anew if somebody has removed or moved it under the job: with LOCK held and
   /// meta.json, so that nobody takes it for a dead one. A lock that the job has closed is taken
   /// anew. What was moved stays locked until the end, and is then another journal, with what was
-  /// logged before. Two system calls where all is well. Any thread.
+  /// logged before. Some system calls where all is well. Any thread.
   Result<void> revive();
   /// directory(), after revive(): for whoever is about to put a file there.
   [[nodiscard]] const JournalDir& living_directory() {

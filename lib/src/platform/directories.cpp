@@ -45,23 +45,15 @@ Result<void> for_each_name(const std::filesystem::path& path, int flags, Visit v
   return {};
 }
 
-// To a directory that is ours since a moment ago. What its parent gave to it (S_ISGID) stays.
-void give_rights(const std::filesystem::path& path, Rights rights) {
-  struct stat raw {};
-  if (::lstat(path.c_str(), &raw) != 0) return;
-  // By its name: of the rights to open it the umask may have left none.
-  (void)::chmod(path.c_str(),
-                (raw.st_mode & S_ISGID) | (is_for_group(path, rights) ? 0750u : 0700u));
-  if (rights != Rights::of_parent) return;
-  const auto directory = OpenFile::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  if (directory) give_to_parents_owner(directory->fd(), path);
-}
-
 // False, with errno: it is not there, or was before.
 bool make_directory(const std::filesystem::path& path, Rights rights) {
   if (rights == Rights::of_umask) return ::mkdir(path.c_str(), 0777) == 0;
   if (::mkdir(path.c_str(), 0700) != 0) return false;
-  give_rights(path, rights);
+  struct stat made {};
+  // To open it: of the right to do so the umask may have left none.
+  if (::lstat(path.c_str(), &made) == 0) (void)::chmod(path.c_str(), made.st_mode | S_IRWXU);
+  const auto directory = OpenFile::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (directory) give_rights(directory->fd(), path, rights);
   return true;
 }
 
@@ -69,6 +61,7 @@ bool make_directory(const std::filesystem::path& path, Rights rights) {
 
 Result<void> make_directories(const std::filesystem::path& given, Rights rights) {
   const std::filesystem::path path = given.has_filename() ? given : given.parent_path();
+  const mode_t mode_above = rights == Rights::of_umask ? 0777 : 0755;
   struct stat there {};
   if (::stat(path.c_str(), &there) == 0 && S_ISDIR(there.st_mode)) return {};
   // Again when a parent is removed meanwhile, as by a start that fails next to us.
@@ -77,9 +70,8 @@ Result<void> make_directories(const std::filesystem::path& given, Rights rights)
     int os_errno = 0;
     for (const auto& part : path) {
       so_far /= part;
-      const bool is_made = so_far == path               ? make_directory(path, rights)
-                           : rights == Rights::of_umask ? make_directory(so_far, rights)
-                                                        : ::mkdir(so_far.c_str(), 0755) == 0;
+      const bool is_made =
+          so_far == path ? make_directory(path, rights) : ::mkdir(so_far.c_str(), mode_above) == 0;
       if (is_made || errno == EEXIST) continue;
       os_errno = errno;
       struct stat raw {};

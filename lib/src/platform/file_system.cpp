@@ -103,22 +103,25 @@ ssize_t write_piece_at(int fd, std::uint64_t offset, std::span<const std::byte> 
 
 }  // namespace
 
-bool is_for_group(const std::filesystem::path& path, Rights rights) {
-  if (rights != Rights::of_parent) return rights == Rights::group;
-  struct stat raw {};
-  const std::filesystem::path parent = path.parent_path();
-  return ::stat(parent.empty() ? "." : parent.c_str(), &raw) == 0 && (raw.st_mode & S_IRGRP) != 0;
-}
-
-void give_to_parents_owner(int fd, const std::filesystem::path& path) {
+void give_rights(int fd, const std::filesystem::path& path, Rights rights) {
+  if (rights == Rights::of_umask) return;
   struct stat made {};
-  struct stat parents {};
-  if (::geteuid() != 0 || ::fstat(fd, &made) != 0 || made.st_uid != 0) return;
-  // Never what had another name before: that is not ours to give away.
-  if (S_ISREG(made.st_mode) && made.st_nlink != 1) return;
-  const std::filesystem::path parent = path.parent_path();
-  if (::stat(parent.empty() ? "." : parent.c_str(), &parents) != 0) return;
-  if (parents.st_uid != 0) (void)::fchown(fd, parents.st_uid, parents.st_gid);
+  struct stat parent {};
+  if (::fstat(fd, &made) != 0) return;
+  if (rights == Rights::of_parent) {
+    const std::filesystem::path above = path.parent_path();
+    if (::stat(above.empty() ? "." : above.c_str(), &parent) != 0) parent = made;
+    // Never what had another name before: that is not ours to give away.
+    const bool is_new = made.st_uid == 0 && (S_ISDIR(made.st_mode) || made.st_nlink == 1);
+    if (::geteuid() == 0 && is_new && parent.st_uid != 0) {
+      (void)::fchown(fd, parent.st_uid, parent.st_gid);
+    }
+  }
+  const bool is_for_group = rights == Rights::group || (parent.st_mode & S_IRGRP) != 0;
+  mode_t mode = is_for_group ? 0640 : 0600;
+  // What the parent has given to a directory (S_ISGID) stays.
+  if (S_ISDIR(made.st_mode)) mode = (made.st_mode & S_ISGID) | (is_for_group ? 0750u : 0700u);
+  (void)::fchmod(fd, mode);
 }
 
 Result<OpenFile> OpenFile::open(const std::filesystem::path& path, int flags, Rights rights) {
@@ -134,12 +137,7 @@ Result<OpenFile> OpenFile::open(const std::filesystem::path& path, int flags, Ri
   if (file.fd_ < 0) {
     return os_error(errno, creates ? "cannot create" : "cannot open", path.native());
   }
-  if (creates && rights != Rights::of_umask) {
-    if (rights == Rights::of_parent) give_to_parents_owner(file.fd_, path);
-    // Whatever the umask has left. Where it is refused (another's file, a file system without
-    // modes), the file has the rights that it can have.
-    (void)::fchmod(file.fd_, is_for_group(path, rights) ? 0640 : 0600);
-  }
+  if (creates) give_rights(file.fd_, path, rights);
   return file;
 }
 

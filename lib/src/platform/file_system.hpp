@@ -82,11 +82,10 @@ Result<FileStat> stat_file(const std::filesystem::path& path);
 Result<FileStat> stat_file(int fd, const std::filesystem::path& path);
 /// Of the name itself: a link is not followed.
 Result<FileStat> stat_name(const std::filesystem::path& path);
-/// For platform/: what the superuser has just made in another's directory, as recovery does,
-/// becomes that user's.
-void give_to_parents_owner(int fd, const std::filesystem::path& path);
-/// For platform/: whether what is made under this name is to be read by its group.
-[[nodiscard]] bool is_for_group(const std::filesystem::path& path, Rights rights);
+/// For platform/: gives what this call has just made under that name its rights, whatever the umask
+/// has left. Where that is refused (another's file, a file system without modes), it has the rights
+/// that it can have.
+void give_rights(int fd, const std::filesystem::path& path, Rights rights);
 /// Whether there is nothing of this name, not even a link to nowhere.
 bool is_absent(const std::filesystem::path& path);
 /// A file of a journal is a regular one: another kind is not its writer's, and a link is not

@@ -26,8 +26,7 @@ class Neighbours {
   };
   explicit Neighbours(Settings settings) : settings_(std::move(settings)) {}
 
-  /// In the shipper's thread. Some journals each time:
-  /// the rest has its turn later.
+  /// In the shipper's thread. Some journals each time: the rest has its turn later.
   void adopt(const Adoptions& work);
 
  private:

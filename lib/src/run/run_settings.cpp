@@ -32,10 +32,6 @@ namespace {
 constexpr std::string_view kOpen_root =
     ", who could exchange the journals in it; set RUNLOG_OPEN_ROOT=1 where there is nobody else";
 
-bool is_trusted(const FileStat& info) {
-  return info.owner == own_user() || info.owner == 0;
-}
-
 Error of_another_user(const std::filesystem::path& path, std::uint32_t owner) {
   return Error{Errc::invalid_argument, 0,
                path.native() + " belongs to another user (uid " + std::to_string(owner) + ")" +

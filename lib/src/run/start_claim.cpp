@@ -74,10 +74,8 @@ Result<StartClaim> StartClaim::take(const Options& options) {
   const std::filesystem::path path = run_path / (".r" + std::to_string(rank) + ".start");
   const auto deadline = steady_clock::now() + kWait_max;
   for (;;) {
-    for (const auto& directory : {options.root, run_path}) {
-      auto made = make_directories(directory, rights_of(options));
-      if (!made) return std::move(made).error();
-    }
+    auto made = make_run_directory(run_path, rights_of(options));
+    if (!made) return std::move(made).error();
     auto lock = FileLock::acquire(path);
     if (lock) {
       if (!lock->is_lock_of(path)) continue;  // whose it was has removed it meanwhile
