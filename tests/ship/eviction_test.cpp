@@ -166,6 +166,10 @@ TEST_CASE("a pack whose answer was lost is not evicted: it may have arrived") {
     run->flush();
     packs.look();
   }
+  {
+    const std::lock_guard lock(mutex);
+    for (const std::string& pack : arrived) CHECK_FALSE(packs.gone().contains(pack));
+  }
   is_ill = false;
   CHECK(run->wait_until(runlog::Stage::Shipped, 60s) == runlog::Wait::Done);
   run->complete();

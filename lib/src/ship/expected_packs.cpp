@@ -1,5 +1,6 @@
 #include "ship/expected_packs.hpp"
 
+#include <algorithm>
 #include <new>
 #include <string>
 
@@ -26,13 +27,12 @@ void ExpectedPacks::sends(std::optional<std::uint32_t> pack) {
 void ExpectedPacks::arrived(std::uint32_t pack) {
   const std::lock_guard lock(mutex_);
   expected_.erase(pack);
+  in_doubt_.erase(pack);
 }
 
 void ExpectedPacks::doubt(std::uint32_t pack) {
   const std::lock_guard lock(mutex_);
-  if (is_in_doubt(pack)) return;
-  in_doubt_.push_back(pack);
-  if (in_doubt_.size() > kIn_doubt_max) in_doubt_.erase(in_doubt_.begin());
+  in_doubt_.insert(pack);
 }
 
 std::vector<ExpectedPacks::Missing> ExpectedPacks::missing() {

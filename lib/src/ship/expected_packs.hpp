@@ -4,13 +4,13 @@
 // call all of it.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -21,9 +21,6 @@ namespace runlog {
 
 class ExpectedPacks {
  public:
-  /// So many of those whose sending failed last are not removed: they may be in the store.
-  static constexpr std::size_t kIn_doubt_max = 8;
-
   explicit ExpectedPacks(JournalDir directory) : directory_(std::move(directory)) {}
 
   /// One at a time: from before it appears in packs/ until its segments have left lanes/.
@@ -37,7 +34,7 @@ class ExpectedPacks {
   void sends(std::optional<std::uint32_t> pack);
   /// The store has it.
   void arrived(std::uint32_t pack);
-  /// It was sent, and whether it has arrived is not known.
+  /// It was sent, and whether it has arrived is not known: until it has, it is not removed.
   void doubt(std::uint32_t pack);
 
   /// Does `work`, which removes that pack, unless it is held back, being sent or in doubt. Nothing
@@ -45,7 +42,7 @@ class ExpectedPacks {
   template <typename Work>
   void unless_busy_with(std::uint32_t pack, Work&& work) {
     const std::lock_guard lock(mutex_);
-    if (held_back_ == pack || sending_ == pack || is_in_doubt(pack)) return;
+    if (held_back_ == pack || sending_ == pack || in_doubt_.contains(pack)) return;
     work();
     if (is_absent(directory_.pack(pack))) expected_.erase(pack);
   }
@@ -63,17 +60,13 @@ class ExpectedPacks {
     std::uint64_t records = 0;
     std::uint64_t device = 0, inode = 0;  // of its folder: a journal may be moved under the job
   };
-  [[nodiscard]] bool is_in_doubt(std::uint32_t pack) const {
-    return std::find(in_doubt_.begin(), in_doubt_.end(), pack) != in_doubt_.end();
-  }
-
   static constexpr std::int64_t kNo_pack = -1;
   const JournalDir directory_;
   // What the uploader lists was held back before it appeared: it sees that, or a later state.
   std::atomic<std::int64_t> held_back_ = kNo_pack;
   std::mutex mutex_;
   std::int64_t sending_ = kNo_pack;             // guarded by mutex_
-  std::vector<std::uint32_t> in_doubt_;         // guarded by mutex_
+  std::set<std::uint32_t> in_doubt_;            // guarded by mutex_
   std::map<std::uint32_t, Expected> expected_;  // guarded by mutex_
 };
 

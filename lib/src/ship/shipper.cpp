@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <new>
 #include <thread>
 #include <utility>
@@ -35,6 +36,8 @@ constexpr milliseconds kInterrupt_patience{1'000};
 constexpr milliseconds kTell_same_after{600'000};
 constexpr milliseconds kTell_other_after{60'000};
 constexpr milliseconds kRetry_no_memory{250};
+/// Where waiting packs may have to make room, so many at most are neither there for sure nor not.
+constexpr std::size_t kSuspects_max = 8;
 
 }  // namespace
 
@@ -148,19 +151,21 @@ void Shipper::ship_once(bool asks_refused) {
   }
   UploadOutcome outcome;
   if (store_ != nullptr && has_uploads(settings_.directory)) {
-    outcome =
-        upload_waiting(settings_.directory, settings_.meta, *store_,
-                       {.keep_shipped = settings_.keep_shipped,
-                        .has_meta = has_meta_,
-                        .is_held_back = [this](auto pack) { return packs_.is_held_back(pack); },
-                        .sends = [this](auto pack) { packs_.sends(pack); },
-                        .arrived = [this](auto pack) { packs_.arrived(pack); },
-                        .in_doubt = [this](auto pack) { packs_.doubt(pack); },
-                        .check = [this](const auto& file) { return check_waiting(file); },
-                        .refusals = &refusals_[settings_.store_url],
-                        .asks_refused = asks_refused,
-                        .before_end = [this] { return check_end(); },
-                        .stop = stop_.get_token()});
+    outcome = upload_waiting(
+        settings_.directory, settings_.meta, *store_,
+        {.keep_shipped = settings_.keep_shipped,
+         .has_meta = has_meta_,
+         .is_held_back = [this](auto pack) { return packs_.is_held_back(pack); },
+         .sends = [this](auto pack) { packs_.sends(pack); },
+         .arrived = [this](auto pack) { packs_.arrived(pack); },
+         .in_doubt = [this](auto pack) { packs_.doubt(pack); },
+         .check = [this](const auto& file) { return check_waiting(file); },
+         .refusals = &refusals_[settings_.store_url],
+         .suspects_max = settings_.meta.evicts_unshipped ? kSuspects_max
+                                                         : std::numeric_limits<std::size_t>::max(),
+         .asks_refused = asks_refused,
+         .before_end = [this] { return check_end(); },
+         .stop = stop_.get_token()});
     has_meta_ = outcome.has_meta;
   }
   // Where the store does not say whether it has one, the next pass asks again.

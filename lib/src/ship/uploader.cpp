@@ -130,7 +130,9 @@ class Pass {
     const bool is_due = known == nullptr || !known->is_set_aside ||
                         std::chrono::steady_clock::now() >= known->due ||
                         (options_.asks_refused && !is_refused_for_good(known->answer));
-    if (!is_over() && is_due) return false;
+    const bool is_one_too_many =
+        known == nullptr && has_enough_suspects_ && !refusals_.has_stored_in_pass();
+    if (!is_over() && is_due && !is_one_too_many) return false;
     ++outcome.waiting;
     if (known != nullptr) tell(known->answer);
     return true;
@@ -144,6 +146,15 @@ class Pass {
     return static_cast<std::size_t>(std::count_if(
         uploads.begin(), uploads.end(),
         [&](const Upload& upload) { return refusals_.find(upload.file) == nullptr; }));
+  }
+
+  /// How many of them have failed, and it may be the store: see UploadOptions::suspects_max.
+  void count_suspects(const std::vector<Upload>& uploads) {
+    const auto suspects = std::count_if(uploads.begin(), uploads.end(), [&](const Upload& upload) {
+      const Refusals::Object* const known = refusals_.find(upload.file);
+      return known != nullptr && !known->is_set_aside;
+    });
+    has_enough_suspects_ = static_cast<std::size_t>(suspects) >= options_.suspects_max;
   }
 
   /// What became of `files` tells of the store. False when nothing was asked.
@@ -201,6 +212,7 @@ class Pass {
   const UploadOptions& options_;
   Refusals& refusals_;
   std::uint64_t blobs_left_ = 0;
+  bool has_enough_suspects_ = false;
   const bool is_started_;
 };
 
@@ -330,6 +342,7 @@ void upload_all(const JournalDir& directory, const Meta& meta, ObjectStore& stor
       std::count_if(uploads.begin(), uploads.end(),
                     [](const Upload& upload) { return upload.kind == Upload::Kind::blob; })));
   const std::size_t fresh = pass.sort(uploads);
+  pass.count_suspects(uploads);
   bool has_failed = false;
   for (std::size_t i = 0; i < uploads.size(); ++i) {
     if (pass.skips(uploads[i].file)) continue;  // without a look into a pack that stays

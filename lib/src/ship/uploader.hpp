@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <stop_token>
 
@@ -57,6 +58,9 @@ struct UploadOptions {
   std::function<void(std::uint64_t shipped, std::uint64_t waiting)> on_progress = {};
   /// What the store has refused so far; null: nothing is known, nor remembered.
   Refusals* refusals = nullptr;
+  /// While so many objects of the journal wait that failed, perhaps by the store's fault, and
+  /// nothing gets through, only those are asked for: no further pack comes to be in doubt.
+  std::size_t suspects_max = std::numeric_limits<std::size_t>::max();
   bool asks_refused = false;  ///< also for what is not due: somebody may just have mended it
   /// Called before something that has arrived moves on.
   std::function<Result<void>()> before_move = {};

@@ -165,6 +165,29 @@ TEST_CASE("however many objects are refused, those that are not have their turn"
   }
 }
 
+TEST_CASE("a job that may evict packs leaves few of them in doubt") {
+  Waiting job(20);
+  job.store.refused.insert(".parquet");
+  std::set<std::string> asked;
+  const auto pass = [&] {
+    (void)job.pass({.suspects_max = 4});
+    asked.insert(job.store.asked.begin(), job.store.asked.end());
+  };
+  for (int passes = 0; passes < 20; ++passes) pass();
+  CHECK(asked.size() == 4);
+  SECTION("until the store is well") {
+    job.store.refused.clear();
+  }
+  SECTION("until one of them is there, which shows that the others are refused") {
+    job.store.refused = {"00000001.parquet", "00000002.parquet"};
+  }
+  const auto left = static_cast<std::ptrdiff_t>(job.store.refused.size());
+  for (int passes = 0; job.waiting_packs() > left; ++passes) {
+    REQUIRE(passes < 6);
+    pass();
+  }
+}
+
 TEST_CASE("a store that is closed as a whole is not asked for everything") {
   Waiting job(50);
   job.store.refused = {"parquet"};
