@@ -1,12 +1,16 @@
 // runlog-recover: finishes the job of writers that are gone.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <set>
 #include <string>
 
 #include "cli/console.hpp"
 #include "interrupt.hpp"
 #include "options.hpp"
+#include "owners.hpp"
 #include "report.hpp"
 
 namespace runlog::recover_tool {
@@ -47,22 +51,70 @@ void work_through(const Command& command, bool is_first, StoreMemory& memory, Re
   }
 }
 
-int run(const Command& command) {
+// Whether the journals of others are recovered as them.
+bool acts_for_others(const Command& command) {
+  return ::geteuid() == 0 && !command.recover.any_owner && !command.owner;
+}
+
+void keep_children(OwnerChildren& children, const std::set<std::uint32_t>& owners) {
+  for (const std::uint32_t owner : owners) {
+    if (children.keep(owner)) continue;
+    tools::say("runlog-recover", "no process could be started for the journals of uid " +
+                                     std::to_string(owner) + "; it is tried again");
+  }
+}
+
+// One after the other; the worst of their exit codes.
+int run_children(const Command& command, const OwnerChildren& children,
+                 const std::set<std::uint32_t>& owners, const Interrupt& interrupt) {
+  int worst = tools::exit_whole;
+  for (const std::uint32_t owner : owners) {
+    if (interrupt.requested()) break;
+    if (!command.quiet) {
+      tools::say("runlog-recover", "as uid " + std::to_string(owner) + ", its journals:");
+    }
+    worst = worse(worst, children.run(owner, interrupt.token()));
+  }
+  return worst;
+}
+
+int run(const Command& command, OwnerChildren& children) {
+  const bool starts_children = acts_for_others(command);
   Interrupt interrupt;
-  Report report(command);
+  Report report(command, starts_children);
   StoreMemory memory;
   work_through(command, true, memory, report, interrupt);
-  while (command.watch && !interrupt.wait_for(command.interval)) {
-    work_through(command, false, memory, report, interrupt);
+  if (command.watch) {
+    if (starts_children) keep_children(children, report.take_owners());
+    while (!interrupt.wait_for(command.interval) && !(command.owner && is_orphan())) {
+      work_through(command, false, memory, report, interrupt);
+      if (starts_children) keep_children(children, report.take_owners());
+    }
+    return worse(report.exit_code(), children.end_all());
   }
-  if (!command.watch) report.show();
-  if (interrupt.requested() && !command.watch) {
+  report.show();
+  int worst = report.exit_code();
+  if (starts_children) {
+    worst = worse(worst, run_children(command, children, report.take_owners(), interrupt));
+  }
+  if (interrupt.requested()) {
     if (!command.quiet) {
       tools::say("runlog-recover", "interrupted; what is left is on disk, run it again");
     }
     return tools::exit_interrupted;
   }
-  return report.exit_code();
+  return worst;
+}
+
+// Before anything is looked at, and before there is a second thread.
+bool become_owner(Command& command) {
+  command.owner = owner_of_child();
+  if (!command.owner) return true;
+  // Whoever has other rights has other secrets: those are not for the owner's stores.
+  command.recover.believes_own = false;
+  const std::string why = become(*command.owner);
+  if (!why.empty()) tools::say("runlog-recover", why);
+  return why.empty();
 }
 
 }  // namespace
@@ -71,8 +123,11 @@ int run(const Command& command) {
 int main(int argc, char** argv) {
   using namespace runlog::recover_tool;
   try {
-    const Parsed parsed = parse_options(argc, argv);
-    return parsed.command ? run(*parsed.command) : parsed.exit_code;
+    Parsed parsed = parse_options(argc, argv);
+    if (!parsed.command) return parsed.exit_code;
+    if (!become_owner(*parsed.command)) return runlog::tools::exit_waiting;
+    OwnerChildren children(argc, argv);
+    return run(*parsed.command, children);
   } catch (const std::exception& error) {  // std::bad_alloc and friends
     runlog::tools::say("runlog-recover", std::string("cannot go on: ") + error.what() +
                                              "; nothing is lost, run it again");

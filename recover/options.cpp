@@ -1,5 +1,7 @@
 #include "options.hpp"
 
+#include <fstream>
+#include <sstream>
 #include <string>
 
 #include "cli/arguments.hpp"
@@ -18,18 +20,42 @@ tools::Argument add_seconds(tools::Arguments& arguments, const char* name, doubl
   return arguments.number(name, "SECONDS", take, help).in_range(least, kSeconds_max);
 }
 
+// One URL or path per line; empty lines and those that begin with '#' are none.
+void add_stores(std::istream& text, std::vector<std::string>& stores) {
+  std::string line;
+  while (std::getline(text, line)) {
+    const std::size_t begin = line.find_first_not_of(" \t\r");
+    if (begin == std::string::npos || line[begin] == '#') continue;
+    stores.push_back(line.substr(begin, line.find_last_not_of(" \t\r") + 1 - begin));
+  }
+}
+
+// Where found journals may ship to: of RUNLOG_STORES, and of a file of this user's.
+void take_stores(std::vector<std::string>& stores) {
+  std::istringstream listed(tools::environment("RUNLOG_STORES"));
+  for (std::string store; listed >> store;) stores.push_back(store);
+  std::string directory = tools::environment("XDG_CONFIG_HOME");
+  const std::string home = tools::environment("HOME");
+  if (!directory.starts_with('/')) directory = home.starts_with('/') ? home + "/.config" : "";
+  if (directory.empty()) return;
+  std::ifstream file(directory + "/runlog/stores");
+  add_stores(file, stores);
+}
+
 void take_environment(Command& command) {
   command.recover.torchelastic_error_file = tools::environment("TORCHELASTIC_ERROR_FILE");
   const std::string network_root = tools::environment("RUNLOG_NETWORK_ROOT");
-  for (const char* yes : {"1", "true", "on", "yes"}) {  // as start_logging reads it
+  const std::string open_root = tools::environment("RUNLOG_OPEN_ROOT");
+  for (const char* yes : {"1", "true", "on", "yes"}) {  // as start_logging reads them
     if (network_root == yes) command.recover.trusts_network_locks = true;
+    if (open_root == yes) command.recover.any_owner = true;
   }
+  take_stores(command.recover.trusted_stores);
 }
 
 void declare(tools::Arguments& arguments, Command& command) {
   arguments.footer(
-      "Exit: 0 all shipped whole, 1 a ROOT could not be read, 2 usage, 3 shipped but some\n"
-      "records damaged or dropped, 4 something still waits, 130 interrupted.");
+      "Exit: 0 shipped, 1 ROOT unread, 2 usage, 3 damaged or dropped, 4 waiting, 130 interrupted.");
   arguments.positional("ROOT", command.roots, "Where runs are: what RUNLOG_ROOT was for the job")
       .required();
   arguments.flag("--dry-run", command.recover.dry_run, "Only say what there is to do");
@@ -40,6 +66,8 @@ void declare(tools::Arguments& arguments, Command& command) {
                  "Count as lost what the new or emptied store lacks and nobody has");
   arguments.list("--run", "GLOB", command.recover.runs,
                  "Only runs whose id matches; may be repeated");
+  arguments.flag("--any-owner", command.recover.any_owner,
+                 "Also journals of other users, as who you are");
   arguments.flag("--keep", command.recover.keep, "Leave the recovered segments in torn/");
   add_seconds(arguments, "--timeout", 0, command.recover.timeout,
               "For all shipping together; default 600");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,9 @@ struct Command {
   std::chrono::milliseconds interval = std::chrono::seconds(2);
   bool quiet = false;
   bool verbose = false;
+  /// Set for a child of owners.hpp: only the journals of this user, as whom it works by now. It has
+  /// the credentials of who started it, so what those journals say of their store is not believed.
+  std::optional<std::uint32_t> owner = {};
 };
 
 /// The command, or the exit code when there is nothing to do: help and version have been printed,

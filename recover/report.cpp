@@ -33,6 +33,8 @@ Color verdict_color(Verdict verdict) {
       return Color::yellow;
     case Verdict::failed:
       return Color::red;
+    case Verdict::foreign:
+      return Color::dim;
   }
   return Color::none;
 }
@@ -80,8 +82,9 @@ std::string news_text(const RecoverOutcome& outcome, const Command& command) {
 
 }  // namespace
 
-Report::Report(const Command& command)
+Report::Report(const Command& command, bool others_are_handled)
     : command_(command),
+      others_are_handled_(others_are_handled),
       has_color_(tools::may_color(STDERR_FILENO)),
       has_progress_(tools::is_terminal(STDERR_FILENO) && !command.quiet && !command.watch) {}
 
@@ -91,7 +94,18 @@ bool Report::is_shown(const RecoverOutcome& outcome) const {
   return outcome.verdict != Verdict::shipped || has_losses(outcome);
 }
 
+// Each once, also with --watch. Who works for one owner leaves the others to who has started it.
+void Report::add_foreign(const RecoverOutcome& outcome) {
+  owners_.insert(outcome.owner);
+  if (others_are_handled_ || command_.owner) return;
+  const std::string path = outcome.journal.path.native();
+  if (!foreign_[outcome.owner].emplace(path, outcome.message).second) return;
+  write_json(outcome);
+  if (command_.watch && !command_.quiet) tools::say(kProgram, path + ": " + outcome.message);
+}
+
 void Report::add(const RecoverOutcome& outcome) {
+  if (outcome.verdict == Verdict::foreign) return add_foreign(outcome);
   const std::string path = outcome.journal.path.native();
   const auto [at, is_new] = outcomes_.try_emplace(path);
   if (is_new) order_.push_back(path);
@@ -178,8 +192,16 @@ void Report::show() const {
     if (is_shown(outcome)) say_details(outcome);
   }
   if (command_.quiet) return;
-  if (order_.empty() && failures_.empty()) {
+  if (order_.empty() && failures_.empty() && owners_.empty()) {
     tools::say(kProgram, command_.roots.front() + ": no journals in it");
+  }
+  for (const auto& [owner, paths] : foreign_) {
+    for (const auto& [path, why] : paths) {
+      if (command_.verbose || paths.size() == 1) tools::say(kProgram, path + ": " + why);
+    }
+    if (command_.verbose || paths.size() == 1) continue;
+    tools::say(kProgram, std::to_string(paths.size()) + " journals or runs of uid " +
+                             std::to_string(owner) + " left alone; -v names them");
   }
   if (command_.verbose) return;
   if (old > 0) tools::say(kProgram, tools::counted(old, "journal") + " had been finished before");

@@ -4,8 +4,11 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "options.hpp"
@@ -21,10 +24,14 @@ std::string outcome_json(const RecoverOutcome& outcome, bool for_terminal);
 /// Keeps the last outcome of each journal and shows them.
 class Report {
  public:
-  explicit Report(const Command& command);  // `command` must outlive this
+  /// `command` must outlive this. `others_are_handled`: nothing is said of other users' journals.
+  Report(const Command& command, bool others_are_handled);
 
   /// A journal is done: writes its JSON line; with --watch its words too, when they are news.
   void add(const RecoverOutcome& outcome);
+
+  /// The owners of journals that were left alone as they are other users'.
+  [[nodiscard]] std::set<std::uint32_t> take_owners() { return std::exchange(owners_, {}); }
 
   /// A root could not be read. Said at once, but with --watch only once for the same reason.
   void add_failure(const std::string& root, const Error& error);
@@ -46,8 +53,12 @@ class Report {
   void write_json(const RecoverOutcome& outcome);
   void say_details(const RecoverOutcome& outcome) const;
   void say_news(const RecoverOutcome& outcome);
+  void add_foreign(const RecoverOutcome& outcome);
 
   const Command& command_;
+  const bool others_are_handled_;
+  std::set<std::uint32_t> owners_;
+  std::map<std::uint32_t, std::map<std::string, std::string>> foreign_;  // owner, path → why
   bool has_color_;
   bool has_progress_;
   bool progress_is_shown_ = false;

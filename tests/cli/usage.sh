@@ -34,7 +34,7 @@ done
 for moment in 3e6h 1e300s nanh infd -1h 9999-01-01; do wrong "$runlog" cat runs --since "$moment"; done
 wrong "$recover" --interval 1 runs
 wrong "$recover" -q -v runs
-wrong "$recover" $'--\x1b[31m' runs
+wrong "$recover" $'--x\x1b[31m' runs
 is_clean "$err"
 
 fits() {

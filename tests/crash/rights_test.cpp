@@ -171,7 +171,22 @@ TEST_CASE("what the superuser's recovery adds to a journal belongs to the journa
   for (const auto& entry : fs::recursive_directory_iterator(root)) {
     REQUIRE(::chown(entry.path().c_str(), kStranger, kStranger) == 0);
   }
-  REQUIRE(runlog::recover(root, {.store = scratch / "store"}));
+  // Only if it is told to work on them.
+  const auto before = names_below(scratch.path());
+  const auto left = runlog::recover(root, {.store = scratch / "store"});
+  REQUIRE(left);
+  REQUIRE(left->size() == 1);
+  CHECK(left->front().verdict == runlog::RecoverOutcome::Verdict::foreign);
+  CHECK(left->front().owner == kStranger);
+  CHECK(names_below(scratch.path()) == before);
+  const auto cleaned = runlog::clean(root, scratch / "store", false);
+  REQUIRE(cleaned);
+  REQUIRE(cleaned->size() == 1);
+  CHECK(cleaned->front().is_foreign);
+
+  const auto recovered = runlog::recover(root, {.store = scratch / "store", .any_owner = true});
+  REQUIRE(recovered);
+  CHECK(recovered->front().verdict == runlog::RecoverOutcome::Verdict::shipped);
   std::size_t count = 0;
   for (const auto& entry : fs::recursive_directory_iterator(root)) {
     INFO(entry.path());

@@ -15,6 +15,7 @@ struct Options {
   std::string root = {};
   std::string store = {};
   bool dry_run = false;
+  bool any_owner = false;
   bool json = false;
 };
 
@@ -23,6 +24,8 @@ void declare(Arguments& arguments, Options& options) {
       .required();
   arguments.flag("--dry-run", options.dry_run, "Compare, but remove nothing");
   arguments.value("--store", "URL", options.store, "Compare with this store, not the journal's");
+  arguments.flag("--any-owner", options.any_owner,
+                 "Also in the journals of other users; needs --store for them");
   arguments.flag("--json", options.json, "One JSON object per file and line");
   arguments.footer("Exit: 0 all gone, 1 could not run, 2 usage, 4 something had to be kept.");
 }
@@ -37,7 +40,7 @@ std::string cleaned_json(const CleanedFile& file, bool for_terminal) {
 }
 
 int run(const Options& options, Output& out) {
-  const auto files = clean(options.root, options.store, options.dry_run);
+  const auto files = clean(options.root, options.store, options.dry_run, options.any_owner);
   if (!files) {
     say_error("runlog", options.root, files.error());
     return exit_failed;
@@ -45,9 +48,12 @@ int run(const Options& options, Output& out) {
   std::uint64_t gone_bytes = 0;
   std::uint64_t gone = 0;
   std::uint64_t kept = 0;
+  std::uint64_t foreign = 0;
   for (const CleanedFile& file : *files) {
     const bool is_kept = !file.why_kept.empty();
-    if (is_kept) {
+    if (file.is_foreign) {
+      ++foreign;
+    } else if (is_kept) {
       ++kept;
     } else {
       ++gone;
@@ -66,6 +72,9 @@ int run(const Options& options, Output& out) {
   std::string total = options.root + ": " + (options.dry_run ? "would remove " : "removed ") +
                       counted(gone, "file") + ", " + short_bytes(gone_bytes);
   if (kept > 0) total += "; kept " + std::to_string(kept) + ", run runlog-recover to ship them";
+  if (foreign > 0) {
+    total += "; left alone " + std::to_string(foreign) + " journals or runs of other users";
+  }
   say("runlog", total);
   return kept > 0 ? exit_waiting : exit_whole;
 }

@@ -64,6 +64,19 @@ struct RecoverOptions {
   /// Take a journal of another host on NFS, SMB, Lustre and the like for dead when no lock is seen.
   /// Without it such a journal waits: not every mount shows the locks of other hosts.
   bool trusts_network_locks = false;
+  /// Work on journals of other users as well, which the superuser may. Without it they are left
+  /// alone: whoever may write to a root can put files there that lead elsewhere. A journal is its
+  /// directory's owner's; one that every user may write to, or that lies in another user's run
+  /// directory, is nobody's.
+  bool any_owner = false;
+  /// Ship a journal of this user to the store that it names. False: for who acts for that user with
+  /// credentials of his own.
+  bool believes_own = true;
+  /// URLs of stores to which any journal may ship that names one of them, or a place below one that
+  /// is no directory, with the same parameters; such a journal gets what secrets the URL has. A
+  /// journal of another user, or one that is not to be believed, waits where it names a store that
+  /// is not among them.
+  std::vector<std::string> trusted_stores = {};
   /// For all shipping together. A store that is busy or does not answer is asked again until then;
   /// a journal whose store needs its owner (permissions, a missing bucket) does not wait.
   std::chrono::milliseconds timeout = std::chrono::minutes(10);
@@ -87,8 +100,11 @@ struct RecoverOutcome {
     live,     ///< its writer, or another recovery, holds the lock: nothing was done
     waiting,  ///< something could not be shipped or packed yet; all of it is still on disk
     failed,   ///< nothing could be done with the journal; see message
+    foreign,  ///< another user's: nothing in it was looked at; see RecoverOptions::any_owner
   };
+  /// Of a foreign one only path, run_id and, if it is not a whole run directory, rank.
   JournalInfo journal = {};
+  std::uint32_t owner = 0;  ///< of a foreign one: the number of the user
   Verdict verdict = Verdict::failed;
   std::uint64_t records_kept = 0;     ///< read from segments and packed by this call
   std::uint64_t records_damaged = 0;  ///< lost to damage
@@ -113,6 +129,7 @@ struct CleanedFile {
   std::filesystem::path path = {};
   std::uint64_t bytes = 0;
   bool removed = false;
+  bool is_foreign = false;  ///< another user's journal or run directory, left alone
   /// "the store has other bytes under …", "not in the store; …"; empty when it was removed, or, in
   /// a dry run, would have been.
   std::string why_kept = {};
@@ -120,9 +137,11 @@ struct CleanedFile {
 
 /// Removes local copies of shipped packs and blobs. Reads each back from the store first and
 /// compares it by SHA-256. Removes the packs of live journals too (a pack in shipped/ is final),
-/// but not their blobs. `dry_run` removes nothing. Blocks.
+/// but not their blobs. `dry_run` removes nothing. Leaves the journals of other users alone, but
+/// with `any_owner`; then they need a `store_override`, as no store that they name is asked.
+/// Blocks.
 RUNLOG_EXPORT Result<std::vector<CleanedFile>> clean(const std::filesystem::path& root,
                                                      const std::string& store_override,
-                                                     bool dry_run);
+                                                     bool dry_run, bool any_owner = false);
 
 }  // namespace runlog

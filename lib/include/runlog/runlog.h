@@ -739,7 +739,8 @@ enum runlog_verdict {
   RUNLOG_VERDICT_SHIPPED = 0, /* everything is in its store, or packed where there is none */
   RUNLOG_VERDICT_LIVE = 1,    /* its writer, or another recovery, holds the lock */
   RUNLOG_VERDICT_WAITING = 2, /* something could not be shipped or packed yet */
-  RUNLOG_VERDICT_FAILED = 3   /* nothing could be done with the journal */
+  RUNLOG_VERDICT_FAILED = 3,  /* nothing could be done with the journal */
+  RUNLOG_VERDICT_FOREIGN = 4  /* another user's: nothing in it was looked at */
 };
 RUNLOG_API const char* runlog_verdict_name(int verdict);
 
@@ -755,6 +756,7 @@ typedef struct runlog_outcome {
   uint64_t bytes_shipped;
   const runlog_damage* const* damage;
   size_t damage_count;
+  uint32_t owner; /* of a foreign one: the number of the user */
 } runlog_outcome;
 typedef struct runlog_outcome_list {
   const runlog_outcome* const* items;

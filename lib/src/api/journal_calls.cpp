@@ -241,7 +241,8 @@ int runlog_journals_clean(const char* root, size_t root_bytes, const runlog_sett
   return guarded_new(cleaned, [&]() -> Result<std::unique_ptr<OwnedCleaned>> {
     const auto options = clean_options(settings_of(settings, settings_count));
     if (!options) return options.error();
-    auto files = clean(view(root, root_bytes), options->store, options->dry_run);
+    auto files =
+        clean(view(root, root_bytes), options->store, options->dry_run, options->any_owner);
     if (!files) return std::move(files).error();
     return std::make_unique<OwnedCleaned>(std::move(*files));
   });

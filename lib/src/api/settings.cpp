@@ -94,13 +94,17 @@ constexpr RecoverRow kRecover_rows[] = {
     {"again", &RecoverOptions::again},
     {"accepts_missing", &RecoverOptions::accepts_missing},
     {"trusts_network_locks", &RecoverOptions::trusts_network_locks},
+    {"any_owner", &RecoverOptions::any_owner},
+    {"believes_own", &RecoverOptions::believes_own},
+    {"trusted_stores", &RecoverOptions::trusted_stores},
     {"timeout", &RecoverOptions::timeout},
     {"retries", &RecoverOptions::retries},
     {"torchelastic_error_file", &RecoverOptions::torchelastic_error_file}};
 
 using CleanRow = Row<bool CleanOptions::*, std::string CleanOptions::*>;
 constexpr CleanRow kClean_rows[] = {{"store", &CleanOptions::store},
-                                    {"dry_run", &CleanOptions::dry_run}};
+                                    {"dry_run", &CleanOptions::dry_run},
+                                    {"any_owner", &CleanOptions::any_owner}};
 
 template <typename Rows, typename Target>
 Result<void> apply(const runlog_setting& setting, const Rows& rows, Target& target) {

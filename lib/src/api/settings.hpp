@@ -15,6 +15,7 @@ namespace runlog::api {
 struct CleanOptions {
   std::string store = {};
   bool dry_run = false;
+  bool any_owner = false;
 };
 
 /// What `settings` say; an error (invalid_argument) names the setting, its text and what is

@@ -35,6 +35,7 @@ static_assert(RUNLOG_VERDICT_SHIPPED == static_cast<int>(RecoverOutcome::Verdict
 static_assert(RUNLOG_VERDICT_LIVE == static_cast<int>(RecoverOutcome::Verdict::live));
 static_assert(RUNLOG_VERDICT_WAITING == static_cast<int>(RecoverOutcome::Verdict::waiting));
 static_assert(RUNLOG_VERDICT_FAILED == static_cast<int>(RecoverOutcome::Verdict::failed));
+static_assert(RUNLOG_VERDICT_FOREIGN == static_cast<int>(RecoverOutcome::Verdict::foreign));
 
 // Sets `field` and returns `flag` if there is a value.
 template <typename T, typename Field>
@@ -182,7 +183,8 @@ OutcomeView::OutcomeView(RecoverOutcome outcome)
             .packs_shipped = outcome.packs_shipped,
             .bytes_shipped = outcome.bytes_shipped,
             .damage = damage_.items(),
-            .damage_count = damage_.count()} {}
+            .damage_count = damage_.count(),
+            .owner = outcome.owner} {}
 
 }  // namespace runlog::api
 

@@ -45,6 +45,11 @@ void forget_second_names(std::vector<std::filesystem::path>& journals) {
   std::sort(journals.begin(), journals.end());
 }
 
+bool has_journal_name(const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [](const std::string& name) { return parse_journal_name(name).has_value(); });
+}
+
 }  // namespace
 
 JournalDir JournalDir::of(const std::filesystem::path& root, std::string_view run_id,
@@ -140,33 +145,46 @@ std::optional<JournalName> parse_journal_name(std::string_view name) {
   return parsed;
 }
 
-Result<std::vector<std::filesystem::path>> find_journals(const std::filesystem::path& given,
-                                                         std::vector<Error>* unread) {
+Result<std::vector<std::filesystem::path>> find_journals(
+    const std::filesystem::path& given, std::vector<Error>* unread,
+    std::vector<std::filesystem::path>* others) {
   // "runs/a/" and "." have no file name to look at: make the path whole first.
   std::error_code ignored;
   std::filesystem::path path = std::filesystem::absolute(given, ignored).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
-  if (is_journal(path)) return std::vector{path};
   std::vector<std::filesystem::path> found;
+  const auto add = [&](std::filesystem::path journal) {
+    const bool is_theirs = others != nullptr && !is_own_journal(journal);
+    (is_theirs ? *others : found).push_back(std::move(journal));
+  };
+  if (is_journal(path)) {
+    add(path);
+    return found;
+  }
   auto names = list_directory(path);
   if (!names) return std::move(names).error();
   for (const std::string& name : *names) {
     const std::filesystem::path child = path / name;
     if (is_journal(child)) {
-      found.push_back(child);
+      add(child);
       continue;
     }
     if (!is_valid_id(name)) continue;
+    const auto run = others != nullptr ? stat_name(child) : Result<FileStat>(Error{});
     // A run directory that may not be read does not hide the others. One that vanishes, and a file,
     // are none.
     const auto inner_names = list_directory(child);
+    if (!inner_names && inner_names.error().code == Errc::not_found) continue;
+    if (run && run->owner != own_user() && (!inner_names || !is_trusted(*run))) {
+      if (!inner_names || has_journal_name(*inner_names)) others->push_back(child);
+      continue;
+    }
     if (!inner_names) {
-      const bool is_none = inner_names.error().code == Errc::not_found;
-      if (unread != nullptr && !is_none) unread->push_back(inner_names.error());
+      if (unread != nullptr) unread->push_back(inner_names.error());
       continue;
     }
     for (const std::string& inner : *inner_names) {
-      if (is_journal(child / inner)) found.push_back(child / inner);
+      if (is_journal(child / inner)) add(child / inner);
     }
   }
   forget_second_names(found);

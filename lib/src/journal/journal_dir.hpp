@@ -80,9 +80,11 @@ struct JournalName {
 /// The journal directories at or below `path` (a journal, a run or a root), sorted by path, each
 /// once.
 /// not_found when `path` does not exist; other names are skipped. `unread` gets the run directories
-/// that could not be looked into.
+/// that could not be looked into. `others`, where given, gets what is not this user's instead: a
+/// journal, or a whole run directory, in which nothing but names is looked at.
 [[nodiscard]] Result<std::vector<std::filesystem::path>> find_journals(
-    const std::filesystem::path& path, std::vector<Error>* unread = nullptr);
+    const std::filesystem::path& path, std::vector<Error>* unread = nullptr,
+    std::vector<std::filesystem::path>* others = nullptr);
 
 /// Makes a run's directory below its root, and the root. `rights`: of what is not there yet.
 [[nodiscard]] Result<void> make_run_directory(const std::filesystem::path& run, Rights rights);

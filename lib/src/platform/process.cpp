@@ -167,6 +167,16 @@ std::uint32_t own_user() noexcept {
   return ::geteuid();
 }
 
+std::string user_text(std::uint32_t user) {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  const std::string number = "uid " + std::to_string(user);
+  const bool is_known =
+      ::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr;
+  return is_known ? std::string(found->pw_name) + " (" + number + ")" : number;
+}
+
 void lower_own_priority(int nice) noexcept {
   // Batch: does not preempt others when it wakes. Not SCHED_IDLE, see decision 0004.
   const sched_param none{};

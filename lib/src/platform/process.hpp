@@ -39,6 +39,8 @@ void block_asynchronous_signals() noexcept;
 [[nodiscard]] std::filesystem::path home_of_user();
 /// The effective user's number.
 [[nodiscard]] std::uint32_t own_user() noexcept;
+/// For messages: "alice (uid 1000)", or "uid 1000" where the user database has no name.
+[[nodiscard]] std::string user_text(std::uint32_t user);
 
 /// SCHED_BATCH and this nice value for the calling thread.
 void lower_own_priority(int nice) noexcept;

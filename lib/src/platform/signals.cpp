@@ -179,6 +179,10 @@ void act(int signal, siginfo_t* info, void* context) noexcept {
   // The kernel spares process 1 of a container what is sent to it and has the default action.
   if (host == nullptr && was_sent && ::getpid() == 1) {
     is_aborting = signal == SIGABRT && has_info && info->si_code == SI_TKILL && info->si_pid == 1;
+    if (!is_aborting) return;
+    // Since glibc 2.41 abort() blocks the signal of that instruction, and no handler sees it.
+    caught.is_certain = false;
+    if (const auto mark = mark_signal.load(std::memory_order_acquire)) mark(caught);
     return;
   }
   caught.is_certain = host == nullptr;

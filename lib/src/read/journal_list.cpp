@@ -106,7 +106,8 @@ void number_attempts(std::vector<JournalFiles>& found) {
 
 Result<std::vector<JournalFiles>> find_journal_files(const std::filesystem::path& given,
                                                      const JournalSelection& selection,
-                                                     std::vector<Error>* unread) {
+                                                     std::vector<Error>* unread,
+                                                     std::vector<std::filesystem::path>* others) {
   std::filesystem::path path = given;
   if (is_remote_store(given.native())) {
     const StorePlace place = split_store_url(given.native());
@@ -121,7 +122,7 @@ Result<std::vector<JournalFiles>> find_journal_files(const std::filesystem::path
     if (!directory) return std::move(directory).error();
     path = std::move(*directory);
   }
-  return find_local_journals(path, unread);
+  return find_local_journals(path, unread, others);
 }
 
 Result<std::vector<JournalInfo>> list_journals(const std::filesystem::path& path,

@@ -14,14 +14,16 @@ namespace runlog {
 
 /// Every journal under `path`, ordered by run, rank, start time; see list_journals. `path` may be
 /// the URL of a store. The selection saves requests to a store; local journals come unselected.
-/// `unread` gets the run directories that could not be looked into.
-Result<std::vector<JournalFiles>> find_journal_files(const std::filesystem::path& path,
-                                                     const JournalSelection& selection = {},
-                                                     std::vector<Error>* unread = nullptr);
+/// `unread` gets the run directories that could not be looked into, `others` what is not this
+/// user's, as in find_journals().
+Result<std::vector<JournalFiles>> find_journal_files(
+    const std::filesystem::path& path, const JournalSelection& selection = {},
+    std::vector<Error>* unread = nullptr, std::vector<std::filesystem::path>* others = nullptr);
 
 /// Those in a directory of this machine, or in the one file that `path` is.
-Result<std::vector<JournalFiles>> find_local_journals(const std::filesystem::path& path,
-                                                      std::vector<Error>* unread);
+Result<std::vector<JournalFiles>> find_local_journals(
+    const std::filesystem::path& path, std::vector<Error>* unread,
+    std::vector<std::filesystem::path>* others = nullptr);
 
 /// The journals of `place` in a store. For URLs, and for tests that bring a store of their own.
 Result<std::vector<JournalFiles>> find_journal_files(std::shared_ptr<StoreReading> reading,

@@ -236,7 +236,8 @@ void merge_stored(std::vector<JournalFiles>& found, std::size_t local_count) {
 }  // namespace
 
 Result<std::vector<JournalFiles>> find_local_journals(const std::filesystem::path& path,
-                                                      std::vector<Error>* unread) {
+                                                      std::vector<Error>* unread,
+                                                      std::vector<std::filesystem::path>* others) {
   const auto info = stat_file(path);
   if (!info) return info.error();
   std::vector<JournalFiles> found;
@@ -246,7 +247,7 @@ Result<std::vector<JournalFiles>> find_local_journals(const std::filesystem::pat
     found.push_back(std::move(*file));
     return found;
   }
-  auto journals = find_journals(path, unread);
+  auto journals = find_journals(path, unread, others);
   if (!journals) return std::move(journals).error();
   for (const auto& journal : *journals) found.push_back(journal_files(journal));
   const std::size_t local_count = found.size();

@@ -336,7 +336,8 @@ bool may_lock_be_unseen(const JournalDir& directory, const Meta& meta,
 }
 
 std::string store_url_of(const Meta& meta, const AdoptOptions& options) {
-  return options.store_override.empty() ? meta.store_url : options.store_override;
+  if (!options.store_override.empty()) return options.store_override;
+  return options.believes_meta ? meta.store_url : std::string();
 }
 
 RecoverOutcome adopt_journal(const std::filesystem::path& path, const AdoptOptions& options,

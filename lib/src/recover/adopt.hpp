@@ -25,6 +25,7 @@ namespace runlog {
 struct AdoptOptions {
   StoreSet* stores = nullptr;  ///< must be set
   std::string store_override = {};
+  bool believes_meta = true;  ///< without an override: that it ships where its meta.json says
   bool dry_run = false;
   bool keep = false;
   bool again = false;                 ///< ship kept copies once more

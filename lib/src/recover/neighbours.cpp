@@ -33,7 +33,8 @@ void Neighbours::adopt(const Adoptions& work) {
       return;
     }
     if (path == settings_.journal) continue;
-    if (!settings_.trusts_all && !is_own_journal(path)) continue;
+    const bool is_own = is_own_journal(path);
+    if (!settings_.trusts_all && !is_own) continue;
     const JournalDir directory(path);
     const Meta meta = read_meta(directory);
     if (is_done(directory, !meta.store_url.empty()) || FileLock::is_held(directory.lock()))
@@ -45,7 +46,10 @@ void Neighbours::adopt(const Adoptions& work) {
     options.find_file_system = settings_.find_file_system;
     if (meta.store_url == without_secrets(settings_.store_url)) {
       options.store_override = settings_.store_url;
+    } else if (!is_own && !meta.store_url.empty()) {
+      continue;  // where another user says that it goes
     }
+    options.believes_meta = is_own;
     const std::string url = store_url_of(meta, options);
     if (failed_stores.contains(url)) continue;  // next time
     options.upload.refusals = &work.refusals(url);

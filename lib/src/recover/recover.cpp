@@ -7,6 +7,7 @@
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
+#include "platform/process.hpp"
 #include "read/journal_list.hpp"
 #include "store/object_name.hpp"
 #include "store/store_set.hpp"
@@ -14,8 +15,17 @@
 namespace runlog {
 namespace {
 
-std::string store_of(const JournalInfo& journal, const std::string& override_url) {
-  return override_url.empty() ? journal.store_url : override_url;
+// What the superuser has been told to work on does not say which store is asked.
+Result<std::string> store_of(const JournalInfo& journal, const std::string& override_url) {
+  if (!override_url.empty()) return override_url;
+  if (journal.store_url.empty() || is_own_journal(journal.path)) return journal.store_url;
+  return Error{Errc::invalid_argument, 0,
+               "another user wrote that it is in " + journal.store_url +
+                   ": say which store it is in with --store"};
+}
+
+CleanedFile left_alone(const std::filesystem::path& path, std::string why) {
+  return {.path = path, .why_kept = std::move(why)};
 }
 
 // One local file against the store's copy.
@@ -56,35 +66,51 @@ std::string_view verdict_name(RecoverOutcome::Verdict verdict) noexcept {
       return "waiting";
     case RecoverOutcome::Verdict::failed:
       return "failed";
+    case RecoverOutcome::Verdict::foreign:
+      return "foreign";
   }
   return "unknown";
 }
 
 Result<std::vector<CleanedFile>> clean(const std::filesystem::path& root,
-                                       const std::string& store_override, bool dry_run) {
+                                       const std::string& store_override, bool dry_run,
+                                       bool any_owner) {
   const InCall in_call;
   return catch_no_memory([&]() -> Result<std::vector<CleanedFile>> {
     std::vector<Error> unread;
-    auto found = list_journals(root, &unread);
+    std::vector<std::filesystem::path> others;
+    auto found = find_journal_files(root, {}, &unread, any_owner ? nullptr : &others);
     if (!found) return std::move(found).error();
     std::vector<CleanedFile> cleaned;
-    for (Error& one : unread) {
-      CleanedFile& kept = cleaned.emplace_back();
-      kept.path = root;
-      kept.why_kept = std::move(one.message);
+    for (JournalFiles& files : *found) {
+      unread.insert(unread.end(), files.unread.begin(), files.unread.end());
+    }
+    for (Error& one : unread) cleaned.push_back(left_alone(root, std::move(one.message)));
+    for (const auto& path : others) {
+      const auto info = stat_name(path);
+      if (!info) continue;
+      cleaned.push_back(left_alone(path, "it belongs to " + user_text(info->owner) +
+                                             ": run runlog clean as that user, or with "
+                                             "--any-owner"));
+      cleaned.back().is_foreign = true;
     }
     StoreSet stores;
-    for (const JournalInfo& journal : *found) {
+    for (const JournalFiles& files : *found) {
+      const JournalInfo& journal = files.info;
       if (!parse_journal_name(journal.path.filename().native())) continue;
-      const std::string url = store_of(journal, store_override);
-      if (url.empty()) continue;  // nobody else has these bytes
+      const auto url = store_of(journal, store_override);
+      if (url && url->empty()) continue;  // nobody else has these bytes
       const JournalDir directory(journal.path);
       const format::ObjectOwner owner = format::owner_of(journal);
       auto names = list_directory(directory.shipped());
       if (!names || names->empty()) continue;
-      auto store = stores.open(url);
+      if (!url) {
+        cleaned.push_back(left_alone(directory.path(), url.error().message));
+        continue;
+      }
+      auto store = stores.open(*url);
       if (!store) {  // this journal's trouble, and no other's
-        cleaned.push_back({.path = directory.path(), .why_kept = std::move(store).error().message});
+        cleaned.push_back(left_alone(directory.path(), std::move(store).error().message));
         continue;
       }
       for (const std::string& name : *names) {

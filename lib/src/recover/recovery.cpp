@@ -11,10 +11,14 @@
 #include <utility>
 
 #include "base/out_of_memory.hpp"
+#include "journal/journal_dir.hpp"
+#include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
+#include "platform/process.hpp"
 #include "read/journal_list.hpp"
 #include "recover/adopt.hpp"
 #include "recover/store_memory.hpp"
+#include "recover/store_trust.hpp"
 #include "runlog/recover.hpp"
 #include "store/backoff.hpp"
 
@@ -140,7 +144,7 @@ class Recovery {
         memory_((options.memory != nullptr ? *options.memory : own_memory_).begin_look()),
         limit_(*memory_.stores, deadline_, stop_) {
     adopt_.spares_others = options.again || !options.store.empty();
-    adopt_.store_override = options.store;
+    adopt_.believes_meta = false;  // add() has decided
     adopt_.stores = memory_.stores.get();
     adopt_.dry_run = options.dry_run;
     adopt_.keep = options.keep;
@@ -160,9 +164,36 @@ class Recovery {
 
   void add(JournalInfo info) {
     Job job;
-    job.store = options_.store.empty() ? info.store_url : options_.store;
+    auto store = store_for(info.path, info.store_url, options_);
     job.outcome.journal = std::move(info);
+    if (!store) {
+      job.outcome.verdict = RecoverOutcome::Verdict::waiting;
+      job.outcome.message = std::move(store).error().message;
+      deliver(job);
+      return;
+    }
+    job.store = std::move(*store);
     if (!work_on(job)) waiting_.push_back(std::move(job));
+  }
+
+  void leave_alone(const std::filesystem::path& path) {
+    Job job;
+    RecoverOutcome& outcome = job.outcome;
+    const auto name = parse_journal_name(path.filename().native());
+    outcome.journal.path = path;
+    outcome.journal.run_id = (name ? path.parent_path() : path).filename().native();
+    if (name) outcome.journal.rank = name->rank;
+    if (!is_selected(options_.runs, outcome.journal.run_id)) return;
+    const auto run = stat_name(path.parent_path());
+    auto info = stat_name(path);
+    // In another's run directory even an own journal may have been put.
+    if (name && info && run && info->owner == own_user() && !is_trusted(*run)) info = run;
+    if (!info) return;  // gone
+    outcome.owner = info->owner;
+    outcome.verdict = RecoverOutcome::Verdict::foreign;
+    outcome.message = "left alone, as it belongs to " + user_text(outcome.owner) +
+                      ": run runlog-recover as that user, or with --any-owner";
+    deliver(job);
   }
 
   // Whoever was asked for longest ago comes first: a journal that is refused as a whole keeps no
@@ -223,6 +254,7 @@ class Recovery {
     const bool asks = Clock::now() >= store.due;
     adopt_.upload.deadline = asks ? deadline_ : Clock::time_point::min();
     adopt_.upload.has_meta = job.has_meta;
+    adopt_.store_override = job.store;
     adopt_.again = options_.again && !job.was_packed;  // not at each try
     adopt_.upload.refusals = &store.refusals;
     job.asked = ++asked_;
@@ -316,11 +348,11 @@ class Recovery {
     // Reading all of a journal is worth it only where something was done or is to be done.
     const bool had_nothing_to_do = outcome.verdict == RecoverOutcome::Verdict::shipped &&
                                    outcome.records_kept == 0 && outcome.packs_shipped == 0;
-    if (!had_nothing_to_do && outcome.verdict != RecoverOutcome::Verdict::live) {
-      take_counts(outcome.journal);
-    }
+    const bool is_left_alone = outcome.verdict == RecoverOutcome::Verdict::live ||
+                               outcome.verdict == RecoverOutcome::Verdict::foreign;
+    if (!had_nothing_to_do && !is_left_alone) take_counts(outcome.journal);
     if (on_outcome_) on_outcome_(outcome);
-    progress_.end(outcome);
+    if (outcome.verdict != RecoverOutcome::Verdict::foreign) progress_.end(outcome);
     outcomes.push_back(std::move(outcome));
   }
 
@@ -346,21 +378,28 @@ Result<std::vector<RecoverOutcome>> recover(
   const InCall in_call;
   return catch_no_memory([&]() -> Result<std::vector<RecoverOutcome>> {
     std::vector<Error> unread;
-    auto found = list_journals(root, &unread);
+    std::vector<std::filesystem::path> others;
+    auto found = find_journal_files(root, {}, &unread, options.any_owner ? nullptr : &others);
     if (!found) return std::move(found).error();
+    std::vector<JournalInfo> journals;
+    for (JournalFiles& files : *found) {
+      unread.insert(unread.end(), files.unread.begin(), files.unread.end());
+      const bool is_journal =  // else it was seen in a store only
+          parse_journal_name(files.info.path.filename().native()).has_value();
+      if (is_journal && is_selected(options.runs, files.info.run_id)) {
+        journals.push_back(std::move(files.info));
+      }
+    }
     for (const Error& one : unread) {
       if (options.on_unread) options.on_unread(one);
     }
     Recovery recovery(options, on_outcome, stop);
-    std::erase_if(*found, [&](const JournalInfo& info) {
-      return !parse_journal_name(info.path.filename().native()) ||  // seen in a store only
-             !is_selected(options.runs, info.run_id);
-    });
-    recovery.expect(*found);
-    for (JournalInfo& info : *found) {
+    recovery.expect(journals);
+    for (JournalInfo& info : journals) {
       if (stop.stop_requested()) break;
       recovery.add(std::move(info));
     }
+    for (const auto& path : others) recovery.leave_alone(path);
     recovery.retry();
     return std::move(recovery.outcomes);
   });

@@ -13,6 +13,7 @@
 #include "platform/directories.hpp"
 #include "platform/file_system.hpp"
 #include "read/crash_tally.hpp"
+#include "recover/store_trust.hpp"
 #include "segment/layout.hpp"
 #include "ship/waiting_check.hpp"
 #include "store/object_window.hpp"
@@ -21,16 +22,6 @@ namespace runlog {
 namespace {
 
 constexpr std::size_t kNames_told_max = 5;
-
-// A directory by its absolute path: the next recovery may be called from another one.
-std::string normal_url(std::string_view url) {
-  std::string text = without_secrets(url);
-  if (!is_remote_store(text)) {
-    if (auto directory = directory_of_store(text)) text = directory->lexically_normal().native();
-  }
-  while (text.size() > 1 && text.ends_with('/')) text.pop_back();
-  return text;
-}
 
 // Adds up what there is of a journal, here and in the store, and what of it is named but missing.
 class Inventory {

@@ -40,7 +40,7 @@ template <typename Read>
 void check_names(const std::string& header, const std::string& type, Read read) {
   const std::set<std::string> hooks = {"on_error",    "on_wait",    "on_unread",
                                        "on_progress", "on_outcome", "memory"};
-  const std::set<std::string> lists = {"tags", "params", "runs", "ranks"};
+  const std::set<std::string> lists = {"tags", "params", "runs", "ranks", "trusted_stores"};
   const auto fields = fields_of(header, type);
   CHECK(fields.size() >= 6);
   for (std::string name : fields) {

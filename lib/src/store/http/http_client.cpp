@@ -40,6 +40,8 @@ constexpr long kUpload_buffer_bytes = 256 << 10;
 constexpr long kConnections_max = 4;
 /// Wake-ups come by curl_multi_wakeup; this only bounds the harm should one be lost.
 constexpr milliseconds kPoll_max{500};
+/// CURLE_TOO_LARGE, of 8.6: more header lines than libcurl takes.
+constexpr auto kCurle_too_large = static_cast<CURLcode>(100);
 
 constexpr const char* kLibrary = "libcurl.so.4";
 constexpr const char* kRemedy =
@@ -427,6 +429,8 @@ class Transfer {
         return HttpFailure::Kind::untrusted;
       case CURLE_UNSUPPORTED_PROTOCOL:  // also the code for an answer that is not HTTP
         return was_sent() ? HttpFailure::Kind::ambiguous : HttpFailure::Kind::local;
+      case kCurle_too_large:
+        return HttpFailure::Kind::too_large;
       case CURLE_URL_MALFORMAT:
       case CURLE_LOGIN_DENIED:  // a user name in the URL
       case CURLE_FAILED_INIT:

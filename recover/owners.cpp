@@ -1,0 +1,164 @@
+#include "owners.hpp"
+
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <functional>
+#include <system_error>
+
+#include "cli/console.hpp"
+#include "cli/exit_codes.hpp"
+
+namespace runlog::recover_tool {
+namespace {
+
+constexpr const char* kProgram = "runlog-recover";
+constexpr const char* kOwner = "RUNLOG_RECOVER_OWNER";
+constexpr const char* kParent = "RUNLOG_RECOVER_PARENT";  // the parent's pid
+constexpr gid_t kNo_group = 65534;
+constexpr int kStatus_of_failed_exec = 127;
+
+std::string why_not(const char* what, std::uint32_t user) {
+  const int error = errno;
+  return std::string("cannot become uid ") + std::to_string(user) + ": " + what + ": " +
+         std::generic_category().message(error) +
+         "; run this as that user, or as root with --any-owner";
+}
+
+int exit_code_of(int status) {
+  if (!WIFEXITED(status)) return tools::exit_waiting;
+  switch (WEXITSTATUS(status)) {
+    case tools::exit_whole:
+    case tools::exit_failed:
+    case tools::exit_damaged:
+    case tools::exit_waiting:
+      return WEXITSTATUS(status);
+    default:
+      return tools::exit_waiting;
+  }
+}
+
+int wait_for(pid_t child) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return exit_code_of(status);
+}
+
+}  // namespace
+
+std::string become(std::uint32_t user) {
+  if (::geteuid() == user && ::getuid() == user) return {};
+  if (::geteuid() != 0) {
+    errno = EPERM;
+    return why_not("only the superuser can", user);
+  }
+  const passwd* const entry = ::getpwuid(user);  // NOLINT(concurrency-mt-unsafe): one thread yet
+  const gid_t group = entry != nullptr ? entry->pw_gid : kNo_group;
+  const int groups_failed =
+      entry != nullptr ? ::initgroups(entry->pw_name, group) : ::setgroups(0, nullptr);
+  if (groups_failed != 0) return why_not("its groups", user);
+  if (::setresgid(group, group, group) != 0) return why_not("its group", user);
+  if (::setresuid(user, user, user) != 0) return why_not("its user", user);
+  // With some security bits a process keeps what it seems to give up.
+  if (user != 0 && ::setresuid(0, 0, 0) == 0) {
+    errno = EPERM;
+    return why_not("the rights of root are not given up", user);
+  }
+  return {};
+}
+
+std::optional<std::uint32_t> owner_of_child() {
+  const std::string text = tools::environment(kOwner);
+  std::uint32_t owner = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), owner);
+  if (text.empty() || parsed.ec != std::errc{}) return {};
+  return owner;
+}
+
+pid_t OwnerChildren::start(std::uint32_t user) const {
+  std::vector<char*> arguments;
+  for (const std::string& word : arguments_) {
+    arguments.push_back(const_cast<char*>(word.c_str()));  // as execv has it
+  }
+  arguments.push_back(nullptr);
+  // NOLINTBEGIN(concurrency-mt-unsafe): the other thread reads no environment
+  (void)::setenv(kOwner, std::to_string(user).c_str(), 1);
+  (void)::setenv(kParent, std::to_string(::getpid()).c_str(), 1);
+  // NOLINTEND(concurrency-mt-unsafe)
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  ::signal(SIGPIPE, SIG_DFL);
+  ::execv("/proc/self/exe", arguments.data());
+  ::_exit(kStatus_of_failed_exec);
+}
+
+int OwnerChildren::run(std::uint32_t user, const std::stop_token& stop) const {
+  const pid_t child = start(user);
+  if (child < 0) {
+    tools::say(kProgram, why_not("fork", user));
+    return tools::exit_waiting;
+  }
+  {
+    const std::stop_callback passes_on(stop, [child] { ::kill(child, SIGTERM); });
+    siginfo_t info{};  // its number stays its own until wait_for()
+    while (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) < 0 &&
+           errno == EINTR) {
+    }
+  }
+  return wait_for(child);
+}
+
+bool OwnerChildren::keep(std::uint32_t user) {
+  std::erase_if(staying_, [&](const auto& one) {
+    int status = 0;
+    const bool is_gone = ::waitpid(one.second, &status, WNOHANG) == one.second;
+    if (is_gone) worst_ = worse(worst_, exit_code_of(status));
+    return is_gone;
+  });
+  if (staying_.contains(user)) return true;
+  if (staying_.size() >= kChildren_max) return false;
+  const pid_t child = start(user);
+  if (child < 0) return false;
+  staying_.emplace(user, child);
+  return true;
+}
+
+int OwnerChildren::end_all() {
+  for (const auto& [user, child] : staying_) ::kill(child, SIGTERM);
+  for (const auto& [user, child] : staying_) worst_ = worse(worst_, wait_for(child));
+  staying_.clear();
+  return worst_;
+}
+
+int worse(int a, int b) noexcept {
+  const auto rank = [](int code) {
+    switch (code) {
+      case tools::exit_whole:
+        return 0;
+      case tools::exit_damaged:
+        return 1;
+      case tools::exit_failed:
+        return 2;
+      default:
+        return 3;
+    }
+  };
+  return rank(a) >= rank(b) ? a : b;
+}
+
+bool is_orphan() {
+  const std::string parent = tools::environment(kParent);
+  return !parent.empty() && parent != std::to_string(::getppid());
+}
+
+}  // namespace runlog::recover_tool
