@@ -102,6 +102,29 @@ TEST_CASE("a live job tells of a waiting pack that was removed, and its end does
   CHECK(job.recover().damage.empty());  // there is nothing left to tell
 }
 
+TEST_CASE("a live job tells of the waiting packs of a journal that was removed under it") {
+  Job job;
+  job.make_pack();
+  CHECK(job.run.wait_until(runlog::Shipped, 60s) == runlog::Wait::Done);
+  job.take_store_away();
+  job.make_pack();
+  job.make_pack();
+  const std::size_t records = read(job.waiting(0)).rows.size() + read(job.waiting(1)).rows.size();
+  std::error_code failed;
+  do {  // the job may be making it anew
+    fs::remove_all(job.run.journal_path(), failed);
+  } while (failed);
+  job.make_pack();
+  job.bring_store_back();
+  CHECK(job.run.wait_until(runlog::Shipped, 60s) == runlog::Wait::Failed);
+  CHECK(job.run.stats().records_lost == records);
+  job.run.complete();
+  CHECK(job.lost_by_end() == records);
+  const auto stored = read(job.store());
+  CHECK(stored.lost() == records);
+  CHECK(test::problem_with_verify(stored, job.store()) == "");
+}
+
 TEST_CASE("recovery misses a waiting pack though those before it were not kept") {
   const std::size_t which = GENERATE(0u, 1u, 2u);  // the last one has the run's end
   INFO(which);

@@ -119,13 +119,17 @@ Result<void> JournalHome::revive() {
     }
     if (lock_.is_lock_of(directory.lock())) return directory.create_folders();
     std::string what = " was removed while in use; it was made anew, and logging goes on";
+    bool was_removed = false;
     if (lock_.forget_if_lost()) {
       what = ": the job has closed the descriptor of its LOCK (closefrom?); it was taken anew";
     } else if (const auto lock_path = lock_.current_path()) {
       what = " was moved while in use, to " + lock_path->parent_path().native() +
              "; what is logged from now on is in a new one, in the old place";
       moved_.push_back({.lock = std::move(lock_)});
+    } else {
+      was_removed = true;
     }
+    was_removed_.push_back(was_removed);
     if (stat_file(directory.path())) {
       // The descriptor of LOCK was closed, or LOCK itself removed, or the removal of all is still
       // under way: take it anew, in place.
@@ -164,6 +168,16 @@ void JournalHome::end_moved() {
     one.is_ended = written.has_value();
     if (!written && settings_.report) settings_.report(written.error());
   }
+}
+
+std::size_t JournalHome::times_revived() const {
+  const std::lock_guard lock(mutex_);
+  return was_removed_.size();
+}
+
+bool JournalHome::was_removed(std::size_t times_revived) const {
+  const std::lock_guard lock(mutex_);
+  return times_revived < was_removed_.size() && was_removed_[times_revived];
 }
 
 bool JournalHome::has_moved(const MappedFile& segment) {

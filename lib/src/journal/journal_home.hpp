@@ -65,6 +65,10 @@ class JournalHome {
   /// Whether `segment`, which is not where it was made, is now in a directory that was moved. Any
   /// thread.
   [[nodiscard]] bool has_moved(const MappedFile& segment);
+  /// How often it was made anew by now. Any thread.
+  [[nodiscard]] std::size_t times_revived() const;
+  /// Whether what was made when `times_revived` was this has been removed, not moved. Any thread.
+  [[nodiscard]] bool was_removed(std::size_t times_revived) const;
   /// Makes the tally of drops survive a power loss, if it has changed since it was last called.
   void sync_tally() noexcept;
   /// Gives LOCK up. Appends after this are a programming error.
@@ -91,11 +95,12 @@ class JournalHome {
   ShownTally& tally_;
   const std::function<void()> show_counts_;
 
-  std::mutex mutex_;  // taken when the directory is made, looked after and given up
+  mutable std::mutex mutex_;  // taken when the directory is made, looked after and given up
   // Guarded by mutex_, all below.
   bool is_given_up_ = false;
   FileLock lock_;
   std::vector<MovedJournal> moved_;    // directories that were moved
+  std::vector<bool> was_removed_;      // at each revival: the one before was, and not moved
   std::deque<CrashFile> crash_files_;  // the last is in use; a thread may be at those before
   CrashMarker crash_marker_;
 };

@@ -99,13 +99,14 @@ Result<Meta> parse_meta(std::string_view json, std::string_view path) {
 }
 
 std::string to_json(const End& end, const Meta& meta) {
+  const bool is_named = end.state == RunEnd::unknown && !end.unknown_state.empty();
   std::string out;
   JsonObject(out)
       .add("version", std::int64_t{1})
       .add("run_id", meta.run_id)
       .add("session", meta.session)
       .add("rank", meta.rank)
-      .add("state", run_end_name(end.state))
+      .add("state", is_named ? std::string_view(end.unknown_state) : run_end_name(end.state))
       .add("reason", end.reason)
       .add("signal", std::int64_t{end.signal})
       .add("ended_unix_ns", end.ended_unix_ns)
@@ -121,6 +122,7 @@ Result<End> parse_end(std::string_view json, std::string_view path) {
   if (!read) return read.error();
   End end;
   end.state = run_end_from_name(read->text("state"));
+  if (end.state == RunEnd::unknown) end.unknown_state = read->text("state");
   end.reason = read->text("reason");
   end.signal = static_cast<int>(read->integer("signal", 0));
   end.ended_unix_ns = read->integer("ended_unix_ns", 0);

@@ -60,6 +60,7 @@ enum class RunEnd : std::uint8_t {
 
 struct End {
   RunEnd state = RunEnd::open;
+  std::string unknown_state = {};  ///< with RunEnd::unknown: how a later version calls it
   std::string reason = {};
   int signal = 0;
   std::int64_t ended_unix_ns = 0;

@@ -64,12 +64,17 @@ Result<std::shared_ptr<Keeper>> Keeper::start(std::shared_ptr<Journal> journal, 
 }
 
 Result<void> Keeper::start_threads() {
+  ExpectedPacks::Home home{
+      .times_revived = [journal = journal_] { return journal->home().times_revived(); },
+      .was_removed = [journal =
+                          journal_](auto times) { return journal->home().was_removed(times); }};
   auto shipper = Shipper::start({.directory = journal_->directory(),
                                  .meta = journal_->meta(),
                                  .store_url = settings_.store_url,
                                  .adopt_neighbours = settings_.adopt_neighbours,
                                  .keep_shipped = settings_.keep_shipped,
                                  .adopt_interval = settings_.ship_interval,
+                                 .home = std::move(home),
                                  .report = settings_.report});
   if (!shipper) return std::move(shipper).error();
   shipper_ = std::move(*shipper);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -21,7 +22,15 @@ namespace runlog {
 
 class ExpectedPacks {
  public:
-  explicit ExpectedPacks(JournalDir directory) : directory_(std::move(directory)) {}
+  /// A journal's directory may be made anew under the job, see journal/journal_home.
+  struct Home {
+    std::function<std::size_t()> times_revived = [] { return std::size_t{0}; };
+    std::function<bool(std::size_t)> was_removed = [](std::size_t) { return false; };
+  };
+
+  explicit ExpectedPacks(JournalDir directory) : ExpectedPacks(std::move(directory), Home{}) {}
+  ExpectedPacks(JournalDir directory, Home home)
+      : directory_(std::move(directory)), home_(std::move(home)) {}
 
   /// One at a time: from before it appears in packs/ until its segments have left lanes/.
   void hold_back(std::uint32_t pack) noexcept { held_back_ = pack; }
@@ -51,17 +60,19 @@ class ExpectedPacks {
     std::uint32_t pack = 0;
     std::uint64_t records = 0;
   };
-  /// Those that are not in packs/ any more. What was moved away with its folder is another
-  /// journal's, and not expected from then on.
+  /// Those that are not in packs/ any more, also because all of the journal was removed. What was
+  /// moved away with its folder is another journal's, and not expected from then on.
   [[nodiscard]] std::vector<Missing> missing();
 
  private:
   struct Expected {
     std::uint64_t records = 0;
     std::uint64_t device = 0, inode = 0;  // of its folder: a journal may be moved under the job
+    std::size_t home = 0;                 // times_revived()
   };
   static constexpr std::int64_t kNo_pack = -1;
   const JournalDir directory_;
+  const Home home_;
   // What the uploader lists was held back before it appeared: it sees that, or a later state.
   std::atomic<std::int64_t> held_back_ = kNo_pack;
   std::mutex mutex_;

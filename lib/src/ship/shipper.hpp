@@ -45,6 +45,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
     std::function<void(const Adoptions&)> adopt_neighbours = {};
     bool keep_shipped = true;
     std::chrono::milliseconds adopt_interval{30'000};  ///< and how often the run ships
+    ExpectedPacks::Home home = {};
     std::function<void(const Error&)> report = {};
   };
   struct Stats {
@@ -67,9 +68,8 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   /// The pack of this number, with so many records, is in packs/: from now on it arrives in the
   /// store, or unless_busy_with() removes it, or it is told as lost. Any thread.
   void expect_pack(std::uint32_t pack, std::uint64_t records) noexcept;
-  /// Does `work`, which removes that pack, unless it is held back, just being sent, or one of the
-  /// last eight that were sent in vain: it may be in the store already. Nothing is sent meanwhile.
-  /// Any thread.
+  /// Does `work`, which removes that pack, unless it is held back, just being sent, or was sent in
+  /// vain: it may be in the store already. Nothing is sent meanwhile. Any thread.
   template <typename Work>
   void unless_busy_with(std::uint32_t pack, Work&& work) {
     packs_.unless_busy_with(pack, std::forward<Work>(work));
@@ -91,7 +91,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
 
  private:
   explicit Shipper(Settings settings)
-      : settings_(std::move(settings)), packs_(settings_.directory) {}
+      : settings_(std::move(settings)), packs_(settings_.directory, settings_.home) {}
   using Clock = std::chrono::steady_clock;
   void run();
   void ship_once(bool asks_refused);

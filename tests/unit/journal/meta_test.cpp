@@ -165,6 +165,17 @@ TEST_CASE("the message of a torchelastic error file is found in both its shapes"
   CHECK_FALSE(runlog::parse_torchelastic_error(""));
 }
 
+TEST_CASE("an end that a later version has named keeps its name when it is written again") {
+  auto end = runlog::parse_end(R"({"state":"paused","records_lost":3})", "end.json");
+  REQUIRE(end);
+  CHECK(end->state == runlog::RunEnd::unknown);
+  end->records_lost = 4;
+  const auto again = runlog::parse_end(runlog::to_json(*end, {}), "end.json");
+  REQUIRE(again);
+  CHECK(again->unknown_state == "paused");
+  CHECK(again->records_lost == 4);
+}
+
 TEST_CASE("each end has a name that leads back to it; no name is no end, a strange one unknown") {
   using runlog::RunEnd;
   for (const RunEnd end : {RunEnd::open, RunEnd::complete, RunEnd::failed, RunEnd::cancelled,

@@ -84,6 +84,31 @@ TEST_CASE("packs that were sent in vain are not removed: the store may have them
   CHECK(all.evict(1));
 }
 
+TEST_CASE("packs of a journal that was removed are missing, those of one that moved are not") {
+  for (const bool is_removed : {false, true}) {
+    const test::TemporaryDirectory root;
+    const JournalDir directory(root / "r0-00000000000000000000000000000000");
+    std::size_t times = 0;
+    ExpectedPacks packs(directory,
+                        {.times_revived = [&] { return times; },
+                         .was_removed = [&](auto when) { return is_removed && when < times; }});
+    REQUIRE(directory.create());
+    packs.expect(1, 10);
+    // Whether it is gone or elsewhere, its old folder is not the new one.
+    std::filesystem::rename(directory.path(), root / "away");
+    CHECK(packs.missing().empty());  // not seen yet
+    ++times;
+    REQUIRE(directory.create());
+    std::ofstream(directory.pack(2)) << "there";
+    packs.expect(2, 20);
+    const auto missing = packs.missing();
+    CHECK(missing.size() == (is_removed ? 1 : 0));
+    if (is_removed) CHECK((missing.front().pack == 1 && missing.front().records == 10));
+    packs.arrived(1);
+    CHECK(packs.missing().empty());
+  }
+}
+
 TEST_CASE("packs that were moved away with their folder are not missing") {
   Packs all;
   all.make(1);
