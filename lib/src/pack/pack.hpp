@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pack/parquet/pack_bytes.hpp"
 #include "runlog/record.hpp"
 #include "runlog/result.hpp"
 #include "segment/segment_batch.hpp"
@@ -85,7 +86,7 @@ enum class Fields : std::uint8_t {
 
 /// Reads a pack that PackWriter wrote, row group by row group. Every length in the file is
 /// untrusted: damage yields Errc::corrupt (message: what, where), a foreign Parquet file (other
-/// schema, codec or encoding) Errc::unsupported. Not thread-safe; `bytes` must outlive the reader.
+/// schema, codec or encoding) Errc::unsupported. Not thread-safe.
 class PackReader {
  public:
   struct RowGroup {
@@ -107,7 +108,11 @@ class PackReader {
     }
   };
 
+  /// `bytes` must outlive the reader.
   static Result<PackReader> open(std::span<const std::byte> bytes);
+  static Result<PackReader> open(PackBytes bytes);
+  /// Errors: not_found, io as well.
+  static Result<PackReader> open_file(const std::filesystem::path& path);
   ~PackReader();
   PackReader(PackReader&&) noexcept;
   PackReader& operator=(PackReader&&) noexcept;
@@ -121,7 +126,7 @@ class PackReader {
 
   /// Whether every page is as its checksum says. Reads the whole file and decodes nothing: what a
   /// pack that was written well needs before it is sent. Errors: corrupt, unsupported.
-  [[nodiscard]] Result<void> check_pages() const;
+  [[nodiscard]] Result<void> check_pages();
 
   /// Calls `visit` for each row of row group `index`, in order. The views in Record point into a
   /// buffer that is valid until the next call of read. Checks the page CRCs. A damaged row group

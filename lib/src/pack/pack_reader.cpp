@@ -28,23 +28,29 @@ Error unsupported(std::string message) {
 }
 
 // The footer's bytes, found from the end of the file.
-Result<std::span<const std::byte>> find_footer(std::span<const std::byte> file) {
-  const std::string_view text = as_text(file);
-  const bool has_head = text.starts_with(kParquet_magic);
-  const bool has_tail =
-      file.size() >= kParquet_magic.size() + kTail_bytes && text.ends_with(kParquet_magic);
+Result<std::span<const std::byte>> find_footer(PackBytes& file) {
+  const std::uint64_t size = file.size();
+  const auto head_bytes = std::min<std::uint64_t>(size, kParquet_magic.size());
+  const auto head = file.get(0, head_bytes, head_bytes);
+  if (!head) return head.error();
+  const bool has_head = as_text(*head) == kParquet_magic;
+  if (size < kParquet_magic.size() + kTail_bytes) {
+    return has_head ? corrupt("the file is cut off") : unsupported("not a Parquet file");
+  }
+  const auto tail = file.get(size - kTail_bytes, kTail_bytes, size);
+  if (!tail) return tail.error();
+  const bool has_tail = as_text(*tail).ends_with(kParquet_magic);
   if (!has_head && !has_tail) return unsupported("not a Parquet file");
   if (!has_head || !has_tail) {
     return corrupt("the file is cut off or its first or last four bytes are damaged");
   }
-  const auto inner =
-      file.subspan(kParquet_magic.size(), file.size() - kParquet_magic.size() - kTail_bytes);
-  const std::size_t footer_bytes = load<std::uint32_t>(inner.data() + inner.size());
-  if (footer_bytes > inner.size() || footer_bytes > kFooter_bytes_max) {
+  const std::uint64_t end = size - kTail_bytes;
+  const std::uint64_t footer_bytes = load<std::uint32_t>(tail->data());
+  if (footer_bytes > end - kParquet_magic.size() || footer_bytes > kFooter_bytes_max) {
     return corrupt("the footer would take " + std::to_string(footer_bytes) +
-                   " bytes of a file of " + std::to_string(file.size()));
+                   " bytes of a file of " + std::to_string(size));
   }
-  return inner.last(footer_bytes);
+  return file.get(end - footer_bytes, footer_bytes, end);
 }
 
 // Columns behind ours are a compatible extension; ours must be as they are.
@@ -131,7 +137,9 @@ std::string row_group_prefix(std::size_t index) {
 }  // namespace
 
 struct PackReader::State {
-  std::span<const std::byte> file = {};
+  explicit State(PackBytes bytes) noexcept : file(std::move(bytes)) {}
+
+  PackBytes file;
   Footer footer = {};
   PackInfo info = {};
   std::vector<RowGroup> row_groups = {};
@@ -241,15 +249,24 @@ PackReader::PackReader(PackReader&&) noexcept = default;
 PackReader& PackReader::operator=(PackReader&&) noexcept = default;
 
 Result<PackReader> PackReader::open(std::span<const std::byte> bytes) {
-  const auto footer_bytes = find_footer(bytes);
+  return open(PackBytes(bytes));
+}
+
+Result<PackReader> PackReader::open_file(const std::filesystem::path& path) {
+  auto file = FileBytes::open(path);
+  if (!file) return std::move(file).error();
+  return open(PackBytes(std::make_shared<const FileBytes>(std::move(*file))));
+}
+
+Result<PackReader> PackReader::open(PackBytes bytes) {
+  auto state = std::make_unique<State>(std::move(bytes));
+  const auto footer_bytes = find_footer(state->file);
   if (!footer_bytes) return footer_bytes.error();
+  const std::uint64_t data_end = state->file.size() - kTail_bytes - footer_bytes->size();
   auto footer = decode_footer(*footer_bytes);
   if (!footer) return std::move(footer).error();
-  auto state = std::make_unique<State>();
-  state->file = bytes;
   state->footer = std::move(*footer);
   if (auto checked = state->check(); !checked) return std::move(checked).error();
-  const std::size_t data_end = bytes.size() - kTail_bytes - footer_bytes->size();
   if (auto checked = state->check_row_groups(data_end); !checked) {
     return std::move(checked).error();
   }
@@ -278,7 +295,7 @@ std::optional<std::string_view> PackReader::summary_text() const noexcept {
   return found;
 }
 
-Result<void> PackReader::check_pages() const {
+Result<void> PackReader::check_pages() {
   for (std::size_t group = 0; group < state_->row_groups.size(); ++group) {
     for (const ChunkMeta& chunk : state_->footer.row_groups[group].chunks) {
       auto checked = check_chunk(state_->file, chunk);

@@ -1,11 +1,13 @@
 // Crash points: named places at which a test can kill the process. In builds with
 // RUNLOG_CRASH_POINTS (the Debug presets), a process with RUNLOG_CRASH_AT=<name> kills itself with
 // SIGKILL there, with RUNLOG_CRASH_AT=<name>:<n> the nth time; with RUNLOG_HANG_AT the thread that
-// reaches the point stays there. In other builds they compile to nothing.
+// reaches the point stays there, with RUNLOG_STOP_AT the process stops, until SIGCONT. In other
+// builds they compile to nothing.
 #pragma once
 
 #if defined(RUNLOG_CRASH_POINTS)
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -38,12 +40,15 @@ class CrashTrap {
 // may wait for a guard that a thread of the parent held at a fork. Before that they catch nothing.
 inline CrashTrap crash_trap("RUNLOG_CRASH_AT");
 inline CrashTrap hang_trap("RUNLOG_HANG_AT");
+inline CrashTrap stop_trap("RUNLOG_STOP_AT");
 
 inline void crash_point(std::string_view name) noexcept {
   if (crash_trap.catches(name)) ::kill(::getpid(), SIGKILL);
   if (hang_trap.catches(name)) {
     for (;;) ::pause();
   }
+  // To this thread, so that it does not go on before the others have stopped.
+  if (stop_trap.catches(name)) ::syscall(SYS_tgkill, ::getpid(), ::gettid(), SIGSTOP);
 }
 
 }  // namespace runlog

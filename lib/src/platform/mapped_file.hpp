@@ -24,7 +24,8 @@ class MappedFile {
   /// Errors: already_exists, no_space, read_only, io.
   static Result<MappedFile> create(const std::filesystem::path& path, std::uint64_t bytes);
 
-  /// Maps an existing file whole. An empty file maps to no bytes.
+  /// Maps an existing file whole. An empty file maps to no bytes. For platform/: others may cut the
+  /// file, and then a load from the map is a SIGBUS; FileBytes reads it without.
   static Result<MappedFile> open_read_only(const std::filesystem::path& path);
 
   /// Makes [begin, end) survive power loss, with what the file system must know to find it: an

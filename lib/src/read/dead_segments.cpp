@@ -25,9 +25,9 @@ Result<std::set<std::uint32_t>> packed_numbers(const JournalDir& directory) {
   for (const std::string& name : *names) {
     if (!parse_numbered_name(name, kPack_suffix)) continue;
     if (!check_kind_of_file(directory.packs() / name)) continue;
-    auto file = MappedFile::open_read_only(directory.packs() / name);
+    auto file = FileBytes::open(directory.packs() / name);
     if (!file) return std::move(file).error();
-    auto reader = format::PackReader::open(file->bytes());
+    auto reader = format::PackReader::open(std::make_shared<const FileBytes>(std::move(*file)));
     if (!reader) continue;
     for (const format::PackSegment& segment : reader->info().segments)
       numbers.insert(segment.number);
@@ -65,13 +65,13 @@ Result<void> add(const Found& found, DeadSegments& dead) {
   if (state == State::spare) {
     dead.unused.push_back(found.path);
   } else if (!looked->seen.has_records()) {
-    add_unreadable(found, looked->file.bytes().size(), looked->why, dead);
+    const std::uint64_t bytes = looked->file != nullptr ? looked->file->size() : 0;
+    add_unreadable(found, bytes, looked->why, dead);
   } else {
     if (state == State::rebuilt) dead.damage.push_back(rebuilt_header(found.path));
-    dead.inputs.push_back({.bytes = looked->file.bytes(),
+    dead.inputs.push_back({.file = std::move(looked->file),
                            .header = looked->seen.header,
                            .path = found.path.native()});
-    dead.files.push_back(std::move(looked->file));
   }
   return {};
 }
@@ -131,10 +131,10 @@ Result<DeadSegment> look_at_dead_segment(const std::filesystem::path& path,
     dead.why = what;
     return dead;
   }
-  auto file = MappedFile::open_read_only(path);
+  auto file = FileBytes::open(path);
   if (!file) return std::move(file).error();
-  dead.file = std::move(*file);
-  dead.seen = format::look_at_segment(dead.file.bytes(), identity);
+  dead.file = std::make_shared<const FileBytes>(std::move(*file));
+  dead.seen = format::look_at_segment(*dead.file, identity);
   if (dead.seen.state == State::empty) {
     dead.seen.state = is_new_segment(path, is_last) ? State::spare : State::unreadable;
     dead.why = "the file is empty: it lost what it held";

@@ -5,10 +5,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "journal/journal_dir.hpp"
-#include "platform/mapped_file.hpp"
+#include "platform/file_bytes.hpp"
 #include "runlog/record.hpp"
 #include "runlog/result.hpp"
 #include "segment/segment_file.hpp"
@@ -16,11 +17,10 @@
 
 namespace runlog {
 
-/// The segments of lanes/ as they are, mapped read-only, without those that are already in a pack,
+/// The segments of lanes/ as they are, without those that are already in a pack,
 /// never used, or recycled. For journals nobody writes.
 struct DeadSegments {
-  std::vector<MappedFile> files = {};
-  std::vector<SegmentInput> inputs = {};           ///< in step with `files`
+  std::vector<SegmentInput> inputs = {};
   std::vector<std::filesystem::path> unused = {};  ///< hold no records: may be removed
   std::vector<std::filesystem::path> packed = {};  ///< their records are in a pack: may be removed
   std::vector<std::filesystem::path> unreadable = {};  ///< to be kept in torn/
@@ -31,11 +31,11 @@ struct DeadSegments {
 };
 [[nodiscard]] Result<DeadSegments> load_dead_segments(const JournalDir& directory);
 
-/// One file of lanes/, mapped read-only, that nobody writes to any more.
+/// One file of lanes/ that nobody writes to any more.
 struct DeadSegment {
-  MappedFile file = {};
-  format::SegmentFile seen = {};  ///< not `empty`: that is a spare, or unreadable
-  std::string why = {};           ///< it is unreadable
+  std::shared_ptr<const FileBytes> file = {};  ///< nothing where it is no regular file
+  format::SegmentFile seen = {};               ///< not `empty`: that is a spare, or unreadable
+  std::string why = {};                        ///< it is unreadable
 };
 /// `is_last`: whether its number is the journal's highest; asked only where nothing else tells
 /// whether an empty file is new. They are prepared in the order of their numbers. Errors: it cannot

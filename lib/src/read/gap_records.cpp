@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "pack/pack.hpp"
-#include "platform/mapped_file.hpp"
 
 namespace runlog {
 
@@ -30,9 +29,7 @@ void GapCounts::add(const Record& record) noexcept {
 }
 
 bool GapCounts::add_pack(const std::filesystem::path& path, std::optional<std::int32_t> lane) {
-  const auto file = MappedFile::open_read_only(path);
-  if (!file) return false;
-  auto reader = format::PackReader::open(file->bytes());
+  auto reader = format::PackReader::open_file(path);
   if (!reader) return false;
   bool are_all = true;
   for (std::size_t i = 0; i < reader->row_groups().size(); ++i) {

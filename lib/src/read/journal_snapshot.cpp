@@ -236,16 +236,16 @@ Result<void> JournalSource::add_segment(const std::filesystem::path& path,
                                         const std::function<bool()>& is_last) {
   auto dead = look_at_dead_segment(path, is_last);
   if (!dead) return std::move(dead).error();
-  const std::span<const std::byte> bytes = dead->file.bytes();
   if (dead->seen.state == State::unreadable) {
-    segment_findings_.emplace(path, Damage{path.native(), 0, bytes.size(), 1, false, dead->why});
+    const std::uint64_t bytes = dead->file != nullptr ? dead->file->size() : 0;
+    segment_findings_.emplace(path, Damage{path.native(), 0, bytes, 1, false, dead->why});
   }
   if (!dead->seen.has_records()) return {};
   if (dead->seen.state == State::rebuilt) {
     segment_findings_.emplace(path, rebuilt_header(path));
   }
-  inputs_.push_back({.bytes = bytes, .header = dead->seen.header, .path = path.native()});
-  maps_.push_back(std::move(dead->file));
+  inputs_.push_back(
+      {.file = std::move(dead->file), .header = dead->seen.header, .path = path.native()});
   return {};
 }
 

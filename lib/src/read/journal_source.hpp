@@ -133,7 +133,6 @@ class JournalSource {
   }
 
   std::map<std::uint32_t, std::vector<std::byte>> copies_;  // segments of a live journal
-  std::vector<MappedFile> maps_;                            // segments of a dead one
   std::optional<ToldSegment> told_;                         // what it has dropped and not told
   std::set<std::uint32_t> snapshot_packs_;                  // by number, those it has
   /// What is wrong with segments, by path, while it is opened. Exact: the header; else all of it.

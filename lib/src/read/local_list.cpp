@@ -199,12 +199,12 @@ Result<JournalFiles> single_file(const std::filesystem::path& path) {
     if (seen && seen->has_records()) files.info.session = to_hex(seen->header.session);
     return files;
   }
-  auto map = MappedFile::open_read_only(path);
-  if (!map) return std::move(map).error();
-  auto reader = format::PackReader::open(map->bytes());
+  auto reader = format::PackReader::open_file(path);
   if (!reader) {
     Error error = std::move(reader).error();
-    error.message = path.native() + ": " + error.message;
+    if (error.message.find(path.native()) == std::string::npos) {
+      error.message.insert(0, path.native() + ": ");
+    }
     return error;
   }
   const format::PackInfo& pack = reader->info();

@@ -83,10 +83,6 @@ PackCursor::~PackCursor() {
   if (place_.reading != nullptr) place_.reading->kept_bytes -= kept_end_.size();
 }
 
-std::span<const std::byte> PackCursor::bytes() const noexcept {
-  return place_.reading != nullptr ? window_.bytes() : file_.bytes();
-}
-
 Result<std::unique_ptr<PackCursor>> PackCursor::open(Place place, const Settings& settings) {
   std::unique_ptr<PackCursor> cursor(new PackCursor);
   cursor->place_ = std::move(place);
@@ -111,7 +107,7 @@ Result<std::unique_ptr<PackCursor>> PackCursor::open(Place place, const Settings
     cursor->next_time_ns_ = groups[cursor->next_group_].time_min_ns;
   }
   if (StoreReading* const reading = cursor->place_.reading.get()) {
-    const auto end = cursor->bytes().subspan(cursor->end_begin_);
+    const auto end = cursor->window_.bytes().subspan(cursor->end_begin_);
     if (!cursor->is_over() && reading->kept_bytes + end.size() <= kKept_bytes_max) {
       cursor->kept_end_.assign(end.begin(), end.end());
       reading->kept_bytes += end.size();
@@ -146,25 +142,25 @@ void PackCursor::sum_up(const std::vector<format::PackReader::RowGroup>& groups)
 }
 
 Result<void> PackCursor::open_reader() {
-  if (auto opened = place_.reading != nullptr ? fetch_end() : map_file(); !opened) return opened;
-  auto reader = format::PackReader::open(bytes());
+  if (auto opened = place_.reading != nullptr ? fetch_end() : open_file(); !opened) return opened;
+  auto reader = place_.reading != nullptr ? format::PackReader::open(window_.bytes())
+                                          : format::PackReader::open(file_);
   if (!reader) return std::move(reader).error();
   reader_.emplace(std::move(*reader));
   return {};
 }
 
-Result<void> PackCursor::map_file() {
-  if (!file_.bytes().empty()) return {};
-  auto file = MappedFile::open_read_only(place_.path);
+Result<void> PackCursor::open_file() {
+  if (file_ != nullptr) return {};
+  auto file = FileBytes::open(place_.path);
   const bool is_reopening = groups_ > 0;
   if (!file && file.error().code == Errc::not_found && is_reopening) {
     // It was in packs/ at the first look and has been shipped since.
     const auto& path = place_.path;
-    file =
-        MappedFile::open_read_only(path.parent_path().parent_path() / "shipped" / path.filename());
+    file = FileBytes::open(path.parent_path().parent_path() / "shipped" / path.filename());
   }
   if (!file) return std::move(file).error();
-  file_ = std::move(*file);
+  file_ = std::make_shared<const FileBytes>(std::move(*file));
   return {};
 }
 
@@ -184,7 +180,7 @@ Result<void> PackCursor::fetch_end() {
     if (end_begin_ < kMagic.size()) end_begin_ = 0;
     if (auto got = place_.reading->fetch(window_, {end_begin_, size}); !got) return got;
     const std::uint64_t footer_bytes =
-        size < kTail_bytes ? 0 : load<std::uint32_t>(bytes().data() + size - kTail_bytes);
+        size < kTail_bytes ? 0 : load<std::uint32_t>(window_.bytes().data() + size - kTail_bytes);
     if (footer_bytes <= size - std::min(size, kTail_bytes) &&
         footer_bytes <= format::kFooter_bytes_max) {  // PackReader says what is wrong otherwise
       const std::uint64_t begin = size - kTail_bytes - footer_bytes;
@@ -208,11 +204,11 @@ Result<void> PackCursor::fetch_group(std::size_t index) {
   if (begin < end) {
     if (auto got = place_.reading->fetch(window_, {begin, end}); !got) return got;
   }
-  if (is_whole && index == 0 && !as_text(bytes()).starts_with(kMagic)) {
+  if (is_whole && index == 0 && !as_text(window_.bytes()).starts_with(kMagic)) {
     return Error{Errc::corrupt, 0, "its first four bytes are damaged"};
   }
   if (digest_) {
-    digest_->update(bytes().subspan(digested_bytes_, group.end - digested_bytes_));
+    digest_->update(window_.bytes().subspan(digested_bytes_, group.end - digested_bytes_));
     digested_bytes_ = group.end;
   }
   return {};
@@ -344,7 +340,7 @@ void PackCursor::check_digest(ReadFindings& findings) {
   if (!reader_) {  // it has no rows, and so was never opened again
     if (auto opened = open_reader(); !opened) return lose_rest(findings, opened.error());
   }
-  digest_->update(bytes().subspan(digested_bytes_));
+  digest_->update(window_.bytes().subspan(digested_bytes_));
   const std::string ours = digest_->finish_hex();
   const auto info = place_.reading->head(place_.object);
   std::string why;
@@ -387,7 +383,7 @@ void PackCursor::release() noexcept {
   forget_rows();
   reader_.reset();
   window_ = {};
-  if (!keeps_file_) file_ = {};
+  if (!keeps_file_) file_.reset();
 }
 
 }  // namespace runlog

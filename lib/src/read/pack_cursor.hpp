@@ -16,7 +16,7 @@
 #include "base/sha256.hpp"
 #include "pack/pack.hpp"
 #include "pack/pack_summary.hpp"
-#include "platform/mapped_file.hpp"
+#include "platform/file_bytes.hpp"
 #include "runlog/record.hpp"
 #include "store/object_window.hpp"
 #include "store/patience.hpp"
@@ -123,7 +123,7 @@ class PackCursor {
  private:
   PackCursor() = default;
   Result<void> open_reader();
-  Result<void> map_file();
+  Result<void> open_file();
   Result<void> fetch_end();
   Result<void> fetch_group(std::size_t index);
   [[nodiscard]] bool has_group_ended() const noexcept { return next_row_ >= group_rows_; }
@@ -138,7 +138,6 @@ class PackCursor {
   void lose_rest(ReadFindings& findings, const Error& why);
   [[nodiscard]] bool is_failure(const Error& error) const noexcept;
   void release() noexcept;
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept;
 
   Place place_;
   bool keeps_file_ = false;
@@ -151,7 +150,7 @@ class PackCursor {
   std::int64_t next_time_ns_ = 0;
 
   // While it is open.
-  MappedFile file_;
+  std::shared_ptr<const FileBytes> file_;
   ObjectWindow window_;
   std::uint64_t end_begin_ = 0;  // of the window, what lies behind is in memory till the end
   std::optional<format::PackReader> reader_;

@@ -13,7 +13,6 @@
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
-#include "platform/mapped_file.hpp"
 #include "store/object_window.hpp"
 #include "store/patience.hpp"
 
@@ -27,9 +26,7 @@ using Verdict = PulledObject::Verdict;
 
 // Every page of a pack has a checksum: that all of them hold is as good as a digest.
 Result<void> check_pack(const std::filesystem::path& path) {
-  auto file = MappedFile::open_read_only(path);
-  if (!file) return std::move(file).error();
-  auto pack = format::PackReader::open(file->bytes());
+  auto pack = format::PackReader::open_file(path);
   if (!pack) return std::move(pack).error();
   for (std::size_t group = 0; group < pack->row_groups().size(); ++group) {
     if (auto rows = pack->load(group); !rows) return std::move(rows).error();

@@ -12,7 +12,6 @@
 #include "platform/crash_point.hpp"
 #include "platform/directories.hpp"
 #include "platform/file_system.hpp"
-#include "platform/mapped_file.hpp"
 #include "read/crash_tally.hpp"
 #include "read/gap_records.hpp"
 #include "ship/waiting_check.hpp"
@@ -86,9 +85,7 @@ Result<Packed> packed_here(const JournalDir& directory, std::int64_t told_seq) {
   Packed packed;
   for (const auto& [number, path] : *packs) {
     if (!check_kind_of_file(path)) continue;
-    const auto file = MappedFile::open_read_only(path);
-    if (!file) continue;
-    const auto reader = format::PackReader::open(file->bytes());
+    const auto reader = format::PackReader::open_file(path);
     if (!reader) continue;
     const format::PackInfo& info = reader->info();
     packed.segments.insert(packed.segments.end(), info.segments.begin(), info.segments.end());

@@ -7,7 +7,6 @@
 #include "platform/crash_report.hpp"
 #include "platform/directories.hpp"
 #include "platform/file_system.hpp"
-#include "platform/mapped_file.hpp"
 
 namespace runlog {
 
@@ -17,9 +16,7 @@ LastStatus find_status_in_packs(const JournalDir& directory) {
     const std::vector<std::string> names = names_in_directory(place);
     for (auto name = names.rbegin(); name != names.rend() && status.end == RunEnd::open; ++name) {
       if (!parse_numbered_name(*name, kPack_suffix)) continue;
-      auto file = MappedFile::open_read_only(place / *name);
-      if (!file) continue;
-      auto reader = format::PackReader::open(file->bytes());
+      auto reader = format::PackReader::open_file(place / *name);
       if (!reader || reader->row_groups().empty()) continue;
       // Most have none, and of those most say so in their footer.
       const std::size_t last = reader->row_groups().size() - 1;

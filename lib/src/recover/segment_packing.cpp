@@ -27,12 +27,14 @@ std::vector<std::vector<std::size_t>> group(const std::vector<SegmentInput>& inp
   std::vector<std::vector<std::size_t>> groups;
   std::uint64_t bytes = kPack_segment_bytes;
   for (const std::size_t index : order) {
-    if (bytes + inputs[index].bytes.size() > kPack_segment_bytes) {
+    const SegmentInput& one = inputs[index];
+    const std::uint64_t size = one.file != nullptr ? one.file->size() : one.bytes.size();
+    if (bytes + size > kPack_segment_bytes) {
       groups.emplace_back();
       bytes = 0;
     }
     groups.back().push_back(index);
-    bytes += inputs[index].bytes.size();
+    bytes += size;
   }
   return groups;
 }
@@ -97,11 +99,12 @@ Result<void> SegmentPacking::finish_group(const PackOutcome& packed,
     status_ = {packed.status, packed.status_text};
   }
   for (std::size_t i = 0; i < members.size(); ++i) {
-    if (members[i] >= dead.files.size()) {  // the one that was added
+    const auto& file = dead.inputs[members[i]].file;
+    if (file == nullptr) {  // the one that was added
       if (auto forgotten = forget_untold(directory_, untold_); !forgotten) return forgotten;
       continue;
     }
-    const std::filesystem::path path = dead.files[members[i]].path();
+    const std::filesystem::path& path = file->path();
     if (!packed.is_made && !options_.keep) {
       empty_.push_back(path);
       continue;

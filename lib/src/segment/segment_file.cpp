@@ -28,6 +28,13 @@ SegmentFile look_at_segment(std::span<const std::byte> bytes,
   return {header || is_unused(bytes) ? State::spare : State::unreadable};
 }
 
+SegmentFile look_at_segment(const FileBytes& file, const SegmentIdentity& identity) {
+  const FileCopy look = file.copy(kLook_bytes);
+  const SegmentFile seen = look_at_segment(look.bytes, identity);
+  if (seen.state == SegmentFile::State::used) return seen;
+  return look_at_segment(file.copy(kSegment_bytes_max).bytes, identity);
+}
+
 Result<SegmentFile> look_at_segment(const OpenFile& file, const std::filesystem::path& path,
                                     const SegmentIdentity& identity) {
   std::vector<std::byte> bytes(kLook_bytes);

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/ids.hpp"
+#include "platform/file_bytes.hpp"
 #include "platform/file_system.hpp"
 #include "runlog/result.hpp"
 #include "segment/segment_header.hpp"
@@ -40,6 +41,10 @@ struct SegmentFile {
 /// `bytes`: the whole file.
 [[nodiscard]] SegmentFile look_at_segment(std::span<const std::byte> bytes,
                                           const SegmentIdentity& identity) noexcept;
+
+/// Of a file that nobody writes to. Reads two blocks, and the rest only where these do not tell.
+/// Throws std::bad_alloc.
+[[nodiscard]] SegmentFile look_at_segment(const FileBytes& file, const SegmentIdentity& identity);
 
 /// Of a file whose bytes are not at hand, also while its writer is at work. Reads two blocks, and
 /// the rest only where these do not tell. A file whose first two blocks are zeros is a spare here.

@@ -10,6 +10,7 @@ namespace runlog {
 struct SegmentMerge::LaneCursor {
   std::vector<std::size_t> segments;  // indexes into segments_, by first_seq
   std::size_t position = 0;
+  std::optional<SegmentBytes> bytes;  // of the current one, as long as the walker
   std::optional<format::SegmentWalker> walker;
   format::SegmentBatch batch;
   std::size_t piece = 0;             // of the batch: the one that has the next record
@@ -47,6 +48,10 @@ struct SegmentMerge::LaneCursor {
     next_in_piece = 0;
   }
 };
+
+SegmentBytes::SegmentBytes(const SegmentInput& input)
+    : copy_(input.file != nullptr ? input.file->copy(format::kSegment_bytes_max) : FileCopy{}),
+      bytes_(input.file != nullptr ? copy_.bytes : input.bytes) {}
 
 SegmentMerge::SegmentMerge(std::vector<SegmentInput> segments, FindName find_name)
     : segments_(std::move(segments)), find_name_(std::move(find_name)), counts_(segments_.size()) {
@@ -87,10 +92,11 @@ void SegmentMerge::fill(LaneCursor& lane) {
       // A header rebuilt from a later block begins too late. The segment before it knows better,
       // and so the walker counts what was lost in between. (Where the header is whole, a difference
       // is a segment that is not ours to read: in a pack, or not given.)
-      if (!format::parse_header(segment.bytes)) {
+      lane.bytes.emplace(segment);
+      if (!format::parse_header(lane.bytes->bytes())) {
         segment.header.first_seq = std::min(segment.header.first_seq, lane.end_seq);
       }
-      lane.walker.emplace(segment.bytes, segment.header,
+      lane.walker.emplace(lane.bytes->bytes(), segment.header,
                           format::WalkOptions{.path = segment.path,
                                               .end_seq = segment.end_seq,
                                               .settled_end = segment.settled_end,
@@ -225,7 +231,8 @@ FindName names_in(std::vector<SegmentInput> segments) {
     if (!names->searched) {
       names->searched = true;
       for (const SegmentInput& segment : names->segments) {
-        format::SegmentWalker walker(segment.bytes, segment.header, {});
+        const SegmentBytes bytes(segment);
+        format::SegmentWalker walker(bytes.bytes(), segment.header, {});
         format::SegmentBatch ignored;
         while (walker.next(ignored)) {
         }

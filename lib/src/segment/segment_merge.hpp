@@ -12,13 +12,16 @@
 #include <string_view>
 #include <vector>
 
+#include "platform/file_bytes.hpp"
 #include "segment/segment_batch.hpp"
 #include "segment/segment_walker.hpp"
 
 namespace runlog {
 
 struct SegmentInput {
-  std::span<const std::byte> bytes = {};  ///< must outlive the merge
+  std::span<const std::byte> bytes = {};  ///< must outlive the merge; of a file nothing
+  /// Where the bytes are, if not in memory: read when the lane comes to this segment.
+  std::shared_ptr<const FileBytes> file = {};
   format::SegmentHeader header = {};
   std::string path = {};
   std::optional<std::int64_t> end_seq = {};  ///< seq after its last record, where known
@@ -28,6 +31,18 @@ struct SegmentInput {
 };
 
 using FindName = std::function<std::optional<std::string>(std::uint32_t)>;
+
+/// The bytes of a segment, for one walk. A file is copied: others may cut it.
+class SegmentBytes {
+ public:
+  /// Throws std::bad_alloc.
+  explicit SegmentBytes(const SegmentInput& input);
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
+
+ private:
+  FileCopy copy_;
+  std::span<const std::byte> bytes_;
+};
 
 class SegmentMerge {
  public:

@@ -14,7 +14,6 @@
 #include "platform/crash_point.hpp"
 #include "platform/directories.hpp"
 #include "platform/file_system.hpp"
-#include "platform/mapped_file.hpp"
 #include "ship/waiting_check.hpp"
 #include "store/backoff.hpp"
 #include "store/object_name.hpp"
@@ -224,9 +223,7 @@ std::uint64_t size_of(const std::filesystem::path& path) {
 }  // namespace
 
 std::uint64_t rows_in_pack(const std::filesystem::path& path) {
-  auto file = MappedFile::open_read_only(path);
-  if (!file) return 0;
-  auto reader = format::PackReader::open(file->bytes());
+  auto reader = format::PackReader::open_file(path);
   return reader ? reader->rows() : 0;
 }
 

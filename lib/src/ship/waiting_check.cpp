@@ -1,19 +1,19 @@
 #include "ship/waiting_check.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <optional>
 #include <system_error>
 #include <utility>
 
+#include "base/bytes.hpp"
 #include "base/json_read.hpp"
 #include "base/sha256.hpp"
 #include "pack/lost_gap.hpp"
 #include "platform/crash_point.hpp"
 #include "platform/directories.hpp"
+#include "platform/file_bytes.hpp"
 #include "platform/file_system.hpp"
-#include "platform/mapped_file.hpp"
 
 namespace runlog {
 namespace {
@@ -94,16 +94,18 @@ Result<void> keep_copy(const std::filesystem::path& file, const std::filesystem:
   return os_error(failed.value(), "cannot copy " + file.native() + " to", target.native());
 }
 
-Result<format::PackReader> open_pack(std::span<const std::byte> bytes,
-                                     const std::filesystem::path& path, const Meta& meta,
-                                     std::uint32_t number) {
-  auto reader = format::PackReader::open(bytes);
+Result<format::PackReader> open_pack(format::PackBytes bytes, const std::filesystem::path& path,
+                                     const Meta& meta, std::uint32_t number) {
+  const std::string_view magic = "PAR1";
+  bool is_parquet = bytes.size() > magic.size();
+  if (is_parquet) {
+    const auto head = bytes.get(0, magic.size(), magic.size());
+    is_parquet = head && as_text(*head) == magic;
+  }
+  auto reader = format::PackReader::open(std::move(bytes));
   if (!reader) {
     Error error = in_file(path, std::move(reader).error());
     // What is no Parquet at all is no later version's either.
-    const std::string_view magic = "PAR1";
-    const bool is_parquet =
-        bytes.size() > magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
     if (!is_parquet) error.code = Errc::corrupt;
     return error;
   }
@@ -113,29 +115,44 @@ Result<format::PackReader> open_pack(std::span<const std::byte> bytes,
   return reader;
 }
 
+bool tells_of(const std::vector<Damage>& damage, const format::PackReader::RowGroup& group) {
+  return std::any_of(damage.begin(), damage.end(),
+                     [&](const Damage& one) { return one.begin == group.begin; });
+}
+
+Result<format::PackBytes> open_file(const std::filesystem::path& path) {
+  auto file = FileBytes::open(path);
+  if (!file) return std::move(file).error();
+  return format::PackBytes(std::make_shared<const FileBytes>(std::move(*file)));
+}
+
+// One that the journal keeps.
+Result<format::PackBytes> open_kept(const std::filesystem::path& path) {
+  if (auto checked = check_kind_of_file(path); !checked) return std::move(checked).error();
+  return open_file(path);
+}
+
 }  // namespace
 
 Result<format::PackInfo> check_footer(const std::filesystem::path& path, const Meta& meta,
                                       std::uint32_t number) {
-  if (auto checked = check_kind_of_file(path); !checked) return std::move(checked).error();
-  auto file = MappedFile::open_read_only(path);
-  if (!file) return std::move(file).error();
-  return check_footer(file->bytes(), path, meta, number);
+  auto bytes = open_kept(path);
+  if (!bytes) return std::move(bytes).error();
+  return check_footer(std::move(*bytes), path, meta, number);
 }
 
-Result<format::PackInfo> check_footer(std::span<const std::byte> bytes,
-                                      const std::filesystem::path& path, const Meta& meta,
-                                      std::uint32_t number) {
-  auto reader = open_pack(bytes, path, meta, number);
+Result<format::PackInfo> check_footer(format::PackBytes bytes, const std::filesystem::path& path,
+                                      const Meta& meta, std::uint32_t number) {
+  auto reader = open_pack(std::move(bytes), path, meta, number);
   if (!reader) return std::move(reader).error();
   return reader->info();
 }
 
 Result<void> check_pages(const std::filesystem::path& path, const Meta& meta,
                          std::uint32_t number) {
-  auto file = MappedFile::open_read_only(path);
-  if (!file) return std::move(file).error();
-  auto reader = open_pack(file->bytes(), path, meta, number);
+  auto bytes = open_file(path);
+  if (!bytes) return std::move(bytes).error();
+  auto reader = open_pack(std::move(*bytes), path, meta, number);
   if (!reader) return std::move(reader).error();
   auto checked = reader->check_pages();
   if (!checked) return in_file(path, std::move(checked).error());
@@ -145,9 +162,7 @@ Result<void> check_pages(const std::filesystem::path& path, const Meta& meta,
 std::set<std::string> blobs_named_in(const std::filesystem::path& path) {
   std::set<std::string> blobs;
   if (!check_kind_of_file(path)) return blobs;
-  const auto file = MappedFile::open_read_only(path);
-  if (!file) return blobs;
-  auto reader = format::PackReader::open(file->bytes());
+  auto reader = format::PackReader::open_file(path);
   if (!reader) return blobs;
   for (std::size_t i = 0; i < reader->row_groups().size(); ++i) {
     const auto& group = reader->row_groups()[i];
@@ -178,15 +193,14 @@ Result<std::vector<std::pair<std::uint32_t, std::filesystem::path>>> packs_here(
 
 Result<PackCheck> check_pack(const std::filesystem::path& path, const Meta& meta,
                              std::uint32_t number) {
-  if (auto checked = check_kind_of_file(path); !checked) return std::move(checked).error();
-  auto file = MappedFile::open_read_only(path);
-  if (!file) return std::move(file).error();
-  return check_pack(file->bytes(), path, meta, number);
+  auto bytes = open_kept(path);
+  if (!bytes) return std::move(bytes).error();
+  return check_pack(std::move(*bytes), path, meta, number);
 }
 
-Result<PackCheck> check_pack(std::span<const std::byte> bytes, const std::filesystem::path& path,
+Result<PackCheck> check_pack(format::PackBytes bytes, const std::filesystem::path& path,
                              const Meta& meta, std::uint32_t number) {
-  auto reader = open_pack(bytes, path, meta, number);
+  auto reader = open_pack(std::move(bytes), path, meta, number);
   if (!reader) return std::move(reader).error();
   PackCheck check;
   check.info = reader->info();
@@ -200,6 +214,7 @@ Result<PackCheck> check_pack(std::span<const std::byte> bytes, const std::filesy
       }
     });
     if (read) continue;
+    if (read.error().code == Errc::io) return in_file(path, read.error());
     check.damage.push_back(
         {path.native(), group.begin, group.end, group.rows, true, read.error().message});
   }
@@ -210,16 +225,14 @@ Result<PackCheck> check_pack(std::span<const std::byte> bytes, const std::filesy
 
 Result<void> mend_pack(const JournalDir& directory, const std::filesystem::path& path,
                        const PackCheck& check) {
-  auto file = MappedFile::open_read_only(path);
-  if (!file) return std::move(file).error();
-  auto reader = format::PackReader::open(file->bytes());
+  auto reader = format::PackReader::open_file(path);
   if (!reader) return in_file(path, std::move(reader).error());
   format::PackInfo info = check.info;
   info.damage.insert(info.damage.end(), check.damage.begin(), check.damage.end());
   info.records_dropped = 0;
   std::optional<Record> gap = check.gap;
   const std::filesystem::path temporary = aside(path);
-  auto done = write_pack(temporary, info, [&](format::PackWriter& writer) {
+  auto done = write_pack(temporary, info, [&](format::PackWriter& writer) -> Result<void> {
     Result<void> appended;
     const auto append = [&](const Record& record) {
       if (record.kind == Kind::gap && record.int_value.value_or(0) > 0) {
@@ -228,7 +241,10 @@ Result<void> mend_pack(const JournalDir& directory, const std::filesystem::path&
       if (appended) appended = writer.append(record);
     };
     for (std::size_t i = 0; i < reader->row_groups().size() && appended; ++i) {
-      const auto read = reader->read(i, append);  // `check` tells of those that fail
+      const auto read = reader->read(i, append);
+      if (!read && !tells_of(check.damage, reader->row_groups()[i])) {
+        return in_file(path, read.error());  // since it was checked
+      }
       if (!read && gap) append(*std::exchange(gap, std::nullopt));
     }
     return appended;

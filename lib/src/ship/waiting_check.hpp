@@ -49,9 +49,8 @@ Result<format::PackInfo> check_footer(const std::filesystem::path& path, const M
                                       std::uint32_t number);
 
 /// The same of the bytes of a pack; `path` is for messages.
-Result<format::PackInfo> check_footer(std::span<const std::byte> bytes,
-                                      const std::filesystem::path& path, const Meta& meta,
-                                      std::uint32_t number);
+Result<format::PackInfo> check_footer(format::PackBytes bytes, const std::filesystem::path& path,
+                                      const Meta& meta, std::uint32_t number);
 
 /// Whether the pack's footer and pages are as their checksums say. Decodes nothing. Errors as
 /// above.
@@ -66,7 +65,7 @@ Result<PackCheck> check_pack(const std::filesystem::path& path, const Meta& meta
                              std::uint32_t number);
 
 /// The same of the bytes of a pack; `path` is for messages.
-Result<PackCheck> check_pack(std::span<const std::byte> bytes, const std::filesystem::path& path,
+Result<PackCheck> check_pack(format::PackBytes bytes, const std::filesystem::path& path,
                              const Meta& meta, std::uint32_t number);
 
 /// Puts a pack of the same segments in the place of this one: the rows that can be read, and what

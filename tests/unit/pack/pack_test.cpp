@@ -580,7 +580,8 @@ TEST_CASE("pages with sound checksums and hostile contents are errors, not crash
     chunk.compressed_bytes = static_cast<std::int64_t>(file.size() - 4);
     std::size_t budget_bytes = 1u << 20;
     DecodedColumn decoded;
-    const auto done = decode_chunk(file, chunk, column, rows, budget_bytes, decoded);
+    PackBytes bytes(file);
+    const auto done = decode_chunk(bytes, chunk, column, rows, budget_bytes, decoded);
     if (done && column.type == PhysicalType::byte_array && decoded.strings.size() != rows) {
       FAIL("strings are missing, seed " << seed << " round " << round);
     }

@@ -18,9 +18,7 @@ namespace {
 
 // Where the footer of a pack begins.
 std::uint64_t data_end(const std::filesystem::path& path) {
-  auto map = MappedFile::open_read_only(path);
-  REQUIRE(map);
-  auto pack = format::PackReader::open(map->bytes());
+  auto pack = format::PackReader::open_file(path);
   REQUIRE(pack);
   return pack->row_groups().back().end;
 }

@@ -35,24 +35,31 @@ bool has_dictionary_type(const Column& column) {
 // The pages of a chunk as they are stored, one after the other, each checked.
 class Pages {
  public:
-  Pages(std::span<const std::byte> file, const ChunkMeta& chunk)
+  Pages(PackBytes& file, const ChunkMeta& chunk)
       : name_(chunk.name),
         at_(static_cast<std::size_t>(chunk.offset())),
         end_(at_ + static_cast<std::size_t>(chunk.compressed_bytes)),
-        file_(file.first(end_)) {}
+        file_(file) {}
 
   [[nodiscard]] bool is_at_end() const noexcept { return at_ >= end_; }
 
   Result<PageHeader> next() {
     begin_ = at_;
     std::size_t header_bytes = 0;
-    auto header = decode_page_header(file_.subspan(at_), header_bytes);
+    const auto head = file_.get(at_, std::min(kPage_header_bytes_max, end_ - at_), end_);
+    if (!head) return fail(head.error().message, head.error().code);
+    auto header = decode_page_header(*head, header_bytes);
     if (!header) return fail(header.error().message, header.error().code);
     at_ += header_bytes;
     if (!header->crc) return fail("it has no checksum", Errc::unsupported);
     const auto compressed_bytes = static_cast<std::size_t>(header->compressed_bytes);
     if (compressed_bytes > end_ - at_) return fail("it reaches beyond its column");
-    body_ = file_.subspan(at_, compressed_bytes);
+    if (compressed_bytes > kStored_page_bytes_max) {
+      return fail("it would take " + std::to_string(compressed_bytes) + " bytes");
+    }
+    const auto body = file_.get(at_, compressed_bytes, end_);
+    if (!body) return fail(body.error().message, body.error().code);
+    body_ = body->first(compressed_bytes);
     at_ += compressed_bytes;
     if (crc32(body_) != *header->crc) return fail("its checksum does not match");
     return header;
@@ -74,14 +81,14 @@ class Pages {
   std::size_t begin_ = 0;
   std::size_t at_;   // in file_
   std::size_t end_;  // of the chunk
-  std::span<const std::byte> file_;
+  PackBytes& file_;
   std::span<const std::byte> body_ = {};
 };
 
 class ChunkReader {
  public:
-  ChunkReader(std::span<const std::byte> file, const ChunkMeta& chunk, const Column& column,
-              std::size_t rows, std::size_t& budget_bytes, DecodedColumn& decoded)
+  ChunkReader(PackBytes& file, const ChunkMeta& chunk, const Column& column, std::size_t rows,
+              std::size_t& budget_bytes, DecodedColumn& decoded)
       : chunk_(chunk),
         column_(column),
         rows_(rows),
@@ -256,13 +263,12 @@ void DecodedColumn::clear() noexcept {
   pages.clear();
 }
 
-Result<void> decode_chunk(std::span<const std::byte> file, const ChunkMeta& chunk,
-                          const Column& column, std::size_t rows, std::size_t& budget_bytes,
-                          DecodedColumn& decoded) {
+Result<void> decode_chunk(PackBytes& file, const ChunkMeta& chunk, const Column& column,
+                          std::size_t rows, std::size_t& budget_bytes, DecodedColumn& decoded) {
   return ChunkReader(file, chunk, column, rows, budget_bytes, decoded).read();
 }
 
-Result<void> check_chunk(std::span<const std::byte> file, const ChunkMeta& chunk) {
+Result<void> check_chunk(PackBytes& file, const ChunkMeta& chunk) {
   Pages pages(file, chunk);
   while (!pages.is_at_end()) {
     if (auto page = pages.next(); !page) return std::move(page).error();
