@@ -23,13 +23,54 @@ bool take_end(JournalFiles& files, const std::filesystem::path& path) {
   return json && take_end(files, *json, path.native());
 }
 
+Error no_folder(const std::filesystem::path& path) {
+  return {Errc::io, 0, path.native() + ": it is no directory, and leads to none"};
+}
+
 // The names in a folder of the journal. One that is not there is empty; one that does not let us
 // look is noted.
 std::vector<std::string> part_names(const std::filesystem::path& folder, JournalFiles& files) {
-  auto names = list_directory(folder);
+  auto names = list_if_there(folder);
   if (names) return std::move(*names);
-  if (names.error().code != Errc::not_found) files.unread.push_back(std::move(names).error());
+  files.unread.push_back(std::move(names).error());
   return {};
+}
+
+// What stands in the place of a file or folder and is none says nothing of what that would say.
+void note_odd_file(JournalFiles& files, const std::filesystem::path& file) {
+  const char* const what = wrong_kind_of_file(file);
+  if (what != nullptr) files.unread.push_back({Errc::io, 0, file.native() + ": " + what});
+}
+
+void note_odd_files(JournalFiles& files, const JournalDir& directory) {
+  for (const auto& file : {directory.meta(), directory.end(), directory.crash(),
+                           directory.shipped() / "meta.json", directory.shipped() / "end.json"}) {
+    note_odd_file(files, file);
+  }
+  for (const auto& folder : {directory.lanes(), directory.packs(), directory.shipped(),
+                             directory.blobs(), directory.torn()}) {
+    // Others are listed, and that tells.
+    if (!is_absent(folder) && !stat_file(folder)) files.unread.push_back(no_folder(folder));
+  }
+}
+
+// Names that runs and journals have, of what is neither a folder nor a file that somebody put
+// there.
+void note_odd_names(const std::filesystem::path& root, std::vector<Error>& unread) {
+  const auto note = [&](const std::filesystem::path& path) {
+    const auto name = stat_name(path);
+    if (!name || name->is_regular || name->is_directory) return;
+    if (const auto target = stat_file(path); target && target->is_directory) return;
+    unread.push_back(no_folder(path));
+  };
+  for (const std::string& name : names_in_directory(root)) {
+    if (parse_journal_name(name)) note(root / name);
+    if (!is_valid_id(name)) continue;
+    note(root / name);
+    for (const std::string& inner : names_in_directory(root / name)) {
+      if (parse_journal_name(inner)) note(root / name / inner);
+    }
+  }
 }
 
 // How far a segment is written, in whole blocks. Valid records form a prefix and the rest is zeros,
@@ -127,6 +168,7 @@ JournalFiles journal_files(const std::filesystem::path& path) {
   files.evicts_unshipped = meta.evicts_unshipped;
   files.is_part = is_part_of_moved(directory);
   take_state(files, directory);
+  note_odd_files(files, directory);
   count_files(files, directory);
   return files;
 }
@@ -150,8 +192,10 @@ void add_store_run(const std::filesystem::path& run, std::vector<JournalFiles>& 
         at->second.evicts_unshipped = meta->evicts_unshipped;
       }
       info.state = JournalState::unknown;
-      at->second.is_finished_in_store =
-          take_end(at->second, run / "_runlog" / (session + ".end.json"));
+      const std::filesystem::path end = run / "_runlog" / (session + ".end.json");
+      at->second.is_finished_in_store = take_end(at->second, end);
+      note_odd_file(at->second, run / "_runlog" / (session + ".json"));
+      note_odd_file(at->second, end);
     }
     return at->second;
   };
@@ -249,6 +293,7 @@ Result<std::vector<JournalFiles>> find_local_journals(const std::filesystem::pat
   }
   auto journals = find_journals(path, unread, others);
   if (!journals) return std::move(journals).error();
+  if (unread != nullptr) note_odd_names(path, *unread);
   for (const auto& journal : *journals) found.push_back(journal_files(journal));
   const std::size_t local_count = found.size();
   std::error_code ignored;
