@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -17,6 +16,7 @@
 #include "platform/process.hpp"
 #include "read/journal_list.hpp"
 #include "recover/adopt.hpp"
+#include "recover/recover_counter.hpp"
 #include "recover/store_memory.hpp"
 #include "recover/store_trust.hpp"
 #include "runlog/recover.hpp"
@@ -73,60 +73,6 @@ class Limit {
   std::stop_callback<std::function<void()>> on_stop_;
   std::jthread timer_;
   const std::stop_token stop_;
-};
-
-// What of all journals has been shipped and what waits, for who listens. A journal's own numbers
-// are those of its listing until a pass over it has begun.
-class Progress {
- public:
-  explicit Progress(const std::function<void(const RecoverProgress&)>& listener)
-      : listener_(listener) {}
-
-  void expect(const std::vector<JournalInfo>& journals) {
-    if (!listener_) return;
-    told_.journals = journals.size();
-    for (const JournalInfo& journal : journals) {
-      // What is alive ships its own.
-      const bool is_dead = journal.state != JournalState::live;
-      if (is_dead) told_.bytes_waiting += waiting_[journal.path] = journal.bytes_waiting;
-    }
-    listener_(told_);
-  }
-  void begin(const JournalInfo& journal) {
-    if (!listener_) return;
-    path_ = journal.path;
-    told_.run_id = journal.run_id;
-    shipped_in_pass_ = 0;
-    listener_(told_);
-  }
-  /// In the pass over the journal that was begun last.
-  void move(std::uint64_t shipped, std::uint64_t waiting) {
-    if (shipped < shipped_in_pass_) shipped_in_pass_ = 0;  // another pass over it
-    told_.bytes_shipped += shipped - std::exchange(shipped_in_pass_, shipped);
-    set_waiting(path_, waiting);
-    listener_(told_);
-  }
-  void end(const RecoverOutcome& outcome) {
-    if (!listener_) return;
-    ++told_.journals_done;
-    told_.run_id = outcome.journal.run_id;
-    using Verdict = RecoverOutcome::Verdict;
-    if (outcome.verdict == Verdict::shipped || outcome.verdict == Verdict::live) {
-      set_waiting(outcome.journal.path, 0);
-    }
-    listener_(told_);
-  }
-
- private:
-  void set_waiting(const std::filesystem::path& path, std::uint64_t waiting) {
-    told_.bytes_waiting += waiting - std::exchange(waiting_[path], waiting);
-  }
-
-  const std::function<void(const RecoverProgress&)>& listener_;
-  RecoverProgress told_;
-  std::map<std::filesystem::path, std::uint64_t> waiting_;
-  std::filesystem::path path_;
-  std::uint64_t shipped_in_pass_ = 0;
 };
 
 class Recovery {
@@ -360,7 +306,7 @@ class Recovery {
   const std::function<void(const RecoverOutcome&)>& on_outcome_;
   const std::stop_token stop_;
   const Clock::time_point deadline_;
-  Progress progress_;
+  RecoverCounter progress_;
   AdoptOptions adopt_;
   StoreMemory own_memory_;  // where the caller keeps none
   StoreMemory::State& memory_;

@@ -84,8 +84,7 @@ Result<std::shared_ptr<RunCore>> RunCore::start(Options given,
   if (core == nullptr) return out_of_memory();
   core->find_file_system_ = find_file_system;
   // OpenSSL sets itself up with its first digest, and does not survive it where memory is short.
-  // Not in a child: a thread of its parent may have been at just that, with locks that nobody gives
-  // up.
+  // Not in a child: a thread of its parent may hold a lock of just that, for ever.
   if (!is_child()) (void)Sha256().finish_hex();
   const Session session = make_session();
   auto part = std::make_unique<Part>();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <new>
 #include <set>
 #include <string>
@@ -14,6 +13,7 @@
 #include "platform/crash_point.hpp"
 #include "platform/directories.hpp"
 #include "platform/file_system.hpp"
+#include "ship/upload_counter.hpp"
 #include "ship/waiting_check.hpp"
 #include "store/backoff.hpp"
 #include "store/object_name.hpp"
@@ -215,11 +215,6 @@ class Pass {
   const bool is_started_;
 };
 
-std::uint64_t size_of(const std::filesystem::path& path) {
-  const auto info = stat_file(path);
-  return info ? info->bytes : 0;
-}
-
 }  // namespace
 
 std::uint64_t rows_in_pack(const std::filesystem::path& path) {
@@ -266,43 +261,13 @@ void upload_one(const Upload& upload, const UploadOptions& options, Pass& pass) 
                         parse_numbered_name(upload.file.filename().native(), kPack_suffix));
   if (!pass.passes(upload.file)) return;
   const bool is_pack = upload.kind == Upload::Kind::pack;
-  const std::uint64_t bytes = size_of(upload.file);
+  const std::uint64_t bytes = UploadCounter::size_of(upload.file);
   const std::uint64_t rows = is_pack ? rows_in_pack(upload.file) : 0;
   if (!pass.ship(upload.file, upload.object)) return;
   pass.outcome.packs += is_pack ? 1 : 0;
   pass.outcome.bytes += bytes;
   pass.outcome.records += rows;
 }
-
-// Tells of what has arrived and what waits, where somebody listens.
-class Progress {
- public:
-  Progress(const UploadOptions& options, const UploadOutcome& outcome,
-           const std::vector<Upload>& uploads)
-      : options_(options), outcome_(outcome) {
-    if (!options_.on_progress) return;
-    for (const Upload& upload : uploads) {
-      if (upload.kind != Upload::Kind::meta) bytes_[upload.file] = size_of(upload.file);
-    }
-    for (const auto& [file, bytes] : bytes_) waiting_ += bytes;
-    tell();
-  }
-  /// It was tried: where it is not waiting any more, it has arrived, or it is in torn/.
-  void moved_on(const Upload& upload) {
-    const auto known = bytes_.find(upload.file);
-    if (known == bytes_.end() || !is_absent(upload.file)) return;
-    waiting_ -= known->second;
-    tell();
-  }
-
- private:
-  void tell() const { options_.on_progress(outcome_.bytes, waiting_); }
-
-  const UploadOptions& options_;
-  const UploadOutcome& outcome_;
-  std::map<std::filesystem::path, std::uint64_t> bytes_;
-  std::uint64_t waiting_ = 0;
-};
 
 // For `ls`, which asks no store. Nothing depends on it, so a failure to write it is no trouble.
 void note_refused(const JournalDir& directory, const UploadOutcome& outcome) {
@@ -334,7 +299,11 @@ void upload_all(const JournalDir& directory, const Meta& meta, ObjectStore& stor
     return;
   }
   std::vector<Upload> uploads = std::move(*listed);
-  Progress progress(options, pass.outcome, uploads);
+  UploadCounter counter(options.on_progress, pass.outcome);
+  for (const Upload& upload : uploads) {
+    if (upload.kind != Upload::Kind::meta) counter.expect(upload.file);
+  }
+  counter.tell();
   pass.expect_blobs(static_cast<std::uint64_t>(
       std::count_if(uploads.begin(), uploads.end(),
                     [](const Upload& upload) { return upload.kind == Upload::Kind::blob; })));
@@ -346,7 +315,7 @@ void upload_all(const JournalDir& directory, const Meta& meta, ObjectStore& stor
     if (i + 1 < uploads.size()) store.expect(uploads[i + 1].file);
     const std::uint64_t waiting = pass.outcome.waiting;
     upload_one(uploads[i], options, pass);
-    progress.moved_on(uploads[i]);
+    counter.moved_on(uploads[i].file);
     if (!has_failed && pass.outcome.waiting > waiting && i + 1 < fresh) {
       has_failed = true;
       // Whether it is the store is told best by an object that has little in common with this one.
