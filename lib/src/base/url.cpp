@@ -66,12 +66,14 @@ std::string without_secrets(std::string_view url) {
   std::string out(url);
   const std::size_t host_end = std::min(out.find_first_of("/?#", begin), out.size());
   std::size_t at = out.substr(0, host_end).rfind('@');
-  const std::size_t colon = out.find(':', begin);
-  const bool has_port =
-      colon < host_end && out.find_first_not_of("0123456789", colon + 1) == host_end;
+  const std::size_t host = at == std::string::npos || at < begin ? begin : at + 1;
+  const std::size_t brackets = out[std::min(host, out.size())] == '[' ? out.find(']', host) : host;
+  const std::size_t colon = out.find(':', brackets);
+  const bool has_port = colon < host_end && std::min(out.find_first_not_of("0123456789", colon + 1),
+                                                     out.size()) == host_end;
   // A password with a raw '/', '?' or '#' in it seems to end the host: what follows the colon
   // then is no port, and everything up to the last '@' goes.
-  if (at == std::string::npos && colon < host_end && !has_port) at = out.rfind('@');
+  if (colon < host_end && !has_port) at = out.rfind('@');
   if (at != std::string::npos && at >= begin) out.erase(begin, at + 1 - begin);
   const std::size_t query = out.find_first_of(url.starts_with("file") ? "?" : "?#");
   if (query == std::string::npos) return out;

@@ -95,6 +95,11 @@ TEST_CASE("URLs with slashes too few or too many are shown without their secrets
   CHECK(without_secrets("s3:///u:p@b/x") == "s3:///b/x");
   CHECK(without_secrets("https:/h/p?sig=s") == "https:/h/p");
   CHECK(without_secrets("http://u:p/w@h") == "http://h");
+  CHECK(without_secrets("http://me@corp.example:pa/ss@proxy") == "http://proxy");
+  CHECK(without_secrets("http://me@corp.example:80/ss@proxy") == "http://corp.example:80/ss@proxy");
+  CHECK(without_secrets("http://u:p@[::1]:80/x@y") == "http://[::1]:80/x@y");
+  CHECK(without_secrets("http://[::1]:80/x@y") == "http://[::1]:80/x@y");
+  CHECK(without_secrets("http://u:p@h:80") == "http://h:80");
   CHECK(without_secrets("https://h/p#sig=s") == "https://h/p");
   CHECK(without_secrets("file:///a:b@c/#1") == "file:///a:b@c/#1");
   CHECK(without_secrets("/a/s3:/u:p@b") == "/a/s3:/u:p@b");
