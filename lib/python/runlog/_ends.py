@@ -1,0 +1,179 @@
+"""How a process ends, told truthfully: uncaught exceptions, exits, forks, fatal signals.
+
+A run that was not ended is kept here until its process ends. Then exit() ends it in the library: as
+complete, or as failed with the status. An exception that nobody caught is noted in the run when it
+comes, and is its end. The library itself notes signals.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from . import _fault_text, _native
+
+if TYPE_CHECKING:
+    from ._run import Run
+
+_TEXT_BYTES_MAX = 65536  # of a traceback that is kept
+
+open_runs: dict[str, Run] = {}  # by session
+_uncaught: BaseException | None = None
+_is_installed = False
+
+
+def keep(run: Run) -> None:
+    """Keeps `run` until it has ended."""
+    _install()
+    open_runs[run.session] = run
+    _fault_text.write_to(run.path)
+
+
+def forget(run: Run) -> None:
+    open_runs.pop(run.session, None)
+    _fault_text.write_to(current().path if open_runs else None)
+
+
+def current() -> Any:
+    """The last run that was started and has not ended, or None."""
+    for run in reversed(list(open_runs.values())):
+        if run.status == "running":
+            return run
+    return None
+
+
+# ---- Exceptions ----
+
+def name_of(error: BaseException) -> str:
+    kind = type(error)
+    module = getattr(kind, "__module__", "builtins")
+    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
+
+
+def text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as other:  # its own __str__
+        return f"<its text cannot be had: {type(other).__name__}>"
+
+
+def traceback_of(error: BaseException) -> str:
+    try:
+        import traceback
+        lines = traceback.format_exception(type(error), error, error.__traceback__)
+        return "".join(lines)[-_TEXT_BYTES_MAX:]
+    except Exception:  # the interpreter ends, there is no memory, or one of its texts fails
+        return f"{name_of(error)}: {text_of(error)}"
+
+
+def note(error: BaseException) -> None:
+    """Writes the traceback to all open runs, and makes it their end if they have no other."""
+    global _uncaught
+    if _uncaught is None:
+        _uncaught = error
+    for run in list(open_runs.values()):
+        run.text(traceback_of(error), "error")
+
+
+def _hook_of_main(previous: Any) -> Any:
+    def excepthook(kind: type[BaseException], error: BaseException,
+                   trace: TracebackType | None) -> None:
+        try:
+            note(error)
+        finally:
+            previous(kind, error, trace)
+    return excepthook
+
+
+def _hook_of_threads(previous: Any) -> Any:
+    def excepthook(arguments: Any) -> None:
+        try:
+            if arguments.exc_value is not None and arguments.exc_type is not SystemExit:
+                note(arguments.exc_value)
+        finally:
+            previous(arguments)
+    return excepthook
+
+
+# ---- Exits ----
+
+def end_by(run: Run, error: BaseException | None) -> None:
+    """Ends `run` as what `error`, with which its block or process is left, makes of it."""
+    if isinstance(error, SystemExit):
+        if error.code is None or error.code == 0:
+            run.complete()
+        else:
+            run.fail("exit", f"exit status {error.code}")
+    elif error is None:
+        run.complete()
+    elif isinstance(error, GeneratorExit) or name_of(error) == "asyncio.exceptions.CancelledError":
+        run.cancel()
+    else:
+        run.fail(error)
+
+
+def _at_exit() -> None:
+    for run in list(open_runs.values()):
+        run.log_pending()
+        if _uncaught is not None:
+            run.end_failed(_uncaught)
+    _native.interpreter_ends()
+
+
+# ---- Forks ----
+
+class _Anchor:
+    """What the registry of multiprocessing holds by a weak reference."""
+
+
+_anchor = _Anchor()
+_is_registered = False
+
+
+def _before_fork() -> None:
+    global _is_registered
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and not _is_registered:
+        _is_registered = True
+        util.register_after_fork(_anchor, end_with_process)
+
+
+def _after_fork() -> None:
+    global _uncaught
+    _uncaught = None
+    _native.after_fork()
+    _fault_text.write_to(None)
+    for run in open_runs.values():
+        run.forget_pending()
+
+
+def end_with_process(_: Any = None) -> None:
+    """A process of multiprocessing leaves by _exit, of which the library is not told."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, _end_process, exitpriority=-1000)
+
+
+def _end_process() -> None:
+    error = sys.exc_info()[1]
+    for run in list(open_runs.values()):
+        run.log_pending()
+        if run.status == "running" and run.stats()["records"] > 0:
+            end_by(run, error)
+
+
+def _install() -> None:
+    global _is_installed
+    if _is_installed:
+        return
+    _is_installed = True
+    sys.excepthook = _hook_of_main(sys.excepthook)
+    threading.excepthook = _hook_of_threads(threading.excepthook)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+
+
+atexit.register(_at_exit)
