@@ -11,6 +11,7 @@ import atexit
 import os
 import sys
 import threading
+import traceback  # now: what imports run would hide an interrupt from the interpreter's exit
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,11 @@ def keep(run: Run) -> None:
 
 
 def forget(run: Run) -> None:
-    open_runs.pop(run.session, None)
-    _fault_text.write_to(current().path if open_runs else None)
+    for session, other in list(open_runs.items()):
+        if other is run:  # which in a forked child has a session of its own
+            open_runs.pop(session, None)
+    left = current()
+    _fault_text.write_to(left.path if left is not None else None)
 
 
 def current() -> Any:
@@ -63,7 +67,6 @@ def text_of(error: BaseException) -> str:
 
 def traceback_of(error: BaseException) -> str:
     try:
-        import traceback
         lines = traceback.format_exception(type(error), error, error.__traceback__)
         return "".join(lines)[-_TEXT_BYTES_MAX:]
     except Exception:  # the interpreter ends, there is no memory, or one of its texts fails
@@ -107,7 +110,7 @@ def end_by(run: Run, error: BaseException | None) -> None:
         if error.code is None or error.code == 0:
             run.complete()
         else:
-            run.fail("exit", f"exit status {error.code}")
+            run.fail("", f"exit status {error.code}")
     elif error is None:
         run.complete()
     elif isinstance(error, GeneratorExit) or name_of(error) == "asyncio.exceptions.CancelledError":
@@ -118,9 +121,9 @@ def end_by(run: Run, error: BaseException | None) -> None:
 
 def _at_exit() -> None:
     for run in list(open_runs.values()):
-        run.log_pending()
+        run._log_pending()
         if _uncaught is not None:
-            run.end_failed(_uncaught)
+            run._end_failed(_uncaught)
     _native.interpreter_ends()
 
 
@@ -148,7 +151,7 @@ def _after_fork() -> None:
     _native.after_fork()
     _fault_text.write_to(None)
     for run in open_runs.values():
-        run.forget_pending()
+        run._forget_pending()
 
 
 def end_with_process(_: Any = None) -> None:
@@ -161,7 +164,7 @@ def end_with_process(_: Any = None) -> None:
 def _end_process() -> None:
     error = sys.exc_info()[1]
     for run in list(open_runs.values()):
-        run.log_pending()
+        run._log_pending()
         if run.status == "running" and run.stats()["records"] > 0:
             end_by(run, error)
 

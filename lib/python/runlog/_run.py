@@ -143,13 +143,13 @@ class Run(_native.Run):
             _, host, name, step, time = pending.pop(0)
             self.log(name, host, step, time=time)
 
-    def log_pending(self) -> None:
+    def _log_pending(self) -> None:
         """Waits for the values of `log_later` and logs them."""
         for arrived, *_ in list(self._pending):
             arrived.synchronize()
         self._log_arrived()
 
-    def forget_pending(self) -> None:
+    def _forget_pending(self) -> None:
         """In a forked child, whose parent logs them."""
         self._pending.clear()
 
@@ -235,7 +235,7 @@ class Run(_native.Run):
             raise ValueError(f"stage must be one of {', '.join(_STAGES)}, not {stage!r}")
         if not timeout >= 0:
             raise ValueError("timeout must be seconds, 0 or more")
-        self.log_pending()
+        self._log_pending()
         timeout_ms = int(min(timeout * 1000, _TIMEOUT_MS_MAX))
         return self._wait_until(_STAGES[stage], timeout_ms) == 0
 
@@ -246,7 +246,7 @@ class Run(_native.Run):
 
         The first of `complete`, `fail` and `cancel` wins. Later records are dropped and counted.
         """
-        self.log_pending()
+        self._log_pending()
         self._complete()
         self._has_ended()
 
@@ -255,34 +255,34 @@ class Run(_native.Run):
         if exit_code == 0:
             self.complete()
         else:
-            self.fail("exit", f"exit status {exit_code}")
+            self.fail("", f"exit status {exit_code}")
 
     def fail(self, error: BaseException | str = "", message: str = "") -> None:
         """Ends the run as failed: for an exception, with its type, text and traceback."""
-        self.log_pending()
+        self._log_pending()
         if isinstance(error, BaseException):
             if self.status == "running":
                 self.text(_ends.traceback_of(error), "error")
-            self.end_failed(error)
+            self._end_failed(error)
         else:
             self._fail(str(error), message)
             self._has_ended()
 
-    def end_failed(self, error: BaseException) -> None:
+    def _end_failed(self, error: BaseException) -> None:
         """As `fail`, for an exception whose traceback has been logged."""
         self._fail(_ends.name_of(error), _ends.text_of(error))
         self._has_ended()
 
     def cancel(self) -> None:
         """Ends the run as cancelled."""
-        self.log_pending()
+        self._log_pending()
         self._cancel()
         self._has_ended()
 
     def _has_ended(self) -> None:
         _ends.forget(self)
         other = _ends.current()
-        _join.offer(other.settings_to_join() if other is not None else None)
+        _join.offer(other._settings_to_join() if other is not None else None)
 
     def __enter__(self) -> Run:
         return self
@@ -300,7 +300,7 @@ class Run(_native.Run):
         """
         return _begun(_native.child(Run, self, name), self._settings)
 
-    def settings_to_join(self) -> list[tuple[str, Any]]:
+    def _settings_to_join(self) -> list[tuple[str, Any]]:
         """The settings of a start that joins this run in another process."""
         journal = os.path.basename(self.path)
         return [("root", os.path.dirname(os.path.dirname(self.path))), ("run_id", self.id),
@@ -308,7 +308,7 @@ class Run(_native.Run):
                 *(pair for pair in self._settings if pair[0] not in _OWN_OPTIONS)]
 
     def __reduce__(self) -> Any:
-        return (_unpickled, (self.session, self.settings_to_join()))
+        return (_unpickled, (self.session, self._settings_to_join()))
 
     def __repr__(self) -> str:
         return f"<runlog.Run {self.id!r} in {self.path!r}: {self.status}>"
@@ -318,7 +318,7 @@ def _begun(run: Any, settings: list[tuple[str, Any]]) -> Run:
     run._settings = settings
     run._pending = []
     _ends.keep(run)
-    _join.offer(run.settings_to_join())
+    _join.offer(run._settings_to_join())
     assert isinstance(run, Run)
     return run
 

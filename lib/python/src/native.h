@@ -132,9 +132,18 @@ PyObject* dict_of_error(const runlog_error* error);
 
 /* ---- Objects ---- */
 
+/* Metrics of names that were logged by str objects that live on, by the address of these. */
+enum { kKnown_names = 32 };
+typedef struct KnownName {
+  PyObject* name; /* owned: so no other str gets its address */
+  runlog_metric* metric;
+} KnownName;
+
 typedef struct RunObject {
   PyObject_HEAD runlog_run* run;
   bool may_wait; /* each record may wait */
+  uint32_t strange_names;
+  KnownName known[kKnown_names];
 } RunObject;
 
 /* The types, made once. */

@@ -37,7 +37,7 @@ static PyObject* log_named(RunObject* run, PyObject* name, PyObject* value, PyOb
 
 static PyObject* log_any(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
                          PyObject* kwnames) {
-  static const Signature kSignature = {"log", {"metric", "value", "step", "time", NULL}, 1, 3};
+  static const Signature kSignature = {"log", {"name", "value", "step", "time", NULL}, 1, 3};
   PyObject* given[4];
   if (!take_arguments(&kSignature, args, nargs, kwnames, given)) return NULL;
   if (PyUnicode_Check(given[0]) || PyBytes_Check(given[0])) {
@@ -55,25 +55,57 @@ static PyObject* log_any(PyObject* self, PyObject* const* args, Py_ssize_t nargs
   return log_row(run_at(self), given[0], given[2], given[3]);
 }
 
+/* A name that nobody else holds is one of many that are made for one call each. A slot is given to
+ * another name at each eighth call of such: two that fall together must not push each other out. */
+static runlog_metric* learn_name(RunObject* run, KnownName* slot, PyObject* name) {
+  Py_ssize_t bytes = 0;
+  if (Py_REFCNT(name) < 2 || (slot->name != NULL && ++run->strange_names % 8 != 0)) return NULL;
+  const char* const data = PyUnicode_AsUTF8AndSize(name, &bytes);
+  if (data == NULL) PyErr_Clear();
+  if (data == NULL || bytes == 0 || bytes > 512) return NULL; /* those are mended, and counted */
+  runlog_metric* const metric = runlog_metric_create(run->run, data, (size_t)bytes);
+  if (metric == NULL) return NULL;
+  runlog_metric_release(slot->metric);
+  Py_XDECREF(slot->name);
+  Py_INCREF(name);
+  *slot = (KnownName){name, metric};
+  return metric;
+}
+
+static runlog_metric* known_metric(RunObject* run, PyObject* name) {
+  KnownName* const slot = &run->known[((uintptr_t)name >> 5) % kKnown_names];
+  return slot->name == name ? slot->metric : learn_name(run, slot, name);
+}
+
 /* The common call, log(str, float, step=int), goes the short way. */
 static PyObject* run_log(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
                          PyObject* kwnames) {
   const bool is_keyword = nargs == 2 && kwnames != NULL && PyTuple_Size(kwnames) == 1 &&
                           PyTuple_GetItem(kwnames, 0) == native.step_word;
   const bool is_plain = is_keyword || (nargs == 3 && kwnames == NULL);
-  if (is_plain && PyUnicode_CheckExact(args[0]) && PyFloat_CheckExact(args[1]) &&
-      PyLong_CheckExact(args[2]) && !run_at(self)->may_wait) {
-    Py_ssize_t bytes = 0;
-    const char* const name = PyUnicode_AsUTF8AndSize(args[0], &bytes);
-    const long long step = name != NULL ? PyLong_AsLongLong(args[2]) : -1;
-    if (step != -1 || PyErr_Occurred() == NULL) {
-      runlog_run_log_step(run_at(self)->run, name, (size_t)bytes,
-                          runlog_real(PyFloat_AsDouble(args[1])), step);
-      Py_RETURN_NONE;
-    }
-    PyErr_Clear();
+  if (!is_plain || !PyUnicode_CheckExact(args[0]) || !PyFloat_CheckExact(args[1]) ||
+      !PyLong_CheckExact(args[2]) || run_at(self)->may_wait) {
+    return log_any(self, args, nargs, kwnames);
   }
-  return log_any(self, args, nargs, kwnames);
+  const long long step = PyLong_AsLongLong(args[2]);
+  if (step == -1 && PyErr_Occurred() != NULL) {
+    PyErr_Clear();
+    return log_any(self, args, nargs, kwnames);
+  }
+  const runlog_number value = runlog_real(PyFloat_AsDouble(args[1]));
+  runlog_metric* const metric = known_metric(run_at(self), args[0]);
+  if (metric != NULL) {
+    runlog_metric_log_step(metric, value, step);
+    Py_RETURN_NONE;
+  }
+  Py_ssize_t bytes = 0;
+  const char* const name = PyUnicode_AsUTF8AndSize(args[0], &bytes);
+  if (name == NULL) {
+    PyErr_Clear();
+    return log_any(self, args, nargs, kwnames);
+  }
+  runlog_run_log_step(run_at(self)->run, name, (size_t)bytes, value, step);
+  Py_RETURN_NONE;
 }
 
 static PyObject* run_metric(PyObject* self, PyObject* name) {
@@ -122,6 +154,10 @@ static PyObject* run_last_error(PyObject* self, void* unused) {
 static void run_dealloc(PyObject* self) {
   PyTypeObject* const type = Py_TYPE(self);
   runlog_run* const run = run_at(self)->run;
+  for (size_t i = 0; i < kKnown_names; ++i) {
+    runlog_metric_release(run_at(self)->known[i].metric);
+    Py_CLEAR(run_at(self)->known[i].name);
+  }
   /* When the interpreter ends, exit() is to end the run: it knows the status. */
   if (run != NULL && !native.is_ending) {
     PyObject *kind, *value, *traceback;

@@ -1,0 +1,353 @@
+"""Promise: what a call takes is in the journal, exactly; what it cannot take, it refuses whole."""
+
+import datetime
+import decimal
+import fractions
+import math
+import pickle
+import sys
+import unittest
+
+import runlog
+from support import TestCase, main
+
+
+class Scalar:
+    """As numpy and torch have them."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def item(self):
+        return self._value
+
+
+class Tensor(Scalar):
+    def __init__(self, value):
+        super().__init__(value)
+        self.is_on_host = False
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        self.is_on_host = True
+        return self
+
+    def numpy(self):
+        raise RuntimeError("no numpy")
+
+    def tolist(self):
+        return self._value
+
+
+class LoggingTest(TestCase):
+    def setUp(self):
+        super().setUp()
+        self.run_ = runlog.start_logging(root="runs", project="tests")
+        self.addCleanup(self.run_.complete)
+
+    def logged(self, kind="metric"):
+        self.run_.complete()
+        return [(one.name, one.step, one.value) for one in self.only_run().records(kind)]
+
+    def test_forms_of_log(self):
+        run = self.run_
+        run.log("a", 0.5)
+        run.log("a", 0.25, 3)
+        run.log("a", 0.125, step=4)
+        run.log(value=1, name="a", step=5)
+        run.log({"x": 1, "y": {"z": 2.5, "w": {"v": True}}}, step=7)
+        handle = run.metric("b")
+        handle(1.5, 1)
+        handle(2)
+        handle(3, step=2)
+        handle.log(4.0, 3)
+        with run.step(9) as now:
+            now.log("c", 1)
+            now.log(handle, 2)
+            now.log({"d": 3})
+        self.assertEqual(self.logged(), [
+            ("a", None, 0.5), ("a", 3, 0.25), ("a", 4, 0.125), ("a", 5, 1), ("x", 7, 1),
+            ("y/z", 7, 2.5), ("y/w/v", 7, 1), ("b", 1, 1.5), ("b", None, 2), ("b", 2, 3),
+            ("b", 3, 4.0), ("c", 9, 1), ("b", 9, 2), ("d", 9, 3)])
+
+    def test_a_row_has_one_time(self):
+        self.run_.log({"a": 1, "b": 2}, step=1)
+        with self.run_.step(2) as now:
+            now.log("c", 1)
+            now.log("d", 1)
+        self.run_.complete()
+        times = {one.name: one.time_ns for one in self.only_run().records("metric")}
+        self.assertEqual(times["a"], times["b"])
+        self.assertEqual(times["c"], times["d"])
+
+    def test_numbers(self):
+        values = [True, 2**63 - 1, -2**63, 2**64, -10**400, 10**400, math.nan, math.inf, -0.0,
+                  Scalar(1.5), Scalar(7), Tensor(2.5), decimal.Decimal("0.5"),
+                  fractions.Fraction(1, 4)]
+        for value in values:
+            self.run_.log("v", value)
+        found = [value for _, _, value in self.logged()]
+        self.assertEqual(found[:3], [1, 2**63 - 1, -2**63])
+        self.assertEqual(found[3:6], [float(2**64), -math.inf, math.inf])
+        self.assertTrue(math.isnan(found[6]))
+        self.assertEqual(found[7:], [math.inf, 0.0, 1.5, 7, 2.5, 0.5, 0.25])
+
+    def test_what_is_no_number_is_refused_whole(self):
+        class Bad:
+            def __float__(self):
+                raise ZeroDivisionError("bad")
+
+        for value in (None, "1", b"1", [1], {}, 1j, object()):
+            with self.assertRaises(TypeError, msg=repr(value)):
+                self.run_.log("v", value)
+        with self.assertRaises(ZeroDivisionError):
+            self.run_.log("v", Bad())
+        with self.assertRaises(TypeError) as raised:
+            self.run_.log({"good": 1, "bad": None})
+        self.assertIn("bad", str(raised.exception))
+        for arguments in ((), ("v",), ("v", 1, 2, 3), ({"a": 1}, 1)):
+            with self.assertRaises(TypeError):
+                self.run_.log(*arguments)
+        with self.assertRaises(TypeError):
+            self.run_.log("v", 1, stepp=3)
+        with self.assertRaises(TypeError):
+            self.run_.log(None, 1)
+        self.assertEqual(self.logged(), [])
+
+    def test_steps(self):
+        for step in (0, -5, 2**63 - 1, -2**63, True, 3.0, Scalar(4)):
+            self.run_.log("v", 1.0, step)
+        self.run_.metric("v")(1.0, -1)
+        self.run_.metric("v")(1.0, None)
+        for step, error in ((2**63, OverflowError), (-2**70, OverflowError), (0.5, ValueError),
+                            (math.nan, ValueError), ("3", TypeError), ([], TypeError)):
+            with self.assertRaises(error, msg=repr(step)):
+                self.run_.log("v", 1.0, step=step)
+            with self.assertRaises(error, msg=repr(step)):
+                self.run_.metric("v")(1.0, step)
+        steps = [step for _, step, _ in self.logged()]
+        self.assertEqual(steps, [0, -5, 2**63 - 1, -2**63, 1, 3, 4, -1, None])
+
+    def test_names(self):
+        for name in ("", "\0", "a\0b", "\ud800", "\N{PILE OF POO}", "x" * 5000, b"bytes"):
+            self.run_.log(name, 1)
+            self.run_.metric(name)(2)
+            self.run_.log({name: 3})
+        found = self.logged()
+        self.assertEqual(len(found), 21)
+        self.assertEqual([value for _, _, value in found], [1, 2, 3] * 7)
+        for at in range(0, 21, 3):
+            self.assertEqual(len({name for name, _, _ in found[at:at + 3]}), 1, found[at:at + 3])
+
+    def test_times(self):
+        when = datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc)
+        self.run_.log("v", 1, time=when)
+        self.run_.log("v", 1, step=1, time=when.timestamp())
+        self.run_.metric("v")(1, time=when)
+        for time, error in ((1e300, ValueError), ("now", TypeError), (math.nan, ValueError)):
+            with self.assertRaises(error):
+                self.run_.log("v", 1, time=time)
+        self.run_.complete()
+        times = {one.time_ns for one in self.only_run().records("metric")}
+        self.assertEqual(times, {int(when.timestamp()) * 10**9})
+
+    def test_what_runs_in_a_conversion_harms_nothing(self):
+        run = self.run_
+        values = {}
+
+        class Changing:
+            def __float__(self):
+                for i in range(100):
+                    values[f"new/{i}"] = 1.0
+                values.pop("first", None)
+                run.log("inner", 1.0)
+                return 2.0
+
+        values.update(first=1.0, second=Changing(), third=3.0)
+        run.log(values, step=1)
+        with run.step(2) as now:
+            now.log("outer", Changing())
+        numbers = [1.0, Changing(), 2.0]
+        run.log_list("list", numbers)
+        self.assertEqual([name for name, _, _ in self.logged()],
+                         ["inner", "first", "second", "third", "inner", "outer", "inner"])
+
+    def test_a_dict_in_itself_is_an_error(self):
+        endless = {}
+        endless["self"] = endless
+        with self.assertRaises(RecursionError):
+            self.run_.log(endless)
+        with self.assertRaises(ValueError):
+            self.run_.params(endless)
+        self.assertEqual(self.logged(), [])
+
+    def test_structured_values(self):
+        import array
+        run = self.run_
+        run.log_list("list", [1, 2.5, True], 3)
+        run.log_list("list", array.array("f", [0.5, 2]))
+        run.log_list("list", Tensor([[1, 2], [3, 4]]))
+        run.log_row("row", {"a": 1}, b=2.5)
+        run.log_table("table", {"x": [1, 2], "y": array.array("d", [0.5, 1])}, step=1)
+        run.log_histogram("histogram", [0, 1, 1, math.nan, 2], bins=2)
+        run.log_histogram("histogram", edges=[0, 1, 2], counts=[5, 6])
+        run.log_json("schema.v1", {"labels": ["a"]})
+        run.text("words", "warning")
+        for bad in ("text", None, 5, [None]):
+            with self.assertRaises(TypeError):
+                run.log_list("list", bad)
+        with self.assertRaises(ValueError):
+            run.log_histogram("histogram", edges=[0, 1], counts=[1, 2, 3])
+        with self.assertRaises(ValueError):
+            run.text("words", "loud")
+        run.complete()
+        found = [(one.kind, one.name, one.text) for one in self.only_run()
+                 if one.kind not in {"status"}]
+        self.assertEqual(found, [
+            ("list", "list", "[1,2.5,1]"), ("list", "list", "[0.5,2]"), ("list", "list", "[1,2,3,4]"),
+            ("row", "row", '{"a":1,"b":2.5}'), ("table", "table", '{"x":[1,2],"y":[0.5,1]}'),
+            ("histogram", "histogram", '{"edges":[0,1,2],"counts":[1,3]}'),
+            ("histogram", "histogram", '{"edges":[0,1,2],"counts":[5,6]}'),
+            ("json", "schema.v1", '{"labels": ["a"]}'), ("text", "warning", "words")])
+
+    def test_numpy(self):
+        try:
+            import numpy as np
+        except ImportError:
+            self.skipTest("no numpy")
+        run = self.run_
+        for value in (np.float32(0.5), np.int64(7), np.float64(1.5), np.array(2.5), np.bool_(True),
+                      np.uint64(2**64 - 1), np.float16(0.25), np.array([3])):
+            run.log("v", value, np.int32(1))
+        for values in (np.array([[1, 2], [3, 4]], dtype=np.int16), np.arange(8.0)[::2],
+                       np.array([1, 2], dtype=np.float16), np.array([1, 2], dtype=">i4"),
+                       np.array([True, False])):
+            run.log_list("list", values)
+        run.log_image("image", np.zeros((4, 5, 3), dtype=np.uint8))
+        run.log_image("image", np.linspace(0, 1, 60).reshape(3, 4, 5))
+        with self.assertRaises(ValueError):
+            run.log("v", np.array([1, 2]))
+        with self.assertRaises(TypeError):
+            run.log("v", np.complex64(1))
+        with self.assertRaises(ValueError):
+            run.log_image("image", np.zeros(5))
+        run.complete()
+        found = self.only_run()
+        self.assertEqual(self.values(found, "v"), [0.5, 7, 1.5, 2.5, 1, float(2**64), 0.25, 3])
+        self.assertEqual([one.text for one in found.records("list")],
+                         ["[1,2,3,4]", "[0,2,4,6]", "[1,2]", "[1,2]", "[1,0]"])
+        self.assertEqual(len(list(found.records("image"))), 2)
+
+    def test_pictures_are_png_that_others_read(self):
+        try:
+            from PIL import Image
+        except ImportError:
+            self.skipTest("no PIL")
+        import numpy as np
+        pixels = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+        self.run_.log_image("array", pixels)
+        self.run_.log_image("channels first", pixels.transpose(2, 0, 1))
+        self.run_.log_image("PIL", Image.fromarray(pixels))
+        self.run_.complete()
+        run = self.only_run()
+        for one in run.records("image"):
+            blob = next(self.dir.glob(f"runs/*/*/*/{one.text}"))
+            with Image.open(blob) as image:
+                self.assertTrue((np.asarray(image) == pixels).all(), one.name)
+
+    def test_files(self):
+        (self.dir / "folder").mkdir()
+        (self.dir / "folder" / "a.txt").write_text("a")
+        (self.dir / "b.txt").write_text("b")
+        self.run_.upload_file("checkpoint", self.dir / "b.txt", 5)
+        self.run_.upload_file("b.txt")
+        self.assertEqual(self.run_.upload_folder("in", "folder")["staged"], 1)
+        with self.assertRaises(runlog.Error) as raised:
+            self.run_.upload_file("missing.txt")
+        self.assertEqual(raised.exception.code, "not_found")
+        self.assertIn("missing.txt", str(raised.exception))
+        self.assertEqual(self.run_.file_names(), ["b.txt", "checkpoint", "in/a.txt"])
+        self.assertEqual([(name, step) for name, step, _ in self.logged("file")],
+                         [("checkpoint", 5), ("b.txt", None), ("in/a.txt", None)])
+
+    def test_facts(self):
+        run = self.run_
+        run.params({"lr": 3e-4, "model": {"layers": 12, "kind": "gpt", "none": None}})
+        run.param("huge", 2**64)
+        run.tag("stage", "warmup")
+        run.tag("gone")
+        run.remove_tag("gone")
+        self.assertTrue(run.property("commit", "a"))
+        self.assertFalse(run.property("commit", "b"))
+        run.complete()
+        found = self.only_run()
+        self.assertEqual(found.params, {"lr": 3e-4, "model/layers": 12, "model/kind": "gpt",
+                                        "model/none": "None", "huge": str(2**64)})
+        self.assertEqual(found.tags, {"stage": "warmup"})
+
+    def test_handles_are_pickled_as_what_they_stand_for(self):
+        run = self.run_
+        self.assertIs(pickle.loads(pickle.dumps(run)), run)
+        handle = pickle.loads(pickle.dumps(run.metric("loss")))
+        handle(1.5, 2)
+        with self.assertRaises(TypeError):
+            pickle.dumps(run.step(1))
+        self.assertEqual(self.logged(), [("loss", 2, 1.5)])
+
+    def test_a_step_of_another_thread_or_process_keeps_its_number(self):
+        import os
+        import threading
+        now = self.run_.step(4)
+        thread = threading.Thread(target=now.log, args=("thread", 1))
+        thread.start()
+        thread.join()
+        child = os.fork()
+        if child == 0:
+            now.log("child", 2)
+            os._exit(0)
+        os.waitpid(child, 0)
+        now.log("here", 3)
+        self.assertEqual(sorted(self.logged()), [("child", 4, 2), ("here", 4, 3), ("thread", 4, 1)])
+
+    def test_handles_of_the_native_module_are_not_made_by_hand(self):
+        for kind in (runlog.Metric, runlog.Step):
+            with self.assertRaises(TypeError):
+                kind()
+        inert = runlog.Run()
+        inert.log("v", 1)
+        self.assertEqual(inert.id, "")
+
+    def test_options(self):
+        for options in ({"sync": "sometimes"}, {"nonsense": 1}, {"run_id": "../x"}):
+            with self.assertRaises(runlog.Error) as raised:
+                runlog.start_logging(root="other", **options)
+            self.assertEqual(raised.exception.code, "invalid_argument")
+        with runlog.start_logging(root="other", sync="each_record", keep_shipped=False,
+                                  ship_interval=datetime.timedelta(seconds=5), rank=3,
+                                  overflow="block", tags=["a"]) as run:
+            run.log("v", 1)
+            run.log({"v": 2})
+            run.metric("v")(3.0, 1)
+            self.assertTrue(run.wait_until("durable"))
+        self.assertEqual(self.only_run("other").journals[0].rank, 3)
+        self.assertEqual(self.values(self.only_run("other"), "v"), [1, 2, 3.0])
+
+    def test_calls_after_the_end_are_counted(self):
+        self.run_.complete()
+        self.run_.log("late", 1)
+        self.assertEqual(self.run_.stats()["dropped"], 1)
+        self.assertEqual(self.run_.status, "complete")
+
+    def test_help_names_units_and_errors(self):
+        for call in (runlog.start_logging, runlog.open, runlog.recover, runlog.Run.log,
+                     runlog.Run.upload_file, runlog.Run.child_run):
+            self.assertIn("aises", call.__doc__, call)
+        undocumented = [name for name in dir(runlog.Run) if not name.startswith("_")
+                        and not getattr(runlog.Run, name).__doc__]
+        self.assertEqual(undocumented, [])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
