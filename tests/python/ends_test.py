@@ -71,6 +71,7 @@ class EndsTest(TestCase):
     def test_interrupt(self):
         code = START + "os.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)"
         self.assertEqual(self.ended(code, -signal.SIGINT), ("failed", "KeyboardInterrupt"))
+        self.assertIn("main.py", self.texts()[0])
 
     def test_sigterm(self):
         code = START + "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(60)"

@@ -11,7 +11,6 @@ import atexit
 import os
 import sys
 import threading
-import traceback  # now: what imports run would hide an interrupt from the interpreter's exit
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -65,12 +64,26 @@ def text_of(error: BaseException) -> str:
         return f"<its text cannot be had: {type(other).__name__}>"
 
 
+def _plain_traceback_of(error: BaseException) -> str:
+    lines = ["Traceback (most recent call last):"]
+    at = error.__traceback__
+    while at is not None:
+        code = at.tb_frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {at.tb_lineno}, in {code.co_name}')
+        at = at.tb_next
+    return "\n".join([*lines[:1], *lines[1:][-100:], f"{name_of(error)}: {text_of(error)}\n"])
+
+
 def traceback_of(error: BaseException) -> str:
-    try:
-        lines = traceback.format_exception(type(error), error, error.__traceback__)
-        return "".join(lines)[-_TEXT_BYTES_MAX:]
-    except Exception:  # the interpreter ends, there is no memory, or one of its texts fails
-        return f"{name_of(error)}: {text_of(error)}"
+    # What an import evaluates would make the interpreter forget that an interrupt is to end it.
+    if not isinstance(error, KeyboardInterrupt):
+        try:
+            import traceback
+            lines = traceback.format_exception(type(error), error, error.__traceback__)
+            return "".join(lines)[-_TEXT_BYTES_MAX:]
+        except Exception:  # the interpreter ends, there is no memory, or one of its texts fails
+            pass
+    return _plain_traceback_of(error)
 
 
 def note(error: BaseException) -> None:
@@ -142,7 +155,7 @@ def _before_fork() -> None:
     util = sys.modules.get("multiprocessing.util")
     if util is not None and not _is_registered:
         _is_registered = True
-        util.register_after_fork(_anchor, end_with_process)
+        util.register_after_fork(_anchor, _watch_process)
 
 
 def _after_fork() -> None:
@@ -154,15 +167,36 @@ def _after_fork() -> None:
         run._forget_pending()
 
 
-def end_with_process(_: Any = None) -> None:
+def end_with_process() -> None:
     """A process of multiprocessing leaves by _exit, of which the library is not told."""
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         util.Finalize(None, _end_process, exitpriority=-1000)
 
 
+def _watch_process(_: Any) -> None:
+    """In a process of multiprocessing, before its work. What that raises is printed and forgotten
+    before a finalizer is called, from Python 3.13 on."""
+    end_with_process()
+    process = sys.modules["multiprocessing.process"].current_process()
+    work = process.run
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            _end_all(error)
+            raise
+
+    process.run = run
+
+
 def _end_process() -> None:
-    error = sys.exc_info()[1]
+    _end_all(sys.exc_info()[1])
+
+
+def _end_all(error: BaseException | None) -> None:
+    """Ends the runs in which this process has logged."""
     for run in list(open_runs.values()):
         run._log_pending()
         if run.status == "running" and run.stats()["records"] > 0:
@@ -180,3 +214,4 @@ def _install() -> None:
 
 
 atexit.register(_at_exit)
+_before_fork()  # a spawned process imports this before its work begins
