@@ -130,7 +130,10 @@ class ProcessesTest(TestCase):
         states = sorted(one.state for one in run.journals)
         self.assertEqual(states, ["complete"] * 4 + ["failed"])
         failed = next(one for one in run.journals if one.state == "failed")
-        self.assertEqual(failed.end_reason, "ValueError: worker 3")
+        reasons = {"ValueError: worker 3"}
+        if method == "spawn" and sys.version_info >= (3, 13):
+            reasons.add("exit status 1")  # there nobody is asked before the exception is forgotten
+        self.assertIn(failed.end_reason, reasons)
 
     def test_fork(self):
         self.check_workers("fork")

@@ -24,6 +24,7 @@ _TEXT_BYTES_MAX = 65536  # of a traceback that is kept
 open_runs: dict[str, Run] = {}  # by session
 _uncaught: BaseException | None = None
 _is_installed = False
+_is_watched = False  # the work of a process of multiprocessing
 
 
 def keep(run: Run) -> None:
@@ -168,15 +169,18 @@ def _after_fork() -> None:
 
 
 def end_with_process() -> None:
-    """A process of multiprocessing leaves by _exit, of which the library is not told."""
+    """A process of multiprocessing leaves by _exit, of which the library is not told. From Python
+    3.13 on its finalizers do not see the exception that ended its work: then only those that
+    watch the work know."""
     util = sys.modules.get("multiprocessing.util")
-    if util is not None:
+    if util is not None and (_is_watched or sys.version_info < (3, 13)):
         util.Finalize(None, _end_process, exitpriority=-1000)
 
 
 def _watch_process(_: Any) -> None:
-    """In a process of multiprocessing, before its work. What that raises is printed and forgotten
-    before a finalizer is called, from Python 3.13 on."""
+    """In a process of multiprocessing, before its work."""
+    global _is_watched
+    _is_watched = True
     end_with_process()
     process = sys.modules["multiprocessing.process"].current_process()
     work = process.run
@@ -214,4 +218,4 @@ def _install() -> None:
 
 
 atexit.register(_at_exit)
-_before_fork()  # a spawned process imports this before its work begins
+_before_fork()  # a process of `forkserver` imports this before its work begins
