@@ -15,8 +15,8 @@ class Outcome(dict[str, Any]):
     """What became of one journal; its items are attributes too.
 
     `verdict`: shipped (all is in its store, or packed where there is none), live (its writer, or
-    another recovery, holds the lock), waiting or failed, and then `message` says why and what to
-    do. Also `journal`, `records_kept`, `records_damaged`, `records_dropped`, `packs_shipped`,
+    another recovery, holds the lock), foreign (another user's, left alone), waiting or failed, and
+    then `message` says why and what to do. Also `journal`, `records_kept`, `records_damaged`, `records_dropped`, `packs_shipped`,
     `bytes_shipped`.
     """
 
@@ -83,10 +83,13 @@ def recover(root: Place, *, store: str | None = None, runs: str | Iterable[str] 
     return [_outcome(fields) for fields in results[0]]
 
 
-def clean(root: Place, *, store: str | None = None, dry_run: bool = False) -> list[dict[str, Any]]:
+def clean(root: Place, *, store: str | None = None, dry_run: bool = False,
+          any_owner: bool = False) -> list[dict[str, Any]]:
     """Removes local copies of what a store has, each of which is first read back and compared.
 
-    Returns the files: `path`, `bytes`, `removed`, and `why_kept`. Raises runlog.Error.
+    Journals of other users are left alone, but with `any_owner`. Returns the files: `path`, `bytes`,
+    `removed`, and `why_kept`. Raises runlog.Error.
     """
-    settings = _convert.settings({"store": store, "dry_run": dry_run}.items())
+    given = {"store": store, "dry_run": dry_run, "any_owner": any_owner}
+    settings = _convert.settings(given.items())
     return _native.clean(os.fsencode(root), settings)
