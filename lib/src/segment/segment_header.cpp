@@ -11,7 +11,9 @@ std::optional<SegmentHeader> parse_header(std::span<const std::byte> bytes) noex
   if (bytes.size() < kHeader_bytes) return {};
   const std::byte* const base = bytes.data();
   if (load<std::uint64_t>(base + HeaderAt::magic) != segment_magic()) return {};
-  if (load<std::uint32_t>(base + HeaderAt::crc) != crc32c(bytes.first(HeaderAt::crc))) return {};
+  if (!is_checksum(load<std::uint32_t>(base + HeaderAt::crc), crc32c(bytes.first(HeaderAt::crc)))) {
+    return {};
+  }
   if (load<std::uint32_t>(base + HeaderAt::version) != kFormat_version) return {};
   if (load<std::uint32_t>(base + HeaderAt::incompatible) != 0) return {};
   SegmentHeader header;

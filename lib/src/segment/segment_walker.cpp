@@ -39,7 +39,8 @@ SegmentWalker::Check SegmentWalker::check(std::uint64_t at, bool in_block) noexc
     long_check_bytes_left_ -= size;
   }
   const std::uint32_t seed = is_metric(tag) ? group_seed_ : seed_;
-  return crc_of(bytes_, at, word, seed) == commit_crc(word) ? Check::valid : Check::invalid;
+  const bool holds = is_checksum(commit_crc(word), crc_of(bytes_, at, word, seed));
+  return holds ? Check::valid : Check::invalid;
 }
 
 bool SegmentWalker::is_head(std::uint64_t at) const noexcept {
@@ -83,7 +84,7 @@ bool SegmentWalker::take_metrics(SegmentBatch& batch) {
       const auto crc = static_cast<std::uint32_t>(
           is_hardware ? crc32c_words3_hardware(seed, place, first, second)
                       : crc32c_words3(seed, place, first, second));
-      if (crc != commit_crc(word)) break;
+      if (!is_checksum(commit_crc(word), crc)) break;
       const auto series = static_cast<std::uint32_t>(first);
       is_nameless = series >= names.size() || names[series].empty();
       if (is_nameless && !names_only_) break;

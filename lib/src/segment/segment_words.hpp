@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/checksum.hpp"
 #include "base/crc32c.hpp"
 #include "segment/layout.hpp"
 
@@ -49,7 +50,7 @@ inline constexpr std::size_t kHead_payload_bytes = 32;
   const std::uint64_t word = load_commit(bytes.data() + at);
   return commit_tag(word) == static_cast<std::uint8_t>(Tag::block) &&
          commit_argument(word) == kHead_payload_bytes &&
-         crc_of(bytes, at, word, seed) == commit_crc(word) &&
+         is_checksum(commit_crc(word), crc_of(bytes, at, word, seed)) &&
          is_seq(load<std::int64_t>(bytes.data() + at + kCommit_bytes));
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/bytes.hpp"
+#include "base/checksum.hpp"
 #include "base/crc32.hpp"
 #include "pack/parquet/lz4_codec.hpp"
 #include "pack/parquet/parquet_encodings.hpp"
@@ -61,7 +62,7 @@ class Pages {
     if (!body) return fail(body.error().message, body.error().code);
     body_ = body->first(compressed_bytes);
     at_ += compressed_bytes;
-    if (crc32(body_) != *header->crc) return fail("its checksum does not match");
+    if (!is_checksum(*header->crc, crc32(body_))) return fail("its checksum does not match");
     return header;
   }
   /// What the header of the last one announced.

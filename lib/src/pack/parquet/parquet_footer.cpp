@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/bytes.hpp"
+#include "base/checksum.hpp"
 #include "base/crc32.hpp"
 #include "base/hex.hpp"
 #include "pack/parquet/thrift.hpp"
@@ -318,7 +319,8 @@ Result<Footer> decode_footer(std::span<const std::byte> bytes) {
     if (pair.key.empty()) reader.fail();
     if (pair.key == kCrc_key && !reader.failed()) {
       footer.has_checksum = true;
-      is_sound = is_sound && pair.value == crc_text(bytes.first(value_begin));
+      const bool holds = kTakes_any_checksum || pair.value == crc_text(bytes.first(value_begin));
+      is_sound = is_sound && holds;
     } else {
       footer.key_values.push_back(std::move(pair));
     }
