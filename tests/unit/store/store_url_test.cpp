@@ -155,6 +155,9 @@ TEST_CASE("the URL in meta.json finds the store again and holds no secret") {
   }
   CHECK(without_secrets("s3://b/p?endpoint=https://h?sig=SECRET&region=r") == "s3://b/p?region=r");
   CHECK(without_secrets("s3://b/p?endpoint=https://u:SECRET%40h&region=r") == "s3://b/p?region=r");
+  // The user is an e-mail address.
+  CHECK(without_secrets("https://me@corp.example:SEC/RET@host/p") == "https://host/p");
+  CHECK(without_secrets("https://me@corp.example:SECRET@host:80/p") == "https://host:80/p");
 }
 
 TEST_CASE("an endpoint is split as its Host header wants it") {
