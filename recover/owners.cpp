@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,11 +47,21 @@ int exit_code_of(int status) {
   }
 }
 
+// The owner may stop what runs as him, and would hold up everybody else.
+void end_stopped(pid_t child) {
+  tools::say(kProgram,
+             "process " + std::to_string(child) + " was stopped by a signal; it is ended");
+  ::kill(child, SIGKILL);
+}
+
 int wait_for(pid_t child) {
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  for (;;) {
+    const pid_t changed = ::waitpid(child, &status, WUNTRACED);
+    if (changed < 0 && errno == EINTR) continue;
+    if (changed != child || !WIFSTOPPED(status)) return exit_code_of(status);
+    end_stopped(child);
   }
-  return exit_code_of(status);
 }
 
 }  // namespace
@@ -73,6 +84,9 @@ std::string become(std::uint32_t user) {
     errno = EPERM;
     return why_not("the rights of root are not given up", user);
   }
+  // So it is anyway, unless fs.suid_dumpable says otherwise.
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return why_not("hiding its memory", user);
+  for (const int stop : {SIGTSTP, SIGTTIN, SIGTTOU}) ::signal(stop, SIG_IGN);
   return {};
 }
 
@@ -111,7 +125,7 @@ int OwnerChildren::run(std::uint32_t user, const std::stop_token& stop) const {
   {
     const std::stop_callback passes_on(stop, [child] { ::kill(child, SIGTERM); });
     siginfo_t info{};  // its number stays its own until wait_for()
-    while (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) < 0 &&
+    while (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WSTOPPED | WNOWAIT) < 0 &&
            errno == EINTR) {
     }
   }
@@ -121,9 +135,12 @@ int OwnerChildren::run(std::uint32_t user, const std::stop_token& stop) const {
 bool OwnerChildren::keep(std::uint32_t user) {
   std::erase_if(staying_, [&](const auto& one) {
     int status = 0;
-    const bool is_gone = ::waitpid(one.second, &status, WNOHANG) == one.second;
-    if (is_gone) worst_ = worse(worst_, exit_code_of(status));
-    return is_gone;
+    if (::waitpid(one.second, &status, WNOHANG | WUNTRACED) != one.second) return false;
+    if (WIFSTOPPED(status)) {
+      end_stopped(one.second);
+      return false;  // at the next look
+    }
+    return true;
   });
   if (staying_.contains(user)) return true;
   if (staying_.size() >= kChildren_max) return false;
@@ -135,9 +152,10 @@ bool OwnerChildren::keep(std::uint32_t user) {
 
 int OwnerChildren::end_all() {
   for (const auto& [user, child] : staying_) ::kill(child, SIGTERM);
-  for (const auto& [user, child] : staying_) worst_ = worse(worst_, wait_for(child));
+  int worst = tools::exit_whole;
+  for (const auto& [user, child] : staying_) worst = worse(worst, wait_for(child));
   staying_.clear();
-  return worst_;
+  return worst;
 }
 
 int worse(int a, int b) noexcept {

@@ -35,7 +35,7 @@ class OwnerChildren {
   /// For --watch: starts one that stays, unless that user has one that is alive. At most
   /// kChildren_max live at once: returns false where there is no room.
   bool keep(std::uint32_t user);
-  /// Ends all that stay, and waits for them. The worst of the exit codes of all that have ended.
+  /// Ends all that stay, and waits for them. The worst of their exit codes.
   [[nodiscard]] int end_all();
 
   static constexpr std::size_t kChildren_max = 64;
@@ -45,7 +45,6 @@ class OwnerChildren {
 
   const std::vector<std::string> arguments_;
   std::map<std::uint32_t, pid_t> staying_;
-  int worst_ = 0;
 };
 
 /// Of two exit codes the one that says more: waiting, failed, damaged, whole.

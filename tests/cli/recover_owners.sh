@@ -81,6 +81,17 @@ run 0 ./runlog-recover --any-owner --store "$shared/store" runs
 equal "$(stored $alice) $(stored $bob) $(stored 0)" "1 1 1"
 equal "$(find "runs/of-$bob" ! -user $bob | wc -l)" 0
 
+# A child that its owner stops holds up nobody.
+crash
+./runlog-recover --store http://127.0.0.1:9/bucket --run "of-[1-9]*" runs >"$out" 2>"$err" &
+all=$!
+for user in $alice $bob; do
+  until child=$(pgrep -u $user -P $all); do kill -0 $all || fail "it ends"; done
+  as $user kill -STOP "$child"
+done
+wait $all && fail "nothing waits" || equal $? 4
+has "$err" "was stopped by a signal"
+
 # --watch: one child stays for each owner, and all end with it.
 crash
 RUNLOG_STORES=$shared/store ./runlog-recover --watch --interval 0.05 runs >"$out" 2>"$err" &
@@ -88,6 +99,13 @@ watch=$!
 until [[ "$(stored $alice) $(stored $bob) $(stored 0)" == "1 1 1" ]]; do kill -0 $watch || fail "it ends"; done
 children=$(pgrep -P $watch | tr '\n' ' ')
 equal "$(wc -w <<<"$children")" 2
+# Whoever stops or kills his own gets another.
+for signal in STOP KILL; do
+  old=$(pgrep -u $alice -P $watch)
+  as $alice kill -$signal "$old"
+  until new=$(pgrep -u $alice -P $watch) && [[ $new != "$old" ]]; do kill -0 $watch || fail "it ends"; done
+done
+children=$(pgrep -P $watch | tr '\n' ' ')
 kill -TERM $watch
 wait $watch || fail "exit $? of --watch"
 for child in $children; do ! kill -0 "$child" 2>/dev/null || fail "a child of --watch stays"; done
