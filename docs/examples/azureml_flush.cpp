@@ -1,5 +1,5 @@
 // The third of three AzureML scripts, ported: a thousand metrics, with a flush after every hundred.
-// docs/migrating-from-azureml.md shows it beside the original.
+// docs/migrating-from-azureml.md names it.
 #include <runlog/runlog.hpp>
 
 int main() {

@@ -6,7 +6,7 @@ import fractions
 import math
 import pickle
 import sys
-import unittest
+import types
 
 import runlog
 from support import TestCase, main
@@ -286,6 +286,86 @@ class LoggingTest(TestCase):
         self.assertEqual(found.params, {"lr": 3e-4, "model/layers": 12, "model/kind": "gpt",
                                         "model/none": "None", "huge": str(2**64)})
         self.assertEqual(found.tags, {"stage": "warmup"})
+
+    def test_values_of_a_device_are_logged_when_they_have_arrived(self):
+        class Event:
+            has_come = False
+
+            def record(self, stream):
+                pass
+
+            def query(self):
+                return Event.has_come
+
+            def synchronize(self):
+                Event.has_come = True
+
+        class Host(Tensor):
+            dtype = "float32"
+
+            def copy_(self, other, non_blocking):
+                self._value = other._value
+
+        class OnDevice(Host):
+            is_cuda, device = True, "cuda:0"
+
+            def reshape(self, shape):
+                return self
+
+        torch = types.ModuleType("torch")
+        torch.empty = lambda shape, dtype, pin_memory: Host(None)
+        torch.cuda = types.SimpleNamespace(Event=Event, current_stream=lambda device: None)
+        sys.modules["torch"] = torch
+        self.addCleanup(sys.modules.pop, "torch")
+        run = self.run_
+        run.log_later("loss", OnDevice(0.5), 1)
+        run.log_later("loss", OnDevice(0.25), step=2)
+        self.assertEqual(run.stats()["records"], 1)
+        Event.has_come = True
+        run.log_later("loss", 0.125, 3)
+        self.assertEqual(run.stats()["records"], 4)
+        Event.has_come = False
+        run.log_later("loss", OnDevice(1.0), 4)
+        self.assertEqual(self.logged(), [("loss", 1, 0.5), ("loss", 2, 0.25), ("loss", 3, 0.125),
+                                         ("loss", 4, 1.0)])
+
+    def test_many_names_and_many_entries(self):
+        names = [f"name {number}" for number in range(200)]
+        for _ in range(20):
+            for name in names:
+                self.run_.log(name, 1.0, 1)
+            self.run_.log({name: 2.0 for name in names}, step=2)
+            for number in range(200):
+                self.run_.log(f"name {number}", 3.0, step=3)
+        found = self.logged()
+        self.assertEqual(len(found), 20 * 600)
+        for name in names:
+            self.assertEqual([value for one, _, value in found if one == name], [1.0, 2.0, 3.0] * 20)
+
+    def test_paths_that_are_no_text(self):
+        import os
+        root = os.fsencode(self.dir) + b"/r\xff"
+        with runlog.start_logging(root=os.fsdecode(root), store=self.dir / "store") as run:
+            run.log("v", 1.0)
+            self.assertTrue(os.fsencode(run.path).startswith(root))
+            self.assertIs(pickle.loads(pickle.dumps(run)), run)
+        self.assertEqual(self.values(self.only_run(os.fsdecode(root)), "v"), [1.0])
+
+    def test_names_of_azureml(self):
+        run = runlog.Run.get_context()
+        self.assertIs(run, self.run_)
+        run.set_tags({"a": 1, "b": "c"})
+        run.log("loss", 0.5)
+        run.log("loss", 0.25)
+        (self.dir / "f").write_text("f")
+        with self.assertRaises(runlog.Error):
+            run.upload_files(["missing", "f"], ["missing", "f"])
+        self.assertEqual(run.file_names(), ["f"])
+        self.assertEqual(run.get_metrics(), {"loss": [0.5, 0.25]})
+        self.assertEqual(run.get_metrics("none"), {})
+        self.assertEqual(run.get_status(), "running")
+        run.complete()
+        self.assertEqual(self.only_run().tags, {"a": "1", "b": "c"})
 
     def test_handles_are_pickled_as_what_they_stand_for(self):
         run = self.run_

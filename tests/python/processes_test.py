@@ -1,6 +1,7 @@
 """Promise: processes that a run's process starts log into journals of their own, in the same run,
 whatever starts them; none hangs, and nothing is lost."""
 
+import os
 import sys
 
 import runlog
@@ -20,7 +21,7 @@ if __name__ == "__main__":
         first = context.Process(target=print)
         first.start()
         first.join()
-    run = runlog.start_logging(segment_bytes="64KiB")
+    run = runlog.start_logging(segment_bytes="64KiB", root=b"r\\xff".decode(errors="surrogateescape"))
     run.log("parent", 1.0)
     workers = [context.Process(target=work, args=(number,)) for number in range(4)]
     for worker in workers: worker.start()
@@ -120,8 +121,9 @@ subprocess.run([sys.executable, "-c", after], check=True)
 class ProcessesTest(TestCase):
     def check_workers(self, method):
         self.run_program(WORKERS, method)
-        runlog.recover("runs")
-        run = self.only_run()
+        root = os.fsdecode(b"r\xff")
+        runlog.recover(root)
+        run = self.only_run(root)
         self.assertEqual(len(run.journals), 5)
         self.assertEqual(len({one.session for one in run.journals}), 5)
         self.assertEqual(self.values(run, "parent"), [1.0])

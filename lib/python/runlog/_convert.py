@@ -176,7 +176,13 @@ def setting(value: Any) -> str | bytes:
         return os.fsencode(value)
     if isinstance(value, (list, tuple)):
         return ",".join(str(one) for one in value)
-    return value if isinstance(value, bytes) else str(value)
+    if isinstance(value, bytes):
+        return value
+    text = str(value)
+    try:
+        return text.encode("utf-8", "surrogateescape")  # a path may be no text
+    except UnicodeEncodeError:
+        return text
 
 
 def settings(options: Iterable[tuple[str, Any]]) -> list[tuple[str, str | bytes]]:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Literal, SupportsFloat, Union
 
 from . import _convert, _ends, _fault_text, _join, _native
+from ._azureml import AzureMLNames
 from ._native import Metric as Metric
 from ._native import Step as Step
 
@@ -38,7 +39,7 @@ def _may_wait(options: dict[str, Any]) -> bool:
     return (_is_on("sync", options, {"each_record"}) or _is_on("overflow", options, {"block"}))
 
 
-class Run(_native.Run):
+class Run(AzureMLNames, _native.Run):
     """One process's part in one training run. `start_logging` makes it.
 
     What a call has logged survives any death of the process once the call has returned. Any thread
@@ -125,6 +126,7 @@ class Run(_native.Run):
         is killed before loses it. Other values are logged at once. `log` waits for the device, some
         ten microseconds and all work that is queued there.
         """
+        self._log_arrived()
         torch = sys.modules.get("torch")
         if torch is None or not getattr(value, "is_cuda", False):
             self.log(name, value, step)
@@ -135,7 +137,6 @@ class Run(_native.Run):
             arrived = torch.cuda.Event()
             arrived.record(torch.cuda.current_stream(value.device))
             self._pending.append((arrived, host, name, step, clock.time()))
-        self._log_arrived()
 
     def _log_arrived(self) -> None:
         pending = self._pending
@@ -300,12 +301,13 @@ class Run(_native.Run):
         """
         return _begun(_native.child(Run, self, name), self._settings)
 
-    def _settings_to_join(self) -> list[tuple[str, Any]]:
+    def _settings_to_join(self) -> list[tuple[str, str]]:
         """The settings of a start that joins this run in another process."""
         journal = os.path.basename(self.path)
         return [("root", os.path.dirname(os.path.dirname(self.path))), ("run_id", self.id),
                 ("rank", journal[1:journal.index("-", 2)]), ("resume", "allow"),
-                *(pair for pair in self._settings if pair[0] not in _OWN_OPTIONS)]
+                *((name, os.fsdecode(value)) for name, value in self._settings
+                  if name not in _OWN_OPTIONS)]
 
     def __reduce__(self) -> Any:
         return (_unpickled, (self.session, self._settings_to_join()))
@@ -331,7 +333,8 @@ def _start(settings: list[tuple[str, Any]], may_wait: bool) -> Run:
 
 def joined(settings: list[tuple[str, str]]) -> Run:
     """A part of another process's run."""
-    run = _start(list(settings), _may_wait(dict(settings)))
+    texts = [(name, value.encode("utf-8", "surrogateescape")) for name, value in settings]
+    run = _start(texts, _may_wait(dict(settings)))
     if _join.is_child_of_multiprocessing():
         _ends.end_with_process()
     return run
