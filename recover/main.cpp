@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <exception>
 #include <set>
 #include <string>
@@ -112,6 +113,9 @@ bool become_owner(Command& command) {
   if (!command.owner) return true;
   // Whoever has other rights has other secrets: those are not for the owner's stores.
   command.recover.believes_own = false;
+  // Root's credential files cannot be read any more, and the owner's are not taken: what they name,
+  // such as a program, would get root's environment. NOLINTNEXTLINE(concurrency-mt-unsafe)
+  (void)::setenv("HOME", "/nonexistent", 1);
   const std::string why = become(*command.owner);
   if (!why.empty()) tools::say("runlog-recover", why);
   return why.empty();

@@ -81,9 +81,11 @@ run 0 ./runlog-recover --any-owner --store "$shared/store" runs
 equal "$(stored $alice) $(stored $bob) $(stored 0)" "1 1 1"
 equal "$(find "runs/of-$bob" ! -user $bob | wc -l)" 0
 
-# A child that its owner stops holds up nobody.
+# A child that its owner stops holds up nobody; and it looks into nobody's home directory.
 crash
-./runlog-recover --store http://127.0.0.1:9/bucket --run "of-[1-9]*" runs >"$out" 2>"$err" &
+mkdir -m 700 -p home
+echo "machine 127.0.0.1 login root password SECRET" >home/.netrc
+HOME=$shared/home ./runlog-recover --store http://127.0.0.1:9/bucket --run "of-[1-9]*" runs >"$out" 2>"$err" &
 all=$!
 for user in $alice $bob; do
   until child=$(pgrep -u $user -P $all); do kill -0 $all || fail "it ends"; done
