@@ -1,5 +1,5 @@
 // The second of three AzureML scripts, ported: a parameter, a tag, and a file that is removed at
-// the end. docs/migrating-from-azureml.md shows it beside the original.
+// the end. docs/migrating-from-azureml.md names it.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>

@@ -193,6 +193,7 @@ class LoggingTest(TestCase):
         run.log_table("table", {"x": [1, 2], "y": array.array("d", [0.5, 1])}, step=1)
         run.log_histogram("histogram", [0, 1, 1, math.nan, 2], bins=2)
         run.log_histogram("histogram", edges=[0, 1, 2], counts=[5, 6])
+        run.log_histogram("histogram", [-1e308, 1e308], bins=2)
         run.log_json("schema.v1", {"labels": ["a"]})
         run.text("words", "warning")
         for bad in ("text", None, 5, [None]):
@@ -210,6 +211,7 @@ class LoggingTest(TestCase):
             ("row", "row", '{"a":1,"b":2.5}'), ("table", "table", '{"x":[1,2],"y":[0.5,1]}'),
             ("histogram", "histogram", '{"edges":[0,1,2],"counts":[1,3]}'),
             ("histogram", "histogram", '{"edges":[0,1,2],"counts":[5,6]}'),
+            ("histogram", "histogram", '{"edges":[-1e+308,0,1e+308],"counts":[1,1]}'),
             ("json", "schema.v1", '{"labels": ["a"]}'), ("text", "warning", "words")])
 
     def test_numpy(self):
@@ -395,9 +397,22 @@ class LoggingTest(TestCase):
         for kind in (runlog.Metric, runlog.Step):
             with self.assertRaises(TypeError):
                 kind()
-        inert = runlog.Run()
-        inert.log("v", 1)
-        self.assertEqual(inert.id, "")
+            with self.assertRaises(TypeError):
+                kind.name = 1
+        inert = pickle.loads(pickle.dumps(runlog.Run()))
+        inert.log("v", 1.0, 1)
+        inert.metric("v")(1.0, 1)
+        inert.complete()
+        self.assertEqual((inert.id, inert.status), ("", "cancelled"))
+
+    def test_a_start_that_fails_leaves_no_run(self):
+        for options in ({"config": 5}, {"tags": 5}):
+            with self.assertRaises(TypeError):
+                runlog.start_logging(root="other", **options)
+        self.assertFalse((self.dir / "other").exists())
+        with runlog.start_logging(root="other", config=types.SimpleNamespace(lr=0.5)):
+            pass
+        self.assertEqual(self.only_run("other").params, {"lr": 0.5})
 
     def test_options(self):
         for options in ({"sync": "sometimes"}, {"nonsense": 1}, {"run_id": "../x"}):

@@ -79,6 +79,17 @@ def flattened(mapping: Mapping[Any, Any], prefix: str = "", depth: int = 0
             yield name, value
 
 
+def mapping(config: Any) -> Mapping[Any, Any]:
+    """A mapping as it is, or the attributes of an object: of a namespace or data class."""
+    if config is None:
+        return {}
+    if hasattr(config, "items"):
+        return dict(config.items())
+    if hasattr(config, "__dict__"):
+        return dict(vars(config))
+    raise TypeError(f"config must be a mapping or have attributes, not {type(config)}")
+
+
 def histogram(values: Any, bins: int) -> tuple[list[float], list[int]]:
     """Edges and counts of `bins` bins of one width. NaN and infinities are left out."""
     if bins < 1:
@@ -99,7 +110,8 @@ def histogram(values: Any, bins: int) -> tuple[list[float], list[int]]:
     edges = [low + width * i for i in range(bins)] + [high]
     counts = [0] * bins
     for value in numbers:
-        counts[min(bins - 1, max(0, int((value - low) / width)))] += 1
+        place = int((value / 2 - low / 2) / (width / 2))  # a difference might be too large
+        counts[min(bins - 1, max(0, place))] += 1
     return edges, counts
 
 

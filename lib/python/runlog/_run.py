@@ -58,6 +58,11 @@ class Run(AzureMLNames, _native.Run):
     _settings: list[tuple[str, Any]]
     _pending: list[tuple[Any, Any, str, int | None, float]]
 
+    def __init__(self) -> None:
+        """A handle without a run: its calls do nothing."""
+        self._settings = []
+        self._pending = []
+
     @classmethod
     def get_context(cls) -> Run:
         """The run of this process: the last that was started and has not ended.
@@ -310,6 +315,8 @@ class Run(AzureMLNames, _native.Run):
                   if name not in _OWN_OPTIONS)]
 
     def __reduce__(self) -> Any:
+        if not self.id:
+            return (Run, ())
         return (_unpickled, (self.session, self._settings_to_join()))
 
     def __repr__(self) -> str:
@@ -355,13 +362,13 @@ def _unpickled(session: str, settings: list[tuple[str, str]]) -> Run:
 def start_logging(*, project: str | None = None, experiment: str | None = None,
                   root: str | os.PathLike[str] | None = None, store: str | None = None,
                   run_id: str | None = None, name: str | None = None, group: str | None = None,
-                  config: Mapping[str, Any] | None = None,
+                  config: Any = None,
                   tags: Mapping[str, Any] | list[str] | None = None,
                   **options: Any) -> Run:
     """Starts a run: makes its journal below `root` ("runs"), and three background threads.
 
-    `config` are parameters; a dict in it becomes names with slashes. `tags` is a mapping, or a list
-    of names. `store` is a directory or the URL of a cloud, to which packs are shipped. `options` are
+    `config` are parameters: a mapping, or an object with attributes; a dict in it becomes names with
+    slashes. `tags` is a mapping, or a list of names. `store` is a directory or the URL of a cloud, to which packs are shipped. `options` are
     those of the guide, by name: sync="each_record", ship_interval="10s" (or a timedelta, or
     seconds), disk_budget="4GiB", overflow="block", resume="must", stop_signals="TERM,USR1", rank=3.
     What is not given comes from RUNLOG_* variables, launchers and defaults.
@@ -373,8 +380,10 @@ def start_logging(*, project: str | None = None, experiment: str | None = None,
              "name": name, "group": group, "store": store, **options}
     if _join.is_child_of_multiprocessing() and "parent_run" not in options:
         given["parent_run"] = dict(_join.found() or []).get("run_id")
+    params = list(_convert.flattened(_convert.mapping(config)))
+    named_tags = dict(tags if isinstance(tags, Mapping) else dict.fromkeys(tags or (), ""))
     run = _start(_convert.settings(given.items()), _may_wait(given))
-    run.params(config or {})
-    for tag in tags or ():
-        run.tag(tag, tags[tag] if isinstance(tags, Mapping) else "")
+    for name_of_param, value in params:
+        run.param(name_of_param, value)
+    run.set_tags(named_tags)
     return run

@@ -160,7 +160,8 @@ PyTypeObject* make_metric_type(PyObject* module) {
       {Py_tp_members, members},
       {0, NULL}};
   static PyType_Spec spec = {"runlog.Metric", sizeof(MetricObject), 0, 0, slots};
-  spec.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | (unsigned)kHas_vectorcall;
+  spec.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+               (unsigned)kHas_vectorcall;
   (void)module;
   return (PyTypeObject*)PyType_FromSpec(&spec);
 }
@@ -294,8 +295,9 @@ PyTypeObject* make_step_type(PyObject* module) {
       {Py_tp_methods, methods},
       {Py_tp_getset, getters},
       {0, NULL}};
-  static PyType_Spec spec = {"runlog.Step", sizeof(StepObject), 0,
-                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  static PyType_Spec spec = {
+      "runlog.Step", sizeof(StepObject), 0,
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   (void)module;
   return (PyTypeObject*)PyType_FromSpec(&spec);
 }
