@@ -53,15 +53,19 @@ FileBytes::Part FileBytes::read(std::uint64_t begin, std::span<std::byte> target
   crash_point("file_read");
   const std::byte* const source = map_.bytes().data() + begin;
   Part part;
-  std::size_t done = copy_readable(source, target);
-  part.whole = part.end = done;
-  while (done < target.size()) {
+  bool is_whole = true;
+  for (std::size_t done = 0; done < target.size();) {
+    const std::size_t copied = copy_readable(source + done, target.subspan(done));
+    done += copied;
+    if (copied != 0) {
+      part.end = done;
+      if (is_whole) part.whole = done;
+      continue;
+    }
+    is_whole = false;
     const std::size_t bytes = std::min(bytes_to_page_end(source + done), target.size() - done);
     std::memset(target.data() + done, 0, bytes);
     done += bytes;
-    const std::size_t copied = copy_readable(source + done, target.subspan(done));
-    done += copied;
-    if (copied != 0) part.end = done;
   }
   return part;
 }
