@@ -11,15 +11,39 @@
 
 namespace {
 
-constexpr const char* kVariables[] = {
-    "RUNLOG_SEGMENT_BYTES",  "RUNLOG_DISK_BUDGET",     "RUNLOG_PACK_BYTES",
-    "RUNLOG_SYNC_INTERVAL",  "RUNLOG_SHIP_INTERVAL",   "RUNLOG_OVERFLOW",
-    "RUNLOG_OVERFLOW_BLOCK", "RUNLOG_FINISH_DEADLINE", "RUNLOG_RANK",
-    "RUNLOG_WORLD",          "RUNLOG_LOCAL_RANK",      "RUNLOG_TAGS",
-    "RUNLOG_PARAMS",         "RUNLOG_RUN_ID",          "RUNLOG_PROJECT",
-    "RUNLOG_NAME",           "RUNLOG_STORE",           "RUNLOG_PARENT_RUN",
-    "RUNLOG_SYNC",           "RUNLOG_CRASH_MARKER",    "RUNLOG_RESUME",
-    "RUNLOG_STOP_SIGNALS",   "TORCHELASTIC_RUN_ID",    "SLURM_JOB_ID"};
+// Picked by the low five bits: '@' the first, 'A' the second, …
+constexpr const char* kVariables[] = {"RUNLOG_ROOT",
+                                      "RUNLOG_RUN_ID",
+                                      "RUNLOG_PROJECT",
+                                      "RUNLOG_EXPERIMENT",
+                                      "RUNLOG_NAME",
+                                      "RUNLOG_GROUP",
+                                      "RUNLOG_PARENT_RUN",
+                                      "RUNLOG_TAGS",
+                                      "RUNLOG_PARAMS",
+                                      "RUNLOG_RANK",
+                                      "RUNLOG_WORLD",
+                                      "RUNLOG_LOCAL_RANK",
+                                      "RUNLOG_STORE",
+                                      "RUNLOG_SYNC",
+                                      "RUNLOG_SYNC_INTERVAL",
+                                      "RUNLOG_SHIP_INTERVAL",
+                                      "RUNLOG_PACK_BYTES",
+                                      "RUNLOG_SEGMENT_BYTES",
+                                      "RUNLOG_DISK_BUDGET",
+                                      "RUNLOG_ARTIFACT_BUDGET",
+                                      "RUNLOG_OVERFLOW",
+                                      "RUNLOG_OVERFLOW_BLOCK",
+                                      "RUNLOG_FINISH_DEADLINE",
+                                      "RUNLOG_RESUME",
+                                      "RUNLOG_CRASH_MARKER",
+                                      "RUNLOG_STOP_SIGNALS",
+                                      "RUNLOG_SIGBUS_GUARD",
+                                      "RUNLOG_KEEP_SHIPPED",
+                                      "RUNLOG_COMMAND_LINE",
+                                      "RUNLOG_NETWORK_ROOT",
+                                      "RUNLOG_SHARE",
+                                      "RUNLOG_OPEN_ROOT"};
 
 void set_variables(std::string_view text) {
   ::setenv("AWS_CONFIG_FILE", "/dev/null", 1);
