@@ -118,6 +118,14 @@ def build(directory):
 
 # ---- PEP 517 ----
 
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    """Without it pip would build all of it once more for these lines."""
+    info = Path(metadata_directory, f"runlog-{version()}.dist-info")
+    info.mkdir()
+    (info / "METADATA").write_text(metadata(), encoding="utf-8")
+    return info.name
+
+
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     """`--config-settings build-dir=DIR` keeps the build, so that the next one is quick."""
     kept = (config_settings or {}).get("build-dir")

@@ -56,6 +56,21 @@ class EndsTest(TestCase):
         self.assertEqual(self.ended(code), ("failed", "OSError: in a thread"))
         self.assertIn("in work", self.texts()[0])
 
+    def test_an_exception_in_a_thread_keeps_nothing_alive(self):
+        code = START + ("import gc, weakref\n"
+                        "class Large: pass\n"
+                        "def work():\n    global seen\n    large = Large()\n"
+                        "    seen = weakref.ref(large)\n    raise OSError\n"
+                        "thread = threading.Thread(target=work)\nthread.start()\nthread.join()\n"
+                        "gc.collect()\nassert seen() is None\nraise ValueError('of main')\n")
+        self.assertEqual(self.ended(code, 1), ("failed", "ValueError: of main"))
+
+    def test_exceptions_at_a_prompt_are_no_end(self):
+        code = "import sys\nsys.ps1 = '>>> '\n" + START + (
+            "try: 1 / 0\nexcept ZeroDivisionError: sys.excepthook(*sys.exc_info())\n")
+        self.assertEqual(self.ended(code), ("complete", ""))
+        self.assertIn("ZeroDivisionError", self.texts()[0])
+
     def test_the_word_of_the_program_wins(self):
         code = START + ("def work(): raise OSError('in a thread')\n"
                         "thread = threading.Thread(target=work)\nthread.start()\nthread.join()\n"
@@ -154,6 +169,15 @@ class EndsTest(TestCase):
         code = "import os\nos.closerange(0, 3)\n" + START + (
             "os.closerange(3, 2000)\nos.chdir('/')\nrun.log('w', 2.0)\n"
             "run.upload_file('f', '/proc/self/../../etc/hostname')\nrun.complete()")
+        self.assertEqual(self.ended(code), ("complete", ""))
+
+    def test_descriptors_of_the_program_are_left_alone(self):
+        code = START + ("os.closerange(3, 2000)\n"
+                        "files = [open(f'file{i}', 'wb', buffering=0) for i in range(750)]\n"
+                        "if os.fork() == 0:\n    os._exit(0)\n"
+                        "os.wait()\nrun.complete()\n"
+                        "for file in files: file.write(b'x')\n"
+                        "assert all(os.path.getsize(f'file{i}') == 1 for i in range(750))\n")
         self.assertEqual(self.ended(code), ("complete", ""))
 
     def test_signals_reach_python_while_it_waits(self):

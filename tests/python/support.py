@@ -64,6 +64,35 @@ class TestCase(unittest.TestCase):
         self.assertEqual(books.returncode, 0, books.stdout + books.stderr)
 
 
+class Scalar:
+    """As numpy and torch have them."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def item(self):
+        return self._value
+
+
+class Tensor(Scalar):
+    def __init__(self, value):
+        super().__init__(value)
+        self.is_on_host = False
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        self.is_on_host = True
+        return self
+
+    def numpy(self):
+        raise RuntimeError("no numpy")
+
+    def tolist(self):
+        return self._value
+
+
 class Counts:
     """Counters that no kill takes back: each call that has returned, in a file that is mapped."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _TEXT_BYTES_MAX = 65536  # of a traceback that is kept
 
 open_runs: dict[str, Run] = {}  # by session
-_uncaught: BaseException | None = None
+_uncaught: tuple[str, str] | None = None  # not the exception itself, which holds its frames
 _is_installed = False
 _is_watched = False  # the work of a process of multiprocessing
 
@@ -87,11 +87,11 @@ def traceback_of(error: BaseException) -> str:
     return _plain_traceback_of(error)
 
 
-def note(error: BaseException) -> None:
+def note(error: BaseException, is_of_main: bool) -> None:
     """Writes the traceback to all open runs, and makes it their end if they have no other."""
     global _uncaught
-    if _uncaught is None:
-        _uncaught = error
+    if (_uncaught is None or is_of_main) and not hasattr(sys, "ps1"):  # a prompt goes on
+        _uncaught = (name_of(error), text_of(error))
     for run in list(open_runs.values()):
         run.text(traceback_of(error), "error")
 
@@ -100,7 +100,7 @@ def _hook_of_main(previous: Any) -> Any:
     def excepthook(kind: type[BaseException], error: BaseException,
                    trace: TracebackType | None) -> None:
         try:
-            note(error)
+            note(error, True)
         finally:
             previous(kind, error, trace)
     return excepthook
@@ -110,7 +110,7 @@ def _hook_of_threads(previous: Any) -> Any:
     def excepthook(arguments: Any) -> None:
         try:
             if arguments.exc_value is not None and arguments.exc_type is not SystemExit:
-                note(arguments.exc_value)
+                note(arguments.exc_value, False)
         finally:
             previous(arguments)
     return excepthook
@@ -137,7 +137,7 @@ def _at_exit() -> None:
     for run in list(open_runs.values()):
         run._log_pending()
         if _uncaught is not None:
-            run._end_failed(_uncaught)
+            run._end_failed(*_uncaught)
     _native.interpreter_ends()
 
 

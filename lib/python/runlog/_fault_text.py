@@ -15,11 +15,13 @@ _TEXT_BYTES_MAX = 1 << 20
 _DESCRIPTOR_MIN = 700
 
 _descriptor = -1
+_nowhere = -1  # at hand, for a fork where there are no more descriptors
+_known: dict[int, tuple[int, int]] = {}  # device and inode behind each of the two
 
 
 def prepare() -> None:
     """Enables faulthandler, if it is not. Before a run starts: its handlers shall come first."""
-    global _descriptor
+    global _descriptor, _nowhere
     if _descriptor >= 0:
         return
     try:
@@ -30,14 +32,26 @@ def prepare() -> None:
         null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         try:
             try:
-                _descriptor = fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, _DESCRIPTOR_MIN)
+                _nowhere = fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, _DESCRIPTOR_MIN)
             except OSError:  # the limit is lower
-                _descriptor = fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, 100)
+                _nowhere = fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, 100)
+            _descriptor = fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, _nowhere)
         finally:
             os.close(null)
+        _known.update({number: _identity(number) for number in (_descriptor, _nowhere)})
         faulthandler.enable(file=_descriptor, all_threads=True)
     except (ImportError, OSError, RuntimeError, ValueError):
         pass  # a traceback less
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
+
+
+def _are_ours() -> bool:
+    """False: the program has closed all descriptors; whatever has these numbers now is its own."""
+    return all(_identity(number) == _known.get(number) for number in (_descriptor, _nowhere))
 
 
 def write_to(journal: str | None) -> None:
@@ -45,15 +59,17 @@ def write_to(journal: str | None) -> None:
     if _descriptor < 0:
         return
     try:
-        if journal is None:
-            target = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        else:
-            target = os.open(os.path.join(journal, "crash"),
-                             os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+        if not _are_ours():
+            return
+        target = _nowhere if journal is None else os.open(
+            os.path.join(journal, "crash"),
+            os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             os.dup2(target, _descriptor, inheritable=False)
+            _known[_descriptor] = _identity(target)
         finally:
-            os.close(target)
+            if target != _nowhere:
+                os.close(target)
     except OSError:
         pass
 

@@ -269,14 +269,12 @@ class Run(AzureMLNames, _native.Run):
         if isinstance(error, BaseException):
             if self.status == "running":
                 self.text(_ends.traceback_of(error), "error")
-            self._end_failed(error)
+            self._end_failed(_ends.name_of(error), _ends.text_of(error))
         else:
-            self._fail(str(error), message)
-            self._has_ended()
+            self._end_failed(str(error), message)
 
-    def _end_failed(self, error: BaseException) -> None:
-        """As `fail`, for an exception whose traceback has been logged."""
-        self._fail(_ends.name_of(error), _ends.text_of(error))
+    def _end_failed(self, code: str, message: str) -> None:
+        self._fail(code, message)
         self._has_ended()
 
     def cancel(self) -> None:
