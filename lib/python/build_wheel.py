@@ -78,6 +78,7 @@ def pack(module, directory):
              if path.suffix in {".py", ".pyi"} or path.name == "py.typed"}
     files[f"runlog/{module.name}"] = module.read_bytes()
     files[f"{info}/LICENSE"] = (SOURCE / "LICENSE").read_bytes()
+    files[f"{info}/NOTICE"] = (HERE / "NOTICE").read_bytes()
     files[f"{info}/METADATA"] = metadata().encode()
     files[f"{info}/WHEEL"] = (f"Wheel-Version: 1.0\nGenerator: runlog\nRoot-Is-Purelib: false\n"
                               f"Tag: {tag(module)}\n").encode()
