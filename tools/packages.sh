@@ -3,7 +3,7 @@
 
 build_packages=(g++ cmake ninja-build pkg-config libboost-dev liblz4-dev libssl-dev libcurl4-openssl-dev
   libexpat1-dev nlohmann-json3-dev libfmt-dev libcli11-dev)
-test_packages=(catch2 python3-dev python3-numpy python3-pil mypy clang libclang-rt-dev mandoc valgrind
+test_packages=(catch2 python3-dev python3-numpy python3-pandas python3-pil mypy clang libclang-rt-dev mandoc valgrind
   btrfs-progs xfsprogs strace jq libxml2-utils gdb)
 # The servers that the tests ship to, on this machine's loopback address, and an independent client.
 server_packages=(radosgw ceph-mon ceph-osd ceph-common nginx-light libnginx-mod-http-dav-ext
