@@ -1,6 +1,7 @@
 #include "base/url.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace runlog {
 namespace {
@@ -60,7 +61,9 @@ bool has_open_password(std::string_view url) noexcept {
   return colon < end && url.find_first_not_of("0123456789", colon + 1) < end;
 }
 
-std::string without_secrets(std::string_view url) {
+namespace {
+
+std::string take_secrets(std::string_view url) {
   const std::size_t begin = authority_begin(url);
   if (begin == std::string_view::npos) return std::string(url);
   std::string out(url);
@@ -89,6 +92,17 @@ std::string without_secrets(std::string_view url) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   return out.substr(0, query) + kept;
+}
+
+}  // namespace
+
+// What is left may be read as another URL, with a user in it: of one without a host, say.
+std::string without_secrets(std::string_view url) {
+  std::string shown = take_secrets(url);
+  for (std::string next = take_secrets(shown); next != shown; next = take_secrets(shown)) {
+    shown = std::move(next);
+  }
+  return shown;
 }
 
 }  // namespace runlog
