@@ -67,20 +67,24 @@ void keep_children(OwnerChildren& children, const std::set<std::uint32_t>& owner
 
 // One after the other; the worst of their exit codes.
 int run_children(const Command& command, const OwnerChildren& children,
-                 const std::set<std::uint32_t>& owners, const Interrupt& interrupt) {
+                 const std::set<std::uint32_t>& owners, Clock::time_point deadline,
+                 const Interrupt& interrupt) {
   int worst = tools::exit_whole;
   for (const std::uint32_t owner : owners) {
     if (interrupt.requested()) break;
     if (!command.quiet) {
       tools::say("runlog-recover", "as uid " + std::to_string(owner) + ", its journals:");
     }
-    worst = worse(worst, children.run(owner, interrupt.token()));
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+    worst = worse(worst, children.run(owner, left, interrupt.token()));
   }
   return worst;
 }
 
 int run(const Command& command, OwnerChildren& children) {
   const bool starts_children = acts_for_others(command);
+  const auto deadline = Clock::now() + command.recover.timeout;
   Interrupt interrupt;
   Report report(command, starts_children);
   StoreMemory memory;
@@ -96,7 +100,8 @@ int run(const Command& command, OwnerChildren& children) {
   report.show();
   int worst = report.exit_code();
   if (starts_children) {
-    worst = worse(worst, run_children(command, children, report.take_owners(), interrupt));
+    worst =
+        worse(worst, run_children(command, children, report.take_owners(), deadline, interrupt));
   }
   if (interrupt.requested()) {
     if (!command.quiet) {
@@ -109,13 +114,17 @@ int run(const Command& command, OwnerChildren& children) {
 
 // Before anything is looked at, and before there is a second thread.
 bool become_owner(Command& command) {
-  command.owner = owner_of_child();
-  if (!command.owner) return true;
+  const auto task = task_of_child();
+  if (!task) return true;
+  command.owner = task->owner;
+  command.recover.timeout = task->timeout.value_or(command.recover.timeout);
   // Whoever has other rights has other secrets: those are not for the owner's stores.
   command.recover.believes_own = false;
   // Root's credential files cannot be read any more, and the owner's are not taken: what they name,
   // such as a program, would get root's environment. NOLINTNEXTLINE(concurrency-mt-unsafe)
   (void)::setenv("HOME", "/nonexistent", 1);
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
+  (void)::setenv("RUNLOG_CREDENTIAL_PROCESS", "0", 1);
   const std::string why = become(*command.owner);
   if (!why.empty()) tools::say("runlog-recover", why);
   return why.empty();

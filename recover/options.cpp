@@ -1,6 +1,9 @@
 #include "options.hpp"
 
-#include <fstream>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <sstream>
 #include <string>
 
@@ -20,10 +23,26 @@ tools::Argument add_seconds(tools::Arguments& arguments, const char* name, doubl
   return arguments.number(name, "SECONDS", take, help).in_range(least, kSeconds_max);
 }
 
-// One URL or path per line; empty lines and those that begin with '#' are none.
-void add_stores(std::istream& text, std::vector<std::string>& stores) {
-  std::string line;
-  while (std::getline(text, line)) {
+// One URL or path per line; empty lines and those that begin with '#' are none. A file that another
+// user could have written is not believed.
+void add_stores(const std::string& path, std::vector<std::string>& stores) {
+  constexpr std::size_t kBytes_max = 1 << 20;
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) return;
+  struct stat info {};
+  const bool is_good = ::fstat(file, &info) == 0 && S_ISREG(info.st_mode) &&
+                       (info.st_uid == ::geteuid() || info.st_uid == 0) &&
+                       (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+  std::string text(is_good ? kBytes_max : 0, '\0');
+  const ssize_t bytes = ::read(file, text.data(), text.size());
+  ::close(file);
+  if (!is_good) {
+    tools::say("runlog-recover", path + ": not believed, as another user could have written it");
+    return;
+  }
+  text.resize(bytes < 0 ? 0 : static_cast<std::size_t>(bytes));
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
     const std::size_t begin = line.find_first_not_of(" \t\r");
     if (begin == std::string::npos || line[begin] == '#') continue;
     stores.push_back(line.substr(begin, line.find_last_not_of(" \t\r") + 1 - begin));
@@ -38,8 +57,7 @@ void take_stores(std::vector<std::string>& stores) {
   const std::string home = tools::environment("HOME");
   if (!directory.starts_with('/')) directory = home.starts_with('/') ? home + "/.config" : "";
   if (directory.empty()) return;
-  std::ifstream file(directory + "/runlog/stores");
-  add_stores(file, stores);
+  add_stores(directory + "/runlog/stores", stores);
 }
 
 void take_environment(Command& command) {

@@ -13,6 +13,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <functional>
+#include <stdexcept>
 #include <system_error>
 
 #include "cli/console.hpp"
@@ -24,6 +25,7 @@ namespace {
 constexpr const char* kProgram = "runlog-recover";
 constexpr const char* kOwner = "RUNLOG_RECOVER_OWNER";
 constexpr const char* kParent = "RUNLOG_RECOVER_PARENT";  // the parent's pid
+constexpr const char* kTimeout = "RUNLOG_RECOVER_TIMEOUT_MS";
 constexpr gid_t kNo_group = 65534;
 constexpr int kStatus_of_failed_exec = 127;
 
@@ -90,15 +92,24 @@ std::string become(std::uint32_t user) {
   return {};
 }
 
-std::optional<std::uint32_t> owner_of_child() {
-  const std::string text = tools::environment(kOwner);
-  std::uint32_t owner = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), owner);
-  if (text.empty() || parsed.ec != std::errc{}) return {};
-  return owner;
+std::optional<ChildTask> task_of_child() {
+  const auto number = [](const char* name) -> std::optional<std::uint32_t> {
+    const std::string text = tools::environment(name);
+    if (text.empty()) return {};
+    std::uint32_t value = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size()) return value;
+    throw std::runtime_error(std::string(name) + " is set, which only this program does");
+  };
+  const auto owner = number(kOwner);
+  if (!owner) return {};
+  ChildTask task{.owner = *owner};
+  if (const auto left = number(kTimeout)) task.timeout = std::chrono::milliseconds(*left);
+  return task;
 }
 
-pid_t OwnerChildren::start(std::uint32_t user) const {
+pid_t OwnerChildren::start(std::uint32_t user,
+                           std::optional<std::chrono::milliseconds> timeout) const {
   std::vector<char*> arguments;
   for (const std::string& word : arguments_) {
     arguments.push_back(const_cast<char*>(word.c_str()));  // as execv has it
@@ -107,6 +118,9 @@ pid_t OwnerChildren::start(std::uint32_t user) const {
   // NOLINTBEGIN(concurrency-mt-unsafe): the other thread reads no environment
   (void)::setenv(kOwner, std::to_string(user).c_str(), 1);
   (void)::setenv(kParent, std::to_string(::getpid()).c_str(), 1);
+  const std::string left =
+      timeout ? std::to_string(std::clamp<std::int64_t>(timeout->count(), 0, INT32_MAX)) : "";
+  (void)::setenv(kTimeout, left.c_str(), 1);
   // NOLINTEND(concurrency-mt-unsafe)
   std::fflush(nullptr);
   const pid_t child = ::fork();
@@ -116,8 +130,9 @@ pid_t OwnerChildren::start(std::uint32_t user) const {
   ::_exit(kStatus_of_failed_exec);
 }
 
-int OwnerChildren::run(std::uint32_t user, const std::stop_token& stop) const {
-  const pid_t child = start(user);
+int OwnerChildren::run(std::uint32_t user, std::chrono::milliseconds timeout,
+                       const std::stop_token& stop) const {
+  const pid_t child = start(user, timeout);
   if (child < 0) {
     tools::say(kProgram, why_not("fork", user));
     return tools::exit_waiting;
@@ -144,7 +159,7 @@ bool OwnerChildren::keep(std::uint32_t user) {
   });
   if (staying_.contains(user)) return true;
   if (staying_.size() >= kChildren_max) return false;
-  const pid_t child = start(user);
+  const pid_t child = start(user, {});
   if (child < 0) return false;
   staying_.emplace(user, child);
   return true;

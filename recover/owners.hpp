@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -20,8 +21,13 @@ namespace runlog::recover_tool {
 /// done. Else why not, and then this process is not to go on.
 [[nodiscard]] std::string become(std::uint32_t user);
 
-/// Whose journals this process is to recover, where it is such a child; nothing: it is none.
-[[nodiscard]] std::optional<std::uint32_t> owner_of_child();
+/// What this process is to do where it is such a child; nothing: it is none.
+struct ChildTask {
+  std::uint32_t owner = 0;
+  std::optional<std::chrono::milliseconds> timeout = {};  ///< what is left of it
+};
+/// Throws where the environment has something that no parent has put there.
+[[nodiscard]] std::optional<ChildTask> task_of_child();
 
 /// This program once more, with its arguments; the environment says for whom.
 class OwnerChildren {
@@ -30,7 +36,8 @@ class OwnerChildren {
 
   /// Runs one to its end; SIGTERM is passed on when `stop` is requested. Its exit code; that of
   /// something that waits if it could not be started, or was killed.
-  [[nodiscard]] int run(std::uint32_t user, const std::stop_token& stop) const;
+  [[nodiscard]] int run(std::uint32_t user, std::chrono::milliseconds timeout,
+                        const std::stop_token& stop) const;
 
   /// For --watch: starts one that stays, unless that user has one that is alive. At most
   /// kChildren_max live at once: returns false where there is no room.
@@ -41,7 +48,8 @@ class OwnerChildren {
   static constexpr std::size_t kChildren_max = 64;
 
  private:
-  [[nodiscard]] pid_t start(std::uint32_t user) const;
+  [[nodiscard]] pid_t start(std::uint32_t user,
+                            std::optional<std::chrono::milliseconds> timeout) const;
 
   const std::vector<std::string> arguments_;
   std::map<std::uint32_t, pid_t> staying_;

@@ -69,6 +69,41 @@ run 4 ./runlog-recover --store "$shared/store" runs
 equal "$(cat secret)" "root only"
 equal "$(grep -rl 'root only' store | wc -l)" 0
 
+# What others could have exchanged is nobody's, and somebody names it.
+crash
+chmod 777 "runs/of-$bob"/r0-* runs/of-0/r0-*
+mv "runs/of-$alice"/r0-* "runs/of-$bob/"
+run 4 ./runlog-recover --store "$shared/store" runs
+for journal in "runs/of-$bob"/r0-* runs/of-0/r0-*; do has "$err" "$shared/$journal is left alone"; done
+equal "$(stored $alice) $(stored $bob) $(stored 0)" "0 0 0"
+crash
+mkdir -p theirs && mv runs theirs/
+chown $bob theirs/runs
+run 4 ./runlog-recover --store "$shared/store" theirs/runs
+has "$err" "$(echo theirs/runs/of-0/r0-*) is left alone" "$(echo "theirs/runs/of-$alice"/r0-*) is left alone"
+equal "$(stored $alice) $(stored $bob) $(stored 0)" "0 1 0"
+mv theirs/runs . && chown 0 runs
+
+# The rubbish of one user does not fail the others.
+crash
+as $bob mkdir runs/rubbish
+as $bob ln -s nowhere runs/rubbish/r0-0123456789abcdef0123456789abcdef
+run 0 as $alice ./runlog-recover --store "$shared/store" runs
+
+# A list of stores that another user could have written is not believed.
+chmod 666 home/.config/runlog/stores
+run 4 env -u XDG_CONFIG_HOME HOME="$shared/home" ./runlog-recover --run "of-$bob" runs
+has "$err" "not believed, as another user could have written it"
+rm home/.config/runlog/stores && mkfifo home/.config/runlog/stores
+run 4 env -u XDG_CONFIG_HOME HOME="$shared/home" ./runlog-recover --run "of-$bob" runs
+
+# No program is run that the owner could ask for root's secrets.
+printf '[default]\ncredential_process = touch %s/ran\n' "$shared" >aws
+run 4 env AWS_CONFIG_FILE="$shared/aws" AWS_EC2_METADATA_DISABLED=true ./runlog-recover \
+  --store "s3://bucket?endpoint=http://127.0.0.1:9&region=x" --run "of-$bob" runs
+has "$err" RUNLOG_CREDENTIAL_PROCESS
+[[ ! -e ran ]] || fail "a credential_process was run"
+
 # Who only says that he is such a child gains nothing.
 crash
 run 4 as $alice env RUNLOG_RECOVER_OWNER=$bob ./runlog-recover runs

@@ -118,7 +118,7 @@ TEST_CASE("a disk that is full when a pack is due: a spare makes room, and nothi
   INFO(reported);
   CHECK(reported.find("No space left on device") != std::string::npos);
   CHECK(run->stats().dropped == 0);
-  CHECK(run->stats().packs_made == 1);
+  CHECK(run->stats().packs_made >= 1);
   (void)check_books(disk.path(), {.accounts = {{"train/loss", 40'000}}, .dropped = 0});
 }
 

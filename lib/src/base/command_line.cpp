@@ -46,8 +46,9 @@ bool is_secret_name(std::string_view name) {
   constexpr std::array<std::string_view, 9> kParts = {"password",  "passwd",     "passphrase",
                                                       "secret",    "credential", "apikey",
                                                       "accesskey", "privatekey", "authorization"};
-  constexpr std::array<std::string_view, 10> kWords = {"key", "token", "auth", "pwd",    "pass",
-                                                       "pw",  "sig",   "sas",  "bearer", "cookie"};
+  constexpr std::array<std::string_view, 14> kWords = {
+      "key", "token",  "auth",   "pwd", "pass", "pw",       "sig",
+      "sas", "bearer", "cookie", "jwt", "otp",  "passcode", "signature"};
   const std::string words = words_of(name);
   for (const std::string_view part : kParts) {
     if (words.find(part) != std::string::npos) return true;

@@ -253,6 +253,7 @@ Result<void> Journal::evict(std::uint32_t number, std::uint64_t calls, std::uint
 
 void Journal::end_event(const format::Event& event) noexcept {
   if (!lane()->try_append_event(event)) (void)end_lane_.append_event(event);
+  has_ended_.store(true, std::memory_order_release);
 }
 
 bool Journal::add_childs_drops(std::uint64_t calls) noexcept {

@@ -104,6 +104,12 @@ class Journal : public std::enable_shared_from_this<Journal> {
   /// A run's last words: where there is no room, in what was set aside at the start. One thread:
   /// whoever ends the run.
   void end_event(const format::Event& event) noexcept;
+  /// Between begin_end() and the end of end_event(): the segment that was set aside gets all of it,
+  /// and is not to be closed before, as there is no second one.
+  [[nodiscard]] bool is_telling_end() const noexcept {
+    return shared_.is_ending.load(std::memory_order_relaxed) &&
+           !has_ended_.load(std::memory_order_acquire);
+  }
   /// The same for what was dropped and not told.
   void tell_drops_at_end(std::uint64_t calls_without_journal) noexcept;
 
@@ -164,7 +170,8 @@ class Journal : public std::enable_shared_from_this<Journal> {
   // The keeper's thread only: of its own, so that no logger waits for a thread of the lowest
   // priority that holds the shared lane.
   Lane keeper_lane_;
-  Lane end_lane_;                   // whoever ends the run
+  Lane end_lane_;  // whoever ends the run
+  std::atomic<bool> has_ended_ = false;
   mutable std::mutex lanes_mutex_;  // taken when a thread gets or returns a lane
   std::array<std::unique_ptr<Lane>, kLanes_max> lanes_;  // guarded by lanes_mutex_
   std::vector<Lane*> free_lanes_;                        // guarded by lanes_mutex_

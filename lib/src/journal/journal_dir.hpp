@@ -80,8 +80,9 @@ struct JournalName {
 /// The journal directories at or below `path` (a journal, a run or a root), sorted by path, each
 /// once.
 /// not_found when `path` does not exist; other names are skipped. `unread` gets the run directories
-/// that could not be looked into. `others`, where given, gets what is not this user's instead: a
-/// journal, or a whole run directory, in which nothing but names is looked at.
+/// that could not be looked into. `others`, where given, gets what is not this user's instead, or
+/// lies where another user could exchange it: a journal, or a whole run directory, in which nothing
+/// but names is looked at.
 [[nodiscard]] Result<std::vector<std::filesystem::path>> find_journals(
     const std::filesystem::path& path, std::vector<Error>* unread = nullptr,
     std::vector<std::filesystem::path>* others = nullptr);
@@ -96,6 +97,10 @@ struct JournalName {
 /// in a run's directory, or behind a link, of this user or the superuser. What another has made is
 /// not to be believed: a job under a root that several users share leaves it alone.
 [[nodiscard]] bool is_own_journal(const std::filesystem::path& path);
+
+/// Whether only this user, or the superuser, can exchange what lies in the directory `root`, to
+/// which a link may lead. Of the directories above it nothing is asked.
+[[nodiscard]] bool is_safe_root(const std::filesystem::path& root);
 
 /// The first of a journal's files and folders, LOCK aside, in whose place there is a link, which
 /// would lead out of it. What is in the folders is looked at by who opens it.

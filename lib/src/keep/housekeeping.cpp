@@ -136,6 +136,7 @@ void Housekeeping::collect_opened() {
 
 void Housekeeping::close_all(bool even_empty) {
   for (OpenSegment* segment : open_) {
+    if (segment->lane == kEnd_lane && journal_.is_telling_end()) continue;
     if (even_empty || segment->writer.at() > kEmpty_at) {
       segment->gate.request(Gate::kClose);
     }

@@ -43,8 +43,9 @@ void note_odd_file(JournalFiles& files, const std::filesystem::path& file) {
 }
 
 void note_odd_files(JournalFiles& files, const JournalDir& directory) {
-  for (const auto& file : {directory.meta(), directory.end(), directory.crash(),
-                           directory.shipped() / "meta.json", directory.shipped() / "end.json"}) {
+  for (const auto& file :
+       {directory.meta(), directory.end(), directory.crash(), directory.refused(),
+        directory.moved(), directory.shipped() / "meta.json", directory.shipped() / "end.json"}) {
     note_odd_file(files, file);
   }
   for (const auto& folder : {directory.lanes(), directory.packs(), directory.shipped(),
@@ -56,10 +57,13 @@ void note_odd_files(JournalFiles& files, const JournalDir& directory) {
 
 // Names that runs and journals have, of what is neither a folder nor a file that somebody put
 // there.
-void note_odd_names(const std::filesystem::path& root, std::vector<Error>& unread) {
+void note_odd_names(const std::filesystem::path& root, bool leaves_others,
+                    std::vector<Error>& unread) {
+  // What another user has put there is his trouble.
+  const auto is_left = [&](const FileStat& name) { return leaves_others && !is_trusted(name); };
   const auto note = [&](const std::filesystem::path& path) {
     const auto name = stat_name(path);
-    if (!name || name->is_regular || name->is_directory) return;
+    if (!name || name->is_regular || name->is_directory || is_left(*name)) return;
     if (const auto target = stat_file(path); target && target->is_directory) return;
     unread.push_back(no_folder(path));
   };
@@ -67,6 +71,7 @@ void note_odd_names(const std::filesystem::path& root, std::vector<Error>& unrea
     if (parse_journal_name(name)) note(root / name);
     if (!is_valid_id(name)) continue;
     note(root / name);
+    if (const auto run = stat_name(root / name); run && is_left(*run)) continue;
     for (const std::string& inner : names_in_directory(root / name)) {
       if (parse_journal_name(inner)) note(root / name / inner);
     }
@@ -293,7 +298,7 @@ Result<std::vector<JournalFiles>> find_local_journals(const std::filesystem::pat
   }
   auto journals = find_journals(path, unread, others);
   if (!journals) return std::move(journals).error();
-  if (unread != nullptr) note_odd_names(path, *unread);
+  if (unread != nullptr) note_odd_names(path, others != nullptr, *unread);
   for (const auto& journal : *journals) found.push_back(journal_files(journal));
   const std::size_t local_count = found.size();
   std::error_code ignored;

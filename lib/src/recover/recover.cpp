@@ -34,6 +34,12 @@ CleanedFile clean_one(const std::filesystem::path& file, ObjectStore& store,
   CleanedFile cleaned;
   cleaned.path = file;
   if (const auto size = stat_file(file)) cleaned.bytes = size->bytes;
+  // A file of a terabyte may be one hole.
+  const auto head = store.head(object);
+  if (head && head->bytes != cleaned.bytes) {
+    cleaned.why_kept = "the store has other bytes under " + object;
+    return cleaned;
+  }
   auto ours = sha256_of_file(file);
   auto theirs = store.sha256(object);
   if (!ours) {

@@ -131,14 +131,25 @@ class Recovery {
     if (name) outcome.journal.rank = name->rank;
     if (!is_selected(options_.runs, outcome.journal.run_id)) return;
     const auto run = stat_name(path.parent_path());
-    auto info = stat_name(path);
-    // In another's run directory even an own journal may have been put.
-    if (name && info && run && info->owner == own_user() && !is_trusted(*run)) info = run;
+    const auto info = stat_name(path);
     if (!info) return;  // gone
     outcome.owner = info->owner;
     outcome.verdict = RecoverOutcome::Verdict::foreign;
     outcome.message = "left alone, as it belongs to " + user_text(outcome.owner) +
                       ": run runlog-recover as that user, or with --any-owner";
+    // One that its owner would leave alone as well is told by him, or by whose run it lies in.
+    const bool is_safe = is_safe_root(path.parent_path().parent_path());
+    const bool is_nobodys =
+        name && run &&
+        (info->is_writable_by_all || !is_safe || (run->owner != info->owner && run->owner != 0));
+    if (is_nobodys && (info->owner == own_user() || run->owner == own_user())) {
+      outcome.verdict = RecoverOutcome::Verdict::failed;
+      outcome.message =
+          path.native() +
+          " is left alone, as others may have exchanged it: every user may write to it or to the "
+          "directory of its runs, or that or its run belongs to another user; look at it, and run "
+          "this with --any-owner";
+    }
     deliver(job);
   }
 

@@ -42,6 +42,8 @@ TEST_CASE("values of options and variables whose names tell a secret are not wri
            {"t", "--apiKey=SECRET"},
            {"t", "--hub_token=SECRET"},
            {"t", "-password", "a SECRET"},
+           {"t", "--jwt", "SECRET"},
+           {"t", "--otp=SECRET"},
            {"t", "--db-passwd=a SECRET b"},
            {"t", "wandb.api_key=SECRET"},
            {"env", "AWS_SECRET_ACCESS_KEY=SECRET", "AWS_ACCESS_KEY_ID=SECRET", "t"},

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -231,4 +232,25 @@ TEST_CASE("the oldest pack that is not being sent makes room") {
   const std::uint64_t evicted = here.house->counts().evicted_calls;
   CHECK(contents.of(Kind::text).size() + evicted == appended);
   CHECK(contents.dropped() == evicted);
+}
+
+TEST_CASE("the segment of the last words is not closed before all of them are in it") {
+  House job({}, 2 * kSegment_bytes);
+  // No room for anything else, also not when a segment goes.
+  const auto filler = job.journal->directory().packs() / "filler.tmp";
+  std::ofstream(filler) << std::string(16 * kSegment_bytes, 'x');
+  REQUIRE(job.journal->pool().take() != nullptr);
+  REQUIRE(job.journal->pool().take() == nullptr);
+  job.journal->begin_end();
+  job.journal->tell_drops_at_end(7);
+  for (int round = 0; round < 3; ++round) job.round({.everything = true});
+  runlog::format::Event end{.kind = Kind::status, .name = "complete"};
+  end.time_ns = job.journal->now_ns();
+  job.journal->end_event(end);
+  CHECK(job.journal->dropped() == 0);
+  for (int round = 0; round < 3; ++round) job.round({.everything = true, .end = true});
+  const auto contents = test::read(job.root.path());
+  CHECK(contents.of(Kind::status).size() == 1);
+  REQUIRE(contents.of(Kind::gap).size() == 1);
+  CHECK(contents.of(Kind::gap)[0].int_value == 7);
 }

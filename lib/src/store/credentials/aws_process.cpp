@@ -10,6 +10,11 @@ Result<AccessKey> run_credential_process(const std::string& command, const std::
   const auto failed = [&](Errc code, const std::string& why) {
     return Error{code, 0, shown + ": " + why};
   };
+  if (environment.get("RUNLOG_CREDENTIAL_PROCESS") == "0") {
+    return failed(Errc::invalid_argument,
+                  "is not run, as RUNLOG_CREDENTIAL_PROCESS=0 says; runlog-recover says so where "
+                  "root recovers for another user, who could read what it gives");
+  }
   auto words = split_command_line(command);
   if (!words || words->empty()) {
     return failed(Errc::invalid_argument, "is not a command line (is a quote open?)");
