@@ -29,6 +29,7 @@ class LoggingTest(TestCase):
         run.log("a", 0.125, step=4)
         run.log(value=1, name="a", step=5)
         run.log({"x": 1, "y": {"z": 2.5, "w": {"v": True}}}, step=7)
+        run.log({"x": 2}, 8)
         handle = run.metric("b")
         handle(1.5, 1)
         handle(2)
@@ -40,7 +41,7 @@ class LoggingTest(TestCase):
             now.log({"d": 3})
         self.assertEqual(self.logged(), [
             ("a", None, 0.5), ("a", 3, 0.25), ("a", 4, 0.125), ("a", 5, 1), ("x", 7, 1),
-            ("y/z", 7, 2.5), ("y/w/v", 7, 1), ("b", 1, 1.5), ("b", None, 2), ("b", 2, 3),
+            ("y/z", 7, 2.5), ("y/w/v", 7, 1), ("x", 8, 2), ("b", 1, 1.5), ("b", None, 2), ("b", 2, 3),
             ("b", 3, 4.0), ("c", 9, 1), ("b", 9, 2), ("d", 9, 3)])
 
     def test_a_row_has_one_time(self):
@@ -78,7 +79,7 @@ class LoggingTest(TestCase):
         with self.assertRaises(TypeError) as raised:
             self.run_.log({"good": 1, "bad": None})
         self.assertIn("bad", str(raised.exception))
-        for arguments in ((), ("v",), ("v", 1, 2, 3), ({"a": 1}, 1)):
+        for arguments in ((), ("v",), ("v", 1, 2, 3), ({"a": 1}, 1, 2)):
             with self.assertRaises(TypeError):
                 self.run_.log(*arguments)
         with self.assertRaises(TypeError):
@@ -206,6 +207,27 @@ class LoggingTest(TestCase):
         self.assertEqual(run.get_status(), "running")
         run.complete()
         self.assertEqual(self.only_run().tags, {"a": "1", "b": "c"})
+
+    def test_names_of_others(self):
+        run = self.run_
+        runlog.log({"loss": 0.5}, step=1)
+        run.log_metric("loss", 0.25, 2)
+        run.log_metrics({"loss": 0.125}, 3)
+        run.add_scalar("loss", 1.0, 4, 1.5e9)
+        run.add_scalars("losses", {"a": 1, "b": 2}, 5)
+        run.log_param("lr", 1)
+        run.log_params({"x": {"y": 2}})
+        run.set_tag("t", 3)
+        (self.dir / "f").write_text("f")
+        run.log_artifact(self.dir / "f", "in")
+        self.assertEqual(run.file_names(), ["in/f"])
+        runlog.finish()
+        self.assertEqual(run.status, "complete")
+        found = self.only_run()
+        self.assertEqual((found.params, found.tags), ({"lr": 1, "x/y": 2}, {"t": "3"}))
+        self.assertEqual(sorted(self.logged()), [
+            ("loss", 1, 0.5), ("loss", 2, 0.25), ("loss", 3, 0.125), ("loss", 4, 1.0),
+            ("losses/a", 5, 1), ("losses/b", 5, 2)])
 
     def test_handles_are_pickled_as_what_they_stand_for(self):
         run = self.run_

@@ -20,6 +20,8 @@ happens to the process. Background threads sync, pack and ship it. After a kill:
 Run has the calls that log, open() those that read, recover() those that finish a dead job's work.
 """
 
+from typing import Any as _Any
+
 from ._error import Error as Error
 from ._native import version as __version__
 from ._reading import NO_STEP as NO_STEP
@@ -39,5 +41,17 @@ from ._run import start_logging as start_logging
 
 init = start_logging
 
+
+def log(*metrics: _Any, **how: _Any) -> None:
+    """Run.log of the run of this process, as Run.get_context has it."""
+    Run.get_context().log(*metrics, **how)
+
+
+def finish(exit_code: int = 0) -> None:
+    """Run.finish of the run of this process."""
+    Run.get_context().finish(exit_code)
+
+
 __all__ = ["Error", "Journal", "Metric", "Metrics", "NO_STEP", "Points", "Record", "Run", "RunLog",
-           "Runs", "Step", "__version__", "clean", "init", "open", "recover", "start_logging"]
+           "Runs", "Step", "__version__", "clean", "finish", "init", "log", "open", "recover",
+           "start_logging"]

@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any, Literal, SupportsFloat, Union
 
 from . import _convert, _ends, _fault_text, _join, _native
-from ._azureml import AzureMLNames
 from ._native import Metric as Metric
 from ._native import Step as Step
+from ._other_names import OtherNames
 
 Number = Union[SupportsFloat, Any]  # int, float, bool; a scalar, 0-d array or tensor
 Level = Literal["debug", "info", "warning", "error"]
@@ -39,7 +39,7 @@ def _may_wait(options: dict[str, Any]) -> bool:
     return (_is_on("sync", options, {"each_record"}) or _is_on("overflow", options, {"block"}))
 
 
-class Run(AzureMLNames, _native.Run):
+class Run(_native.Run, OtherNames):
     """One process's part in one training run. `start_logging` makes it.
 
     What a call has logged survives any death of the process once the call has returned. Any thread

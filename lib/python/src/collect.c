@@ -214,6 +214,12 @@ bool row_from(PyObject* mapping, Row* row) {
   row->count = 0;
   row->capacity = sizeof row->own_items / sizeof *row->own_items;
   if (row_from_plain(mapping, row)) return true;
+  if (!PyDict_Check(mapping) && !PyObject_HasAttrString(mapping, "items")) {
+    row_clear(row);
+    PyErr_Format(PyExc_TypeError, "a name, or a dict of names and numbers, must be given, not %R",
+                 (PyObject*)Py_TYPE(mapping));
+    return false;
+  }
   for (size_t i = 0; i < row->count; ++i) Py_DECREF(row->owners[i]);
   row->count = 0;
   if (row_add_items(row, NULL, mapping)) return true;

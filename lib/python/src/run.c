@@ -47,11 +47,12 @@ static PyObject* log_any(PyObject* self, PyObject* const* args, Py_ssize_t nargs
     }
     return log_named(run_at(self), given[0], given[1], given[2], given[3]);
   }
-  if (given[1] != NULL) {
-    PyErr_SetString(PyExc_TypeError,
-                    "log() takes a name and a value, or a dict: log({...}, step=3)");
+  /* log({…}, 3): the step. */
+  if (given[1] != NULL && given[2] != NULL) {
+    PyErr_SetString(PyExc_TypeError, "log() takes a name and a value, or a dict, then a step");
     return NULL;
   }
+  if (given[2] == NULL) given[2] = given[1];
   return log_row(run_at(self), given[0], given[2], given[3]);
 }
 
@@ -180,7 +181,7 @@ PyTypeObject* make_run_type(PyObject* module) {
       FAST(
           "log", run_log,
           "log(name, value, step=None, *, time=None)\n"
-          "log(dict, *, step=None, time=None)\n\n"
+          "log(dict, step=None, *, time=None)\n\n"
           "Logs a metric, or those of a dict in one row: with one step and one time. A dict in it\n"
           "has its names behind 'its name/'.\n\n"
           "A value is an int, float or bool, or a scalar, 0-d array or tensor; one of a device is\n"
