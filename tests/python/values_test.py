@@ -112,7 +112,7 @@ class ValuesTest(TestCase):
 
     def test_values_of_a_device_are_logged_when_they_have_arrived(self):
         class Event:
-            has_come = False
+            has_come = is_lost = False
 
             def record(self, stream):
                 pass
@@ -121,6 +121,8 @@ class ValuesTest(TestCase):
                 return Event.has_come
 
             def synchronize(self):
+                if Event.is_lost:
+                    raise RuntimeError("the device is lost")
                 Event.has_come = True
 
         class Host(Tensor):
@@ -149,8 +151,12 @@ class ValuesTest(TestCase):
         self.assertEqual(run.stats()["records"], 4)
         Event.has_come = False
         run.log_later("loss", OnDevice(1.0), 4)
+        run.wait_until("durable")
+        Event.has_come, Event.is_lost = False, True
+        run.log_later("loss", OnDevice(2.0), 5)
         self.assertEqual(self.logged(), [("loss", 1, 0.5), ("loss", 2, 0.25), ("loss", 3, 0.125),
                                          ("loss", 4, 1.0)])
+        self.assertIn("the device is lost", [one.text for one in self.only_run().records("text")][0])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time as clock
 from collections.abc import Mapping
 from types import TracebackType
@@ -54,14 +55,15 @@ class Run(_native.Run, OtherNames):
     exit status.
     """
 
-    __slots__ = ("_settings", "_pending", "__weakref__")
+    __slots__ = ("_settings", "_pending", "_lock", "__weakref__")
     _settings: list[tuple[str, Any]]
     _pending: list[tuple[Any, Any, str, int | None, float]]
+    _lock: Any  # of _pending; again by the same thread, in a signal's handler
 
     def __init__(self) -> None:
         """A handle without a run: its calls do nothing."""
         self._settings = []
-        self._pending = []
+        self._forget_pending()
 
     @classmethod
     def get_context(cls) -> Run:
@@ -143,21 +145,29 @@ class Run(_native.Run, OtherNames):
             arrived.record(torch.cuda.current_stream(value.device))
             self._pending.append((arrived, host, name, step, clock.time()))
 
-    def _log_arrived(self) -> None:
-        pending = self._pending
-        while pending and pending[0][0].query():
-            _, host, name, step, time = pending.pop(0)
-            self.log(name, host, step, time=time)
+    def _log_arrived(self, waits: bool = False) -> None:
+        if not self._pending:
+            return
+        with self._lock:
+            try:
+                while self._pending and (waits or self._pending[0][0].query()):
+                    arrived, host, name, step, time = self._pending[0]
+                    arrived.synchronize()
+                    del self._pending[0]
+                    self.log(name, host, step, time=time)
+            except Exception as error:  # the device is lost, and the end must not fail for it
+                lost, self._pending = len(self._pending), []
+                self.text(f"{lost} values of log_later have not arrived: {_ends.text_of(error)}",
+                          "warning")
 
     def _log_pending(self) -> None:
         """Waits for the values of `log_later` and logs them."""
-        for arrived, *_ in list(self._pending):
-            arrived.synchronize()
-        self._log_arrived()
+        self._log_arrived(waits=True)
 
     def _forget_pending(self) -> None:
         """In a forked child, whose parent logs them."""
-        self._pending.clear()
+        self._pending = []
+        self._lock = threading.RLock()
 
     # ---- Images and files ----
 
@@ -323,7 +333,7 @@ class Run(_native.Run, OtherNames):
 
 def _begun(run: Any, settings: list[tuple[str, Any]]) -> Run:
     run._settings = settings
-    run._pending = []
+    run._forget_pending()
     _ends.keep(run)
     _join.offer(run._settings_to_join())
     assert isinstance(run, Run)
