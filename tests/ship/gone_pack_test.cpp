@@ -152,21 +152,26 @@ TEST_CASE("recovery misses a waiting pack though those before it were not kept")
 }
 
 TEST_CASE("a job whose waiting pack became a link does not send what the link shows") {
-  Job job;
-  job.make_pack();
-  CHECK(job.run.wait_until(runlog::Shipped, 60s) == runlog::Wait::Done);
-  job.take_store_away();
-  job.make_pack();
-  const fs::path pack = job.waiting(0);
-  const std::size_t records = read(pack).rows.size();
-  fs::rename(pack, job.directory / "elsewhere");
-  fs::create_symlink(job.directory / "elsewhere", pack);
-  job.bring_store_back();
-  CHECK(job.run.wait_until(runlog::Shipped, 60s) == runlog::Wait::Failed);
-  job.run.complete();
-  CHECK(packs_below(job.store()).size() < job.run.stats().packs_made);
-  const auto outcome = job.recover();
-  CHECK(outcome.verdict == runlog::RecoverOutcome::Verdict::shipped);
-  CHECK(outcome.records_damaged == records);
-  CHECK(read(job.store()).lost() == records);
+  // A try to send it that had opened it before may come to its end with what it was: then again.
+  for (int tries = 0;; ++tries) {
+    REQUIRE(tries < 20);
+    Job job;
+    job.make_pack();
+    CHECK(job.run.wait_until(runlog::Shipped, 60s) == runlog::Wait::Done);
+    job.take_store_away();
+    job.make_pack();
+    const fs::path pack = job.waiting(0);
+    const std::size_t records = read(pack).rows.size();
+    fs::rename(pack, job.directory / "elsewhere");
+    fs::create_symlink(job.directory / "elsewhere", pack);
+    job.bring_store_back();
+    if (job.run.wait_until(runlog::Shipped, 60s) == runlog::Wait::Done) continue;
+    job.run.complete();
+    CHECK(packs_below(job.store()).size() < job.run.stats().packs_made);
+    const auto outcome = job.recover();
+    CHECK(outcome.verdict == runlog::RecoverOutcome::Verdict::shipped);
+    CHECK(outcome.records_damaged == records);
+    CHECK(read(job.store()).lost() == records);
+    return;
+  }
 }
