@@ -2,6 +2,7 @@
 whatever starts them; none hangs, and nothing is lost."""
 
 import os
+import signal
 import sys
 
 import runlog
@@ -117,8 +118,62 @@ after = "import runlog; runlog.Run.get_context().log('after', 3.0)"
 subprocess.run([sys.executable, "-c", after], check=True)
 """
 
+# The worker ends when it has read the end of its pipe: after the trainer's death, for instance.
+OUTLIVED = """
+import multiprocessing, os, signal, sys, runlog
+def work(pipe, other):
+    other.close()
+    runlog.Run.get_context().log("worker", 1.0)
+    pipe.send("logged")
+    try: pipe.recv()
+    except EOFError: pass
+    runlog.finish()
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    here, there = context.Pipe()
+    run = runlog.start_logging()
+    worker = context.Process(target=work, args=(there, here))
+    worker.start()
+    there.close()
+    assert here.recv() == "logged"
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+TERMINATED = """
+import multiprocessing, os, signal, sys, runlog
+def work():
+    runlog.Run.get_context().log("worker", 1.0)
+    open("logged", "w").close()
+    signal.pause()
+if __name__ == "__main__":
+    with runlog.start_logging(store="store", parent_run="sweep") as run:
+        os.mkfifo("logged")
+        with multiprocessing.get_context("spawn").Pool(2) as pool:
+            pool.apply_async(work)
+            open("logged").close()
+"""
+
 
 class ProcessesTest(TestCase):
+    def test_a_worker_that_outlives_a_killed_trainer_does_not_end_the_run(self):
+        for method in ("spawn", "forkserver"):
+            with self.subTest(method=method):
+                # Waits for the worker too, which has its output.
+                self.run_program(OUTLIVED, method,
+                                 status=-signal.SIGKILL, env={"RUNLOG_ROOT": method})
+                run = self.only_run(method)
+                self.assertEqual(sorted(one.state for one in run.journals), ["complete", "crashed"])
+                self.assertEqual(run.state, "crashed")
+
+    def test_workers_that_a_pool_terminates_do_not_end_the_run(self):
+        self.run_program(TERMINATED)
+        runlog.recover("runs")
+        for place in ("runs", "store"):
+            run = self.only_run(place)
+            self.assertEqual(sorted(one.state for one in run.journals), ["complete", "crashed"])
+            self.assertEqual((run.state, run.reason), ("complete", ""))
+            self.assertEqual(self.values(run, "worker"), [1.0])
+
     def check_workers(self, method):
         self.run_program(WORKERS, method)
         root = os.fsdecode(b"r\xff")

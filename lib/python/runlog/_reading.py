@@ -114,8 +114,10 @@ class RunLog:
 
     @property
     def _last(self) -> Journal:
-        """The last attempt of the lowest rank; forked children do not count."""
-        parents = [one for one in self.journals if not one.parent_session] or self.journals
+        """The last attempt of the lowest rank; processes that such a one has forked, or started,
+        do not count: their run is their parent."""
+        parents = [one for one in self.journals
+                   if not one.parent_session and one.parent_run != one.run_id] or self.journals
         rank = min(one.rank for one in parents)
         return max((one for one in parents if one.rank == rank), key=lambda one: int(one.attempt))
 

@@ -25,7 +25,7 @@ _STAGES = {"committed": 0, "durable": 1, "shipped": 2}
 _STATUSES: tuple[Status, ...] = ("running", "complete", "failed", "cancelled")
 _TIMEOUT_MS_MAX = 1 << 50
 # Options that a process which joins a run does not take from it.
-_OWN_OPTIONS = {"tags", "params", "resume", "run_id", "root", "rank"}
+_OWN_OPTIONS = {"tags", "params", "resume", "run_id", "root", "rank", "parent_run"}
 
 _attribute = property  # Run has a method of that name
 
@@ -315,10 +315,12 @@ class Run(_native.Run, OtherNames):
         return _begun(_native.child(Run, self, name), self._settings)
 
     def _settings_to_join(self) -> list[tuple[str, str]]:
-        """The settings of a start that joins this run in another process."""
+        """The settings of a start that joins this run in another process. That one's journal names
+        the run as its own parent, and is so told from an attempt: see RunLog."""
         journal = os.path.basename(self.path)
         return [("root", os.path.dirname(os.path.dirname(self.path))), ("run_id", self.id),
-                ("rank", journal[1:journal.index("-", 2)]), ("resume", "allow"),
+                ("parent_run", self.id), ("rank", journal[1:journal.index("-", 2)]),
+                ("resume", "allow"),
                 *((name, os.fsdecode(value)) for name, value in self._settings
                   if name not in _OWN_OPTIONS)]
 
