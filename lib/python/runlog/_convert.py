@@ -178,25 +178,35 @@ def image(picture: Any) -> bytes:
 
 # ---- Settings ----
 
-def setting(value: Any) -> str | bytes:
+def setting(value: Any) -> bytes:
     """An option's value as the text that its RUNLOG_* variable would hold."""
     if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, datetime.timedelta):
-        return f"{value.total_seconds():.9f}s"
-    if isinstance(value, os.PathLike):
-        return os.fsencode(value)
-    if isinstance(value, (list, tuple)):
-        return ",".join(str(one) for one in value)
+        return b"1" if value else b"0"
     if isinstance(value, bytes):
         return value
-    text = str(value)
+    if isinstance(value, os.PathLike):
+        return os.fsencode(value)
+    if isinstance(value, datetime.timedelta):
+        text = f"{value.total_seconds():.9f}s"
+    elif isinstance(value, (list, tuple)):
+        text = ",".join(str(one) for one in value)
+    else:
+        text = str(value)
     try:
         return text.encode("utf-8", "surrogateescape")  # a path may be no text
     except UnicodeEncodeError:
-        return text
+        return text.encode("utf-8", "surrogatepass")
 
 
-def settings(options: Iterable[tuple[str, Any]]) -> list[tuple[str, str | bytes]]:
+def settings(options: Iterable[tuple[str, Any]]) -> list[tuple[str, bytes]]:
     """Settings of runlog.h; None is left out."""
     return [(name, setting(value)) for name, value in options if value is not None]
+
+
+def with_whole_store(settings: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """With a store that is a directory as a whole path, as a process that joins the run may be in
+    another directory."""
+    store = dict(settings).get("store", os.environb.get(b"RUNLOG_STORE"))
+    if not store or b"://" in store:
+        return settings
+    return [*(one for one in settings if one[0] != "store"), ("store", os.path.abspath(store))]

@@ -47,7 +47,8 @@ def recover(root: Place, *, store: str | None = None, runs: str | Iterable[str] 
     """
     given = {"store": store, "dry_run": dry_run, "timeout": timeout, **options}
     settings = _convert.settings(given.items())
-    settings += [("run", glob) for glob in ([runs] if isinstance(runs, str) else runs)]
+    settings += [("run", _convert.setting(glob))
+                 for glob in ([runs] if isinstance(runs, str) else runs)]
     told = None
     if on_outcome is not None:
         hook = on_outcome

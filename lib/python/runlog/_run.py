@@ -56,7 +56,7 @@ class Run(_native.Run, OtherNames):
     """
 
     __slots__ = ("_settings", "_pending", "_lock", "__weakref__")
-    _settings: list[tuple[str, Any]]
+    _settings: list[tuple[str, bytes]]
     _pending: list[tuple[Any, Any, str, int | None, float]]
     _lock: Any  # of _pending; again by the same thread, in a signal's handler
 
@@ -333,7 +333,7 @@ class Run(_native.Run, OtherNames):
         return f"<runlog.Run {self.id!r} in {self.path!r}: {self.status}>"
 
 
-def _begun(run: Any, settings: list[tuple[str, Any]]) -> Run:
+def _begun(run: Any, settings: list[tuple[str, bytes]]) -> Run:
     run._settings = settings
     run._forget_pending()
     _ends.keep(run)
@@ -342,10 +342,10 @@ def _begun(run: Any, settings: list[tuple[str, Any]]) -> Run:
     return run
 
 
-def _start(settings: list[tuple[str, Any]], may_wait: bool) -> Run:
+def _start(settings: list[tuple[str, bytes]], may_wait: bool) -> Run:
     _fault_text.prepare()
     _join.reserve()
-    return _begun(_native.start(Run, settings, may_wait), settings)
+    return _begun(_native.start(Run, settings, may_wait), _convert.with_whole_store(settings))
 
 
 def joined(settings: list[tuple[str, str]]) -> Run:
