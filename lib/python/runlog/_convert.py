@@ -210,3 +210,13 @@ def with_whole_store(settings: list[tuple[str, bytes]]) -> list[tuple[str, bytes
     if not store or b"://" in store:
         return settings
     return [*(one for one in settings if one[0] != "store"), ("store", os.path.abspath(store))]
+
+
+def _is_on(name: str, options: dict[str, Any], values: set[str]) -> bool:
+    value = options.get(name)
+    return str(value if value is not None else os.environ.get("RUNLOG_" + name.upper())) in values
+
+
+def may_wait(options: dict[str, Any]) -> bool:
+    """Whether each record may wait for the disk."""
+    return (_is_on("sync", options, {"each_record"}) or _is_on("overflow", options, {"block"}))

@@ -11,6 +11,7 @@ import atexit
 import os
 import sys
 import threading
+import weakref
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 _TEXT_BYTES_MAX = 65536  # of a traceback that is kept
 
 open_runs: dict[str, Run] = {}  # by session
+# By the session with which this process, or one that it was forked from, has started them.
+_started: dict[str, weakref.ref[Run]] = {}
+# Held while a run is started that others may ask for. Again by the same thread, in a signal's
+# handler.
+starts = threading.RLock()
 _uncaught: tuple[str, str] | None = None  # not the exception itself, which holds its frames
 _is_installed = False
 _is_watched = False  # the work of a process of multiprocessing
@@ -31,6 +37,7 @@ def keep(run: Run) -> None:
     """Keeps `run` until it has ended."""
     _install()
     open_runs[run.session] = run
+    _started[run.session] = weakref.ref(run)
     _fault_text.write_to(run.path)
 
 
@@ -40,6 +47,20 @@ def forget(run: Run) -> None:
             open_runs.pop(session, None)
     left = current()
     _fault_text.write_to(left.path if left is not None else None)
+
+
+def is_of_this_process(session: str) -> bool:
+    return session in _started or started(session) is not None
+
+
+def started(session: str) -> Any:
+    """The run of this process that has this session, ended or not; None: nobody holds it."""
+    first = _started.get(session)
+    for one in ([first] if first is not None else list(_started.values())):
+        run = one()  # which in a forked child has a session of its own
+        if run is not None and (one is first or run.session == session):
+            return run
+    return None
 
 
 def current() -> Any:
@@ -168,6 +189,12 @@ def _after_fork() -> None:
         run._forget_pending()
 
 
+def _renew_starts() -> None:
+    """In a forked child, where the thread that held it may be missing."""
+    global starts
+    starts = threading.RLock()
+
+
 def end_with_process() -> None:
     """A process of multiprocessing leaves by _exit, of which the library is not told. From Python
     3.13 on its finalizers do not see the exception that ended its work: then only those that
@@ -217,5 +244,6 @@ def _install() -> None:
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
 
 
+os.register_at_fork(after_in_child=_renew_starts)
 atexit.register(_at_exit)
 _before_fork()  # a process of `forkserver` imports this before its work begins

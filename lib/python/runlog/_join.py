@@ -15,6 +15,20 @@ from typing import Any
 VARIABLE = "RUNLOG_PYTHON_RUN"
 _KEY = "runlog"  # in the settings that multiprocessing hands to a child
 
+# Options that a process which joins a run does not take from it.
+_OWN_OPTIONS = {"tags", "params", "resume", "run_id", "root", "rank", "parent_run"}
+
+
+def settings_of(run: Any) -> list[tuple[str, str]]:
+    """The settings of a start that joins `run` in another process. That one's journal names the run
+    as its own parent, and is so told from an attempt: see RunLog."""
+    journal = os.path.basename(run.path)
+    return [("root", os.path.dirname(os.path.dirname(run.path))), ("run_id", run.id),
+            ("parent_run", run.id), ("rank", journal[1:journal.index("-", 2)]),
+            ("resume", "allow"),
+            *((name, os.fsdecode(value)) for name, value in run._settings
+              if name not in _OWN_OPTIONS)]
+
 
 def reserve() -> None:
     """Makes room for the variable, before threads of a run might read the environment."""

@@ -24,20 +24,8 @@ _LEVELS = {"debug": 0, "info": 1, "warning": 2, "error": 3}
 _STAGES = {"committed": 0, "durable": 1, "shipped": 2}
 _STATUSES: tuple[Status, ...] = ("running", "complete", "failed", "cancelled")
 _TIMEOUT_MS_MAX = 1 << 50
-# Options that a process which joins a run does not take from it.
-_OWN_OPTIONS = {"tags", "params", "resume", "run_id", "root", "rank", "parent_run"}
 
 _attribute = property  # Run has a method of that name
-
-
-def _is_on(name: str, options: dict[str, Any], values: set[str]) -> bool:
-    value = options.get(name)
-    return str(value if value is not None else os.environ.get("RUNLOG_" + name.upper())) in values
-
-
-def _may_wait(options: dict[str, Any]) -> bool:
-    """Whether each record may wait for the disk."""
-    return (_is_on("sync", options, {"each_record"}) or _is_on("overflow", options, {"block"}))
 
 
 class Run(_native.Run, OtherNames):
@@ -73,11 +61,14 @@ class Run(_native.Run, OtherNames):
         of its own. Otherwise starts a run, with the options that RUNLOG_* variables give.
         Raises runlog.Error where a start fails.
         """
-        run = _ends.current()
+        run: Run | None = _ends.current()
         if run is not None:
-            return run  # type: ignore[no-any-return]
-        found = _join.found()
-        return joined(found) if found is not None else start_logging()
+            return run
+        with _ends.starts:  # threads that come at once get one run
+            run, found = _ends.current(), _join.found()
+            if run is not None:
+                return run
+            return joined(found) if found is not None else start_logging()
 
     # ---- Structured values ----
 
@@ -296,7 +287,7 @@ class Run(_native.Run, OtherNames):
     def _has_ended(self) -> None:
         _ends.forget(self)
         other = _ends.current()
-        _join.offer(other._settings_to_join() if other is not None else None)
+        _join.offer(_join.settings_of(other) if other is not None else None)
 
     def __enter__(self) -> Run:
         return self
@@ -314,20 +305,10 @@ class Run(_native.Run, OtherNames):
         """
         return _begun(_native.child(Run, self, name), self._settings)
 
-    def _settings_to_join(self) -> list[tuple[str, str]]:
-        """The settings of a start that joins this run in another process. That one's journal names
-        the run as its own parent, and is so told from an attempt: see RunLog."""
-        journal = os.path.basename(self.path)
-        return [("root", os.path.dirname(os.path.dirname(self.path))), ("run_id", self.id),
-                ("parent_run", self.id), ("rank", journal[1:journal.index("-", 2)]),
-                ("resume", "allow"),
-                *((name, os.fsdecode(value)) for name, value in self._settings
-                  if name not in _OWN_OPTIONS)]
-
     def __reduce__(self) -> Any:
         if not self.id:
             return (Run, ())
-        return (_unpickled, (self.session, self._settings_to_join()))
+        return (_unpickled, (self.session, _join.settings_of(self)))
 
     def __repr__(self) -> str:
         return f"<runlog.Run {self.id!r} in {self.path!r}: {self.status}>"
@@ -337,7 +318,7 @@ def _begun(run: Any, settings: list[tuple[str, bytes]]) -> Run:
     run._settings = settings
     run._forget_pending()
     _ends.keep(run)
-    _join.offer(run._settings_to_join())
+    _join.offer(_join.settings_of(run))
     assert isinstance(run, Run)
     return run
 
@@ -351,22 +332,25 @@ def _start(settings: list[tuple[str, bytes]], may_wait: bool) -> Run:
 def joined(settings: list[tuple[str, str]]) -> Run:
     """A part of another process's run."""
     texts = [(name, value.encode("utf-8", "surrogateescape")) for name, value in settings]
-    run = _start(texts, _may_wait(dict(settings)))
+    run = _start(texts, _convert.may_wait(dict(settings)))
     if _join.is_child_of_multiprocessing():
         _ends.end_with_process()
     return run
 
 
 def _unpickled(session: str, settings: list[tuple[str, str]]) -> Run:
-    """The run of a pickle: in this process itself, or joined, once."""
-    run = _ends.open_runs.get(session)
-    if run is not None:
-        return run
-    run_id = dict(settings)["run_id"]
-    for other in _ends.open_runs.values():
-        if other.id == run_id:
-            return other
-    return joined(settings)
+    """The run of a pickle or copy: in this process itself, ended or not, or joined, once."""
+    with _ends.starts:
+        run = _ends.started(session)
+        if run is not None:
+            return run  # type: ignore[no-any-return]
+        if _ends.is_of_this_process(session):
+            return Run()  # it has ended, and nobody holds it
+        run_id = dict(settings)["run_id"]
+        for other in list(_ends.open_runs.values()):
+            if other.id == run_id:
+                return other
+        return joined(settings)
 
 
 def start_logging(*, project: str | None = None, experiment: str | None = None,
@@ -392,7 +376,7 @@ def start_logging(*, project: str | None = None, experiment: str | None = None,
         given["parent_run"] = dict(_join.found() or []).get("run_id")
     params = list(_convert.flattened(_convert.mapping(config)))
     named_tags = dict(tags if isinstance(tags, Mapping) else dict.fromkeys(tags or (), ""))
-    run = _start(_convert.settings(given.items()), _may_wait(given))
+    run = _start(_convert.settings(given.items()), _convert.may_wait(given))
     for name_of_param, value in params:
         run.param(name_of_param, value)
     run.set_tags(named_tags)
