@@ -35,6 +35,15 @@ class EndsTest(TestCase):
         code = BEGIN + "with runlog.init() as run:\n    run.log('v', 1.0)\n    sys.exit()"
         self.assertEqual(self.ended(code), ("complete", ""))
 
+    def test_a_status_has_eight_bits(self):
+        code = BEGIN + ("with runlog.init() as run:\n    run.log('v', 1.0)\n"
+                        "    sys.exit(int(sys.argv[1]))")
+        for number, status in ((256, 0), (-512, 0), (257, 1), (1 << 64, 255)):
+            with self.subTest(number=number):
+                root = f"root{number}"
+                self.run_program(code, number, status=status, env={"RUNLOG_ROOT": root})
+                self.assertEqual(self.only_run(root).state, "failed" if status else "complete")
+
     def test_uncaught_exception(self):
         self.assertEqual(self.ended(START + "raise ValueError('it is bad')", 1),
                          ("failed", "ValueError: it is bad"))

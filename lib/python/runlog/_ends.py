@@ -139,10 +139,15 @@ def _hook_of_threads(previous: Any) -> Any:
 
 # ---- Exits ----
 
+def _is_exit_0(code: Any) -> bool:
+    """Of the status, which has the lowest 8 bits of a number of 64, and is 1 for a text."""
+    return code is None or (isinstance(code, int) and code & 255 == 0 and -1 << 63 <= code < 1 << 63)
+
+
 def end_by(run: Run, error: BaseException | None) -> None:
     """Ends `run` as what `error`, with which its block or process is left, makes of it."""
     if isinstance(error, SystemExit):
-        if error.code is None or error.code == 0:
+        if _is_exit_0(error.code):
             run.complete()
         else:
             run.fail("", f"exit status {error.code}")
