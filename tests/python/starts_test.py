@@ -64,6 +64,32 @@ class StartsTest(TestCase):
                     run.log("v", 1.0)
                 self.assertEqual(run.status, "complete")
 
+    def test_a_start_refuses_before_it_starts(self):
+        class Once:
+            """A text, but not a second time."""
+            has_told = False
+
+            def __str__(self):
+                if Once.has_told:
+                    raise ValueError("no more")
+                Once.has_told = True
+                return "once"
+
+        for options in ({"config": 5}, {"config": {"n": 10**5000}}, {"tags": 5}, {"tags": [5]},
+                        {"tags": {5: "a"}}, {"tags": [["a"]]}, {"tags": [("a", "b")]}):
+            with self.subTest(options=list(options)):
+                with self.assertRaises((TypeError, ValueError)):
+                    runlog.start_logging(**options)
+                self.assertFalse((self.dir / "runs").exists())
+        with self.assertRaises(ValueError):
+            runlog.start_logging(config={"n": Once()})
+        self.assertEqual((self.only_run().state, self.only_run().reason),
+                         ("failed", "ValueError: no more"))
+
+    def test_one_tag(self):
+        runlog.start_logging(tags="baseline").complete()
+        self.assertEqual(self.only_run().tags, {"baseline": ""})
+
     def test_workers_ship_to_the_same_store_from_another_directory(self):
         for number, options in enumerate(("dict(store='s')", "{}")):
             with self.subTest(options=options):

@@ -78,6 +78,33 @@ class ValuesTest(TestCase):
                          ["[1,2,3,4]", "[0,2,4,6]", "[1,2]", "[1,2]", "[1,0]"])
         self.assertEqual(len(list(found.records("image"))), 2)
 
+    def test_several_numbers_are_no_number_and_a_text_as_a_parameter(self):
+        class Several:
+            def __init__(self, error):
+                self.error = error
+
+            def item(self):
+                raise self.error("a Tensor with 2 elements cannot be converted to Scalar")
+
+            def __str__(self):
+                return "[1 2]"
+
+        class Lost(RuntimeError):
+            pass
+
+        for error in (RuntimeError, ValueError, TypeError):
+            with self.assertRaises((TypeError, ValueError)):
+                self.run_.log("v", Several(error))
+            self.run_.param(error.__name__, Several(error))
+        with self.assertRaises(Lost):
+            self.run_.log("v", Several(Lost))
+        with runlog.start_logging(root="other", config={"v": Several(ValueError)}):
+            pass
+        self.assertEqual(self.only_run("other").params, {"v": "[1 2]"})
+        self.assertEqual(self.logged(), [])
+        self.assertEqual(set(self.only_run().params.values()), {"[1 2]"})
+        self.assertEqual(len(self.only_run().params), 3)
+
     def test_pictures_are_png_that_others_read(self):
         try:
             from PIL import Image

@@ -90,6 +90,13 @@ def mapping(config: Any) -> Mapping[Any, Any]:
     raise TypeError(f"config must be a mapping or have attributes, not {type(config)}")
 
 
+def tags(given: Any) -> dict[str, Any]:
+    """Tags of a mapping, of names, or of one name."""
+    if isinstance(given, (str, bytes)):
+        given = [given]
+    return dict(given) if isinstance(given, Mapping) else dict.fromkeys(given or (), "")
+
+
 def histogram(values: Any, bins: int) -> tuple[list[float], list[int]]:
     """Edges and counts of `bins` bins of one width. NaN and infinities are left out."""
     if bins < 1:

@@ -198,7 +198,7 @@ class Run(_native.Run, OtherNames):
         """Records a parameter: a number, a str, or the str() of anything else."""
         try:
             self._param(name, value)
-        except TypeError:
+        except (TypeError, ValueError):  # an array of several numbers is none
             self._param(name, str(value))
 
     def params(self, values: Mapping[str, Any]) -> None:
@@ -317,8 +317,12 @@ class Run(_native.Run, OtherNames):
 def _begun(run: Any, settings: list[tuple[str, bytes]]) -> Run:
     run._settings = settings
     run._forget_pending()
-    _ends.keep(run)
-    _join.offer(_join.settings_of(run))
+    try:
+        _ends.keep(run)
+        _join.offer(_join.settings_of(run))
+    except BaseException as error:
+        _ends.end_by(run, error)
+        raise
     assert isinstance(run, Run)
     return run
 
@@ -357,27 +361,37 @@ def start_logging(*, project: str | None = None, experiment: str | None = None,
                   root: str | os.PathLike[str] | None = None, store: str | None = None,
                   run_id: str | None = None, name: str | None = None, group: str | None = None,
                   config: Any = None,
-                  tags: Mapping[str, Any] | list[str] | None = None,
+                  tags: Mapping[str, Any] | list[str] | str | None = None,
                   **options: Any) -> Run:
     """Starts a run: makes its journal below `root` ("runs"), and three background threads.
 
     `config` are parameters: a mapping, or an object with attributes; a dict in it becomes names with
-    slashes. `tags` is a mapping, or a list of names. `store` is a directory or the URL of a cloud, to which packs are shipped. `options` are
+    slashes. `tags` is a mapping, a list of names, or one. `store` is a directory or the URL of a cloud, to which packs are shipped. `options` are
     those of the guide, by name: sync="each_record", ship_interval="10s" (or a timedelta, or
     seconds), disk_budget="4GiB", overflow="block", resume="must", stop_signals="TERM,USR1", rank=3.
     What is not given comes from RUNLOG_* variables, launchers and defaults.
 
     Uses no network, and takes some milliseconds. Raises runlog.Error where an option is unusable or
-    the disk full or read-only. `init` is the same function.
+    the disk full or read-only, TypeError or ValueError for `config` or `tags` that cannot be, and
+    starts no run then. `init` is the same function.
     """
     given = {"root": root, "project": project, "experiment": experiment, "run_id": run_id,
              "name": name, "group": group, "store": store, **options}
     if _join.is_child_of_multiprocessing() and "parent_run" not in options:
         given["parent_run"] = dict(_join.found() or []).get("run_id")
     params = list(_convert.flattened(_convert.mapping(config)))
-    named_tags = dict(tags if isinstance(tags, Mapping) else dict.fromkeys(tags or (), ""))
+    named_tags = _convert.tags(tags)
+    _tell(Run(), params, named_tags)  # for what they cannot be, no run is started
     run = _start(_convert.settings(given.items()), _convert.may_wait(given))
-    for name_of_param, value in params:
-        run.param(name_of_param, value)
-    run.set_tags(named_tags)
+    try:
+        _tell(run, params, named_tags)
+    except BaseException as error:
+        _ends.end_by(run, error)
+        raise
     return run
+
+
+def _tell(run: Run, params: list[tuple[str, Any]], tags: dict[str, Any]) -> None:
+    for name, value in params:
+        run.param(name, value)
+    run.set_tags(tags)

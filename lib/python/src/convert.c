@@ -85,6 +85,21 @@ static bool no_number(PyObject* object) {
   return false;
 }
 
+/* item() of a tensor of several elements raises RuntimeError itself; its subclasses tell of devices
+ * and stay. */
+static void value_error_of_runtime_error(void) {
+  PyObject *kind, *value, *traceback;
+  PyErr_Fetch(&kind, &value, &traceback);
+  if (kind == PyExc_RuntimeError) {
+    PyErr_Format(PyExc_ValueError, "a value must be one number: %S", value != NULL ? value : kind);
+    Py_XDECREF(kind);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+  } else {
+    PyErr_Restore(kind, value, traceback);
+  }
+}
+
 /* What item() of a scalar, array or tensor has given. */
 static bool number_from_item(PyObject* object, runlog_number* number, bool* has_item) {
   PyObject* const item = PyObject_GetAttrString(object, "item");
@@ -96,7 +111,10 @@ static bool number_from_item(PyObject* object, runlog_number* number, bool* has_
   }
   PyObject* const value = PyObject_CallObject(item, NULL);
   Py_DECREF(item);
-  if (value == NULL) return false;
+  if (value == NULL) {
+    value_error_of_runtime_error();
+    return false;
+  }
   bool is_done = false;
   if (PyFloat_Check(value)) {
     *number = runlog_real(PyFloat_AsDouble(value));
