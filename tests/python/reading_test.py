@@ -118,6 +118,19 @@ class ReadingTest(TestCase):
             runlog.recover("runs", on_outcome=refuse)
         self.assertEqual(len(runlog.recover("runs")), 3)
 
+    def test_the_program_may_end_while_a_function_of_a_daemon_thread_is_called(self):
+        self.kill_a_run()
+        code = ("import os, threading, runlog\n"
+                "called = threading.Event()\n"
+                "def hook(outcome):\n"
+                "    called.set()\n"
+                "    while True: os.getpid()\n"
+                "threading.Thread(target=runlog.recover, args=('runs',), daemon=True,\n"
+                "                 kwargs={'on_outcome': hook}).start()\n"
+                "called.wait()\n")
+        self.run_program(code)
+        self.check_killed("runs")
+
     def test_an_interrupt_stops_the_recovery(self):
         self.kill_a_run()
         code = ("import os, signal, threading, runlog\n"

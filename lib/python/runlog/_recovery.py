@@ -40,8 +40,8 @@ def recover(root: Place, *, store: str | None = None, runs: str | Iterable[str] 
 
     `store` replaces the journals' own; `runs` are globs over run ids; `timeout` is for all shipping
     together: seconds, "10m" or a timedelta. `options` are those of RecoverOptions in
-    runlog/recover.hpp. The functions are called from another thread; an exception in one, and ^C,
-    stop the recovery when it has finished its present step. All may be repeated.
+    runlog/recover.hpp. The recovery waits for the functions; an exception in one, and ^C, stop it
+    when it has finished its present step. All may be repeated.
 
     Raises runlog.Error where `root` cannot be read. One bad journal does not stop the others.
     """
@@ -49,31 +49,28 @@ def recover(root: Place, *, store: str | None = None, runs: str | Iterable[str] 
     settings = _convert.settings(given.items())
     settings += [("run", _convert.setting(glob))
                  for glob in ([runs] if isinstance(runs, str) else runs)]
-    told = None
-    if on_outcome is not None:
-        hook = on_outcome
-
-        def told(fields: dict[str, Any]) -> None:
-            hook(_outcome(fields))
-
+    hooks: list[Callable[[Any], Any] | None] = [on_outcome, on_progress, on_wait]
     stop = _native.make_stop()
     results: list[Any] = []
-    done = threading.Event()
 
     def work() -> None:
         try:
-            results.append(_native.recover(os.fsencode(root), settings, stop, told, on_progress,
-                                           on_wait))
+            results.append(_native.recover(os.fsencode(root), settings, stop,
+                                           *(hook is not None for hook in hooks)))
         except BaseException as error:
             results.append(error)
         finally:
-            done.set()
+            stop.end()
 
-    # In a thread of its own, so that a signal reaches this one.
+    # In a thread of its own, so that a signal reaches this one, which calls the functions.
     thread = threading.Thread(target=work, name="runlog.recover")
     thread.start()
     try:
-        done.wait()
+        while (told := stop.next()) is not None:
+            kind, what = told
+            hook = hooks[kind]
+            assert hook is not None
+            hook(_outcome(what) if kind == 0 else what)
     except BaseException:
         stop.request()
         raise
