@@ -141,7 +141,8 @@ def _hook_of_threads(previous: Any) -> Any:
 
 def _is_exit_0(code: Any) -> bool:
     """Of the status, which has the lowest 8 bits of a number of 64, and is 1 for a text."""
-    return code is None or (isinstance(code, int) and code & 255 == 0 and -1 << 63 <= code < 1 << 63)
+    fits = isinstance(code, int) and -1 << 63 <= code < 1 << 63
+    return code is None or (fits and code & 255 == 0)
 
 
 def end_by(run: Run, error: BaseException | None) -> None:
