@@ -91,7 +91,7 @@ class KillsTest(TestCase):
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        process.communicate(timeout=120)
+        self.said = process.communicate(timeout=120)
         for pid in self.loggers():
             os.kill(pid, signal.SIGKILL)
 
@@ -127,7 +127,7 @@ class KillsTest(TestCase):
                 os.environ["RUNLOG_ROOT"] = root
                 self.addCleanup(os.environ.pop, "RUNLOG_ROOT", None)
                 self.kill_at(victim, calls)
-                self.assertTrue(accounts())
+                self.assertTrue(accounts(), self.said)
                 os.environ.pop("RUNLOG_ROOT")
                 self.close_books(*accounts(), root=root, killed=True)
 
