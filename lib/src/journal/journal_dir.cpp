@@ -158,13 +158,13 @@ Result<std::vector<std::filesystem::path>> find_journals(
   std::filesystem::path path = std::filesystem::absolute(given, ignored).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
   std::vector<std::filesystem::path> found;
-  bool is_safe = true;  // the directory in which the runs are
-  const auto add = [&](std::filesystem::path journal) {
-    const bool is_theirs = others != nullptr && (!is_safe || !is_own_journal(journal));
-    (is_theirs ? *others : found).push_back(std::move(journal));
+  const auto add = [&](const std::filesystem::path& journal) {
+    const bool is_theirs =
+        others != nullptr &&
+        !(is_own_journal(journal) && is_safe_root(journal.parent_path().parent_path()));
+    (is_theirs ? *others : found).push_back(journal);
   };
   if (is_journal(path)) {
-    is_safe = is_safe_root(path.parent_path().parent_path());
     add(path);
     return found;
   }
@@ -173,11 +173,9 @@ Result<std::vector<std::filesystem::path>> find_journals(
   for (const std::string& name : *names) {
     const std::filesystem::path child = path / name;
     if (is_journal(child)) {
-      is_safe = is_safe_root(path.parent_path());
       add(child);
       continue;
     }
-    is_safe = is_safe_root(path);
     if (!is_valid_id(name)) continue;
     const auto run = others != nullptr ? stat_name(child) : Result<FileStat>(Error{});
     // A run directory that may not be read does not hide the others. One that vanishes, and a file,

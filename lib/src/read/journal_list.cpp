@@ -125,18 +125,26 @@ Result<std::vector<JournalFiles>> find_journal_files(const std::filesystem::path
   return find_local_journals(path, unread, others);
 }
 
+Result<std::vector<JournalInfo>> find_infos(const std::filesystem::path& path,
+                                            std::vector<Error>& unread,
+                                            std::vector<std::filesystem::path>* others) {
+  auto found = find_journal_files(path, {}, &unread, others);
+  if (!found) return std::move(found).error();
+  std::vector<JournalInfo> infos;
+  for (JournalFiles& files : *found) {
+    infos.push_back(std::move(files.info));
+    unread.insert(unread.end(), files.unread.begin(), files.unread.end());
+  }
+  return infos;
+}
+
 Result<std::vector<JournalInfo>> list_journals(const std::filesystem::path& path,
                                                std::vector<Error>* failures) {
   const InCall in_call;
   return catch_no_memory([&]() -> Result<std::vector<JournalInfo>> {
     std::vector<Error> unread;
-    auto found = find_journal_files(path, {}, &unread);
-    if (!found) return std::move(found).error();
-    std::vector<JournalInfo> infos;
-    for (JournalFiles& files : *found) {
-      infos.push_back(std::move(files.info));
-      unread.insert(unread.end(), files.unread.begin(), files.unread.end());
-    }
+    auto infos = find_infos(path, unread);
+    if (!infos) return infos;
     if (failures == nullptr && !unread.empty()) return unread.front();
     if (failures != nullptr) failures->insert(failures->end(), unread.begin(), unread.end());
     return infos;

@@ -20,6 +20,12 @@ Result<std::vector<JournalFiles>> find_journal_files(
     const std::filesystem::path& path, const JournalSelection& selection = {},
     std::vector<Error>* unread = nullptr, std::vector<std::filesystem::path>* others = nullptr);
 
+/// What is known of each without reading its records. `unread` gets the parts that could not be
+/// looked at as well.
+Result<std::vector<JournalInfo>> find_infos(const std::filesystem::path& path,
+                                            std::vector<Error>& unread,
+                                            std::vector<std::filesystem::path>* others = nullptr);
+
 /// Those in a directory of this machine, or in the one file that `path` is.
 Result<std::vector<JournalFiles>> find_local_journals(
     const std::filesystem::path& path, std::vector<Error>* unread,

@@ -7,8 +7,8 @@
 #include "platform/file_lock.hpp"
 #include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
-#include "platform/process.hpp"
 #include "read/journal_list.hpp"
+#include "recover/whose.hpp"
 #include "store/object_name.hpp"
 #include "store/store_set.hpp"
 
@@ -24,7 +24,7 @@ Result<std::string> store_of(const JournalInfo& journal, const std::string& over
                    ": say which store it is in with --store"};
 }
 
-CleanedFile left_alone(const std::filesystem::path& path, std::string why) {
+CleanedFile kept_whole(const std::filesystem::path& path, std::string why) {
   return {.path = path, .why_kept = std::move(why)};
 }
 
@@ -85,24 +85,18 @@ Result<std::vector<CleanedFile>> clean(const std::filesystem::path& root,
   return catch_no_memory([&]() -> Result<std::vector<CleanedFile>> {
     std::vector<Error> unread;
     std::vector<std::filesystem::path> others;
-    auto found = find_journal_files(root, {}, &unread, any_owner ? nullptr : &others);
-    if (!found) return std::move(found).error();
+    auto journals = find_infos(root, unread, any_owner ? nullptr : &others);
+    if (!journals) return std::move(journals).error();
     std::vector<CleanedFile> cleaned;
-    for (JournalFiles& files : *found) {
-      unread.insert(unread.end(), files.unread.begin(), files.unread.end());
-    }
-    for (Error& one : unread) cleaned.push_back(left_alone(root, std::move(one.message)));
+    for (Error& one : unread) cleaned.push_back(kept_whole(root, std::move(one.message)));
     for (const auto& path : others) {
-      const auto info = stat_name(path);
-      if (!info) continue;
-      cleaned.push_back(left_alone(path, "it belongs to " + user_text(info->owner) +
-                                             ": run runlog clean as that user, or with "
-                                             "--any-owner"));
+      auto left = left_alone(path, "runlog clean");
+      if (!left) continue;
+      cleaned.push_back(kept_whole(path, std::move(left->why)));
       cleaned.back().is_foreign = true;
     }
     StoreSet stores;
-    for (const JournalFiles& files : *found) {
-      const JournalInfo& journal = files.info;
+    for (const JournalInfo& journal : *journals) {
       if (!parse_journal_name(journal.path.filename().native())) continue;
       const auto url = store_of(journal, store_override);
       if (url && url->empty()) continue;  // nobody else has these bytes
@@ -111,12 +105,12 @@ Result<std::vector<CleanedFile>> clean(const std::filesystem::path& root,
       auto names = list_directory(directory.shipped());
       if (!names || names->empty()) continue;
       if (!url) {
-        cleaned.push_back(left_alone(directory.path(), url.error().message));
+        cleaned.push_back(kept_whole(directory.path(), url.error().message));
         continue;
       }
       auto store = stores.open(*url);
       if (!store) {  // this journal's trouble, and no other's
-        cleaned.push_back(left_alone(directory.path(), std::move(store).error().message));
+        cleaned.push_back(kept_whole(directory.path(), std::move(store).error().message));
         continue;
       }
       for (const std::string& name : *names) {

@@ -11,14 +11,13 @@
 
 #include "base/out_of_memory.hpp"
 #include "journal/journal_dir.hpp"
-#include "platform/file_system.hpp"
 #include "platform/in_call.hpp"
-#include "platform/process.hpp"
 #include "read/journal_list.hpp"
 #include "recover/adopt.hpp"
 #include "recover/recover_counter.hpp"
 #include "recover/store_memory.hpp"
 #include "recover/store_trust.hpp"
+#include "recover/whose.hpp"
 #include "runlog/recover.hpp"
 #include "store/backoff.hpp"
 
@@ -122,35 +121,21 @@ class Recovery {
     if (!work_on(job)) waiting_.push_back(std::move(job));
   }
 
-  void leave_alone(const std::filesystem::path& path) {
-    Job job;
-    RecoverOutcome& outcome = job.outcome;
+  /// Of what is not this user's; nothing in it is read.
+  void pass_over(const std::filesystem::path& path) {
+    RecoverOutcome outcome;
     const auto name = parse_journal_name(path.filename().native());
     outcome.journal.path = path;
     outcome.journal.run_id = (name ? path.parent_path() : path).filename().native();
     if (name) outcome.journal.rank = name->rank;
     if (!is_selected(options_.runs, outcome.journal.run_id)) return;
-    const auto run = stat_name(path.parent_path());
-    const auto info = stat_name(path);
-    if (!info) return;  // gone
-    outcome.owner = info->owner;
-    outcome.verdict = RecoverOutcome::Verdict::foreign;
-    outcome.message = "left alone, as it belongs to " + user_text(outcome.owner) +
-                      ": run runlog-recover as that user, or with --any-owner";
-    // One that its owner would leave alone as well is told by him, or by whose run it lies in.
-    const bool is_safe = is_safe_root(path.parent_path().parent_path());
-    const bool is_nobodys =
-        name && run &&
-        (info->is_writable_by_all || !is_safe || (run->owner != info->owner && run->owner != 0));
-    if (is_nobodys && (info->owner == own_user() || run->owner == own_user())) {
-      outcome.verdict = RecoverOutcome::Verdict::failed;
-      outcome.message =
-          path.native() +
-          " is left alone, as others may have exchanged it: every user may write to it or to the "
-          "directory of its runs, or that or its run belongs to another user; look at it, and run "
-          "this with --any-owner";
-    }
-    deliver(job);
+    const auto left = left_alone(path, "runlog-recover");
+    if (!left) return;
+    outcome.owner = left->owner;
+    outcome.verdict =
+        left->is_nobodys ? RecoverOutcome::Verdict::failed : RecoverOutcome::Verdict::foreign;
+    outcome.message = left->is_nobodys ? path.native() + " " + left->why : left->why;
+    hand_out(std::move(outcome));
   }
 
   // Whoever was asked for longest ago comes first: a journal that is refused as a whole keeps no
@@ -305,11 +290,15 @@ class Recovery {
     // Reading all of a journal is worth it only where something was done or is to be done.
     const bool had_nothing_to_do = outcome.verdict == RecoverOutcome::Verdict::shipped &&
                                    outcome.records_kept == 0 && outcome.packs_shipped == 0;
-    const bool is_left_alone = outcome.verdict == RecoverOutcome::Verdict::live ||
-                               outcome.verdict == RecoverOutcome::Verdict::foreign;
-    if (!had_nothing_to_do && !is_left_alone) take_counts(outcome.journal);
+    if (!had_nothing_to_do && outcome.verdict != RecoverOutcome::Verdict::live) {
+      take_counts(outcome.journal);
+    }
+    hand_out(std::move(outcome));
+    progress_.end(outcomes.back());
+  }
+
+  void hand_out(RecoverOutcome outcome) {
     if (on_outcome_) on_outcome_(outcome);
-    if (outcome.verdict != RecoverOutcome::Verdict::foreign) progress_.end(outcome);
     outcomes.push_back(std::move(outcome));
   }
 
@@ -336,27 +325,22 @@ Result<std::vector<RecoverOutcome>> recover(
   return catch_no_memory([&]() -> Result<std::vector<RecoverOutcome>> {
     std::vector<Error> unread;
     std::vector<std::filesystem::path> others;
-    auto found = find_journal_files(root, {}, &unread, options.any_owner ? nullptr : &others);
-    if (!found) return std::move(found).error();
-    std::vector<JournalInfo> journals;
-    for (JournalFiles& files : *found) {
-      unread.insert(unread.end(), files.unread.begin(), files.unread.end());
-      const bool is_journal =  // else it was seen in a store only
-          parse_journal_name(files.info.path.filename().native()).has_value();
-      if (is_journal && is_selected(options.runs, files.info.run_id)) {
-        journals.push_back(std::move(files.info));
-      }
-    }
+    auto journals = find_infos(root, unread, options.any_owner ? nullptr : &others);
+    if (!journals) return std::move(journals).error();
+    std::erase_if(*journals, [&](const JournalInfo& info) {
+      return !parse_journal_name(info.path.filename().native()) ||  // seen in a store only
+             !is_selected(options.runs, info.run_id);
+    });
     for (const Error& one : unread) {
       if (options.on_unread) options.on_unread(one);
     }
     Recovery recovery(options, on_outcome, stop);
-    recovery.expect(journals);
-    for (JournalInfo& info : journals) {
+    recovery.expect(*journals);
+    for (JournalInfo& info : *journals) {
       if (stop.stop_requested()) break;
       recovery.add(std::move(info));
     }
-    for (const auto& path : others) recovery.leave_alone(path);
+    for (const auto& path : others) recovery.pass_over(path);
     recovery.retry();
     return std::move(recovery.outcomes);
   });
