@@ -146,6 +146,16 @@ typedef struct RunObject {
   KnownName known[kKnown_names];
 } RunObject;
 
+static inline runlog_run* run_of(PyObject* self) {
+  return ((RunObject*)self)->run;
+}
+/* Whether a call with a value of so many bytes may wait: beyond these it may go to a file of its
+ * own before the call returns. */
+enum { kQuick_bytes_max = 16384 };
+static inline bool is_slow(PyObject* self, size_t bytes) {
+  return ((RunObject*)self)->may_wait || bytes > kQuick_bytes_max;
+}
+
 /* The types, made once. */
 PyTypeObject* make_run_type(PyObject* module);
 PyTypeObject* make_metric_type(PyObject* module);

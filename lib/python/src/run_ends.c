@@ -1,13 +1,6 @@
 /* Methods of Run: facts, how far its records are, and its end. */
 #include "native.h"
 
-static runlog_run* run_of(PyObject* self) {
-  return ((RunObject*)self)->run;
-}
-static bool may_wait(PyObject* self) {
-  return ((RunObject*)self)->may_wait;
-}
-
 /* ---- Facts ---- */
 
 static PyObject* param_number(PyObject* self, Text name, PyObject* value) {
@@ -16,7 +9,7 @@ static PyObject* param_number(PyObject* self, Text name, PyObject* value) {
   runlog_number number;
   if (overflow == 0) {
     if (!number_from(value, &number)) return NULL;
-    WITHOUT_LOCK(may_wait(self),
+    WITHOUT_LOCK(is_slow(self, 0),
                  runlog_run_param_number(run_of(self), name.data, name.bytes, number));
     Py_RETURN_NONE;
   }
@@ -24,7 +17,7 @@ static PyObject* param_number(PyObject* self, Text name, PyObject* value) {
   Text text;
   if (digits == NULL) return NULL;
   if (text_from(digits, "a value", &text)) {
-    WITHOUT_LOCK(may_wait(self),
+    WITHOUT_LOCK(is_slow(self, 0),
                  runlog_run_param_text(run_of(self), name.data, name.bytes, text.data, text.bytes));
   }
   Py_DECREF(digits);
@@ -44,7 +37,7 @@ static PyObject* run_param(PyObject* self, PyObject* const* args, Py_ssize_t nar
   if (!PyUnicode_Check(given[1]) && !PyBytes_Check(given[1])) {
     result = param_number(self, name, given[1]);
   } else if (text_from(given[1], "a value", &text)) {
-    WITHOUT_LOCK(may_wait(self) || text.bytes > 16384,
+    WITHOUT_LOCK(is_slow(self, text.bytes),
                  runlog_run_param_text(run_of(self), name.data, name.bytes, text.data, text.bytes));
     result = none_or_raise(RUNLOG_OK);
     text_clear(&text);
@@ -64,7 +57,7 @@ static PyObject* run_tag(PyObject* self, PyObject* const* args, Py_ssize_t nargs
   }
   const bool is_done = text_or_empty_from(given[1], "a value", &text);
   if (is_done) {
-    WITHOUT_LOCK(may_wait(self),
+    WITHOUT_LOCK(is_slow(self, 0),
                  runlog_run_tag(run_of(self), name.data, name.bytes, text.data, text.bytes));
     text_clear(&text);
   }
@@ -75,7 +68,7 @@ static PyObject* run_tag(PyObject* self, PyObject* const* args, Py_ssize_t nargs
 static PyObject* run_remove_tag(PyObject* self, PyObject* object) {
   Text name;
   if (!text_from(object, "a name", &name)) return NULL;
-  WITHOUT_LOCK(may_wait(self), runlog_run_remove_tag(run_of(self), name.data, name.bytes));
+  WITHOUT_LOCK(is_slow(self, 0), runlog_run_remove_tag(run_of(self), name.data, name.bytes));
   text_clear(&name);
   Py_RETURN_NONE;
 }

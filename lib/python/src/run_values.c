@@ -1,16 +1,6 @@
 /* Methods of Run: structured values, texts, files, facts. */
 #include "native.h"
 
-/* Values of more bytes may go to a file of their own before the call returns. */
-static const size_t kQuick_bytes_max = 16384;
-
-static runlog_run* run_of(PyObject* self) {
-  return ((RunObject*)self)->run;
-}
-static bool is_slow(PyObject* self, size_t bytes) {
-  return ((RunObject*)self)->may_wait || bytes > kQuick_bytes_max;
-}
-
 static PyObject* run_log_list(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
                               PyObject* kwnames) {
   static const Signature kSignature = {"log_list", {"name", "values", "step", "time", NULL}, 2, 3};
