@@ -253,9 +253,9 @@ Result<PackReader> PackReader::open(std::span<const std::byte> bytes) {
 }
 
 Result<PackReader> PackReader::open_file(const std::filesystem::path& path) {
-  auto file = FileBytes::open(path);
-  if (!file) return std::move(file).error();
-  return open(PackBytes(std::make_shared<const FileBytes>(std::move(*file))));
+  auto bytes = PackBytes::open(path);
+  if (!bytes) return std::move(bytes).error();
+  return open(std::move(*bytes));
 }
 
 Result<PackReader> PackReader::open(PackBytes bytes) {

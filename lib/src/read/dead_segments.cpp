@@ -25,9 +25,9 @@ Result<std::set<std::uint32_t>> packed_numbers(const JournalDir& directory) {
   for (const std::string& name : *names) {
     if (!parse_numbered_name(name, kPack_suffix)) continue;
     if (!check_kind_of_file(directory.packs() / name)) continue;
-    auto file = FileBytes::open(directory.packs() / name);
-    if (!file) return std::move(file).error();
-    auto reader = format::PackReader::open(std::make_shared<const FileBytes>(std::move(*file)));
+    auto bytes = format::PackBytes::open(directory.packs() / name);
+    if (!bytes) return std::move(bytes).error();
+    auto reader = format::PackReader::open(std::move(*bytes));
     if (!reader) continue;
     for (const format::PackSegment& segment : reader->info().segments)
       numbers.insert(segment.number);

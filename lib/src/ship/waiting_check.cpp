@@ -120,16 +120,10 @@ bool tells_of(const std::vector<Damage>& damage, const format::PackReader::RowGr
                      [&](const Damage& one) { return one.begin == group.begin; });
 }
 
-Result<format::PackBytes> open_file(const std::filesystem::path& path) {
-  auto file = FileBytes::open(path);
-  if (!file) return std::move(file).error();
-  return format::PackBytes(std::make_shared<const FileBytes>(std::move(*file)));
-}
-
 // One that the journal keeps.
 Result<format::PackBytes> open_kept(const std::filesystem::path& path) {
   if (auto checked = check_kind_of_file(path); !checked) return std::move(checked).error();
-  return open_file(path);
+  return format::PackBytes::open(path);
 }
 
 }  // namespace
@@ -150,7 +144,7 @@ Result<format::PackInfo> check_footer(format::PackBytes bytes, const std::filesy
 
 Result<void> check_pages(const std::filesystem::path& path, const Meta& meta,
                          std::uint32_t number) {
-  auto bytes = open_file(path);
+  auto bytes = format::PackBytes::open(path);
   if (!bytes) return std::move(bytes).error();
   auto reader = open_pack(std::move(*bytes), path, meta, number);
   if (!reader) return std::move(reader).error();

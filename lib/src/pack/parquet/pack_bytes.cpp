@@ -15,6 +15,12 @@ constexpr std::uint64_t kPiece_bytes = 64u << 10;
 PackBytes::PackBytes(std::span<const std::byte> memory) noexcept : memory_(memory) {}
 PackBytes::PackBytes(std::shared_ptr<const FileBytes> file) noexcept : file_(std::move(file)) {}
 
+Result<PackBytes> PackBytes::open(const std::filesystem::path& path) {
+  auto file = FileBytes::open(path);
+  if (!file) return std::move(file).error();
+  return PackBytes(std::make_shared<const FileBytes>(std::move(*file)));
+}
+
 Result<std::span<const std::byte>> PackBytes::get(std::uint64_t begin, std::uint64_t bytes,
                                                   std::uint64_t end) {
   if (file_ == nullptr) return memory_.subspan(begin, end - begin);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <vector>
@@ -17,6 +18,9 @@ class PackBytes {
   /// The memory must outlive it.
   PackBytes(std::span<const std::byte> memory) noexcept;      // NOLINT(google-explicit-constructor)
   PackBytes(std::shared_ptr<const FileBytes> file) noexcept;  // NOLINT(google-explicit-constructor)
+
+  /// Errors: not_found, io.
+  static Result<PackBytes> open(const std::filesystem::path& path);
 
   [[nodiscard]] std::uint64_t size() const noexcept {
     return file_ != nullptr ? file_->size() : memory_.size();
