@@ -9,19 +9,10 @@ import sys
 import types
 
 import runlog
-from support import Scalar, Tensor, TestCase, main
+from support import RunTestCase, Scalar, Tensor, main
 
 
-class LoggingTest(TestCase):
-    def setUp(self):
-        super().setUp()
-        self.run_ = runlog.start_logging(root="runs", project="tests")
-        self.addCleanup(self.run_.complete)
-
-    def logged(self, kind="metric"):
-        self.run_.complete()
-        return [(one.name, one.step, one.value) for one in self.only_run().records(kind)]
-
+class LoggingTest(RunTestCase):
     def test_forms_of_log(self):
         run = self.run_
         run.log("a", 0.5)

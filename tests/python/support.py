@@ -64,6 +64,19 @@ class TestCase(unittest.TestCase):
         self.assertEqual(books.returncode, 0, books.stdout + books.stderr)
 
 
+class RunTestCase(TestCase):
+    """Each test has a run, `self.run_`, below `runs`."""
+
+    def setUp(self):
+        super().setUp()
+        self.run_ = runlog.start_logging(root="runs", project="tests")
+        self.addCleanup(self.run_.complete)
+
+    def logged(self, kind="metric"):
+        self.run_.complete()
+        return [(one.name, one.step, one.value) for one in self.only_run().records(kind)]
+
+
 class Scalar:
     """As numpy and torch have them."""
 

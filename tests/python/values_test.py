@@ -6,19 +6,10 @@ import sys
 import types
 
 import runlog
-from support import Tensor, TestCase, main
+from support import RunTestCase, Tensor, main
 
 
-class ValuesTest(TestCase):
-    def setUp(self):
-        super().setUp()
-        self.run_ = runlog.start_logging(root="runs", project="tests")
-        self.addCleanup(self.run_.complete)
-
-    def logged(self, kind="metric"):
-        self.run_.complete()
-        return [(one.name, one.step, one.value) for one in self.only_run().records(kind)]
-
+class ValuesTest(RunTestCase):
     def test_structured_values(self):
         import array
         run = self.run_

@@ -56,6 +56,13 @@ struct Job {
     for (int i = 0; i < 100; ++i, ++calls) run.log("loss", 1.0, calls);
     while (run.stats().packs_made == count) (void)run.wait_until(runlog::Shipped, 10ms);
   }
+  // The first pack is in the store, which goes away, and so many more wait for it.
+  void leave_waiting(int packs) {
+    make_pack();
+    CHECK(run.wait_until(runlog::Shipped, 60s) == runlog::Wait::Done);
+    take_store_away();
+    for (int i = 0; i < packs; ++i) make_pack();
+  }
   [[nodiscard]] fs::path waiting(std::size_t index) const {
     return packs_below(run.journal_path() / "packs").at(index);
   }
@@ -81,11 +88,7 @@ struct Job {
 
 TEST_CASE("a live job tells of a waiting pack that was removed, and its end does") {
   Job job;
-  job.make_pack();
-  CHECK(job.run.wait_until(runlog::Shipped, 60s) == runlog::Wait::Done);
-  job.take_store_away();
-  job.make_pack();
-  job.make_pack();
+  job.leave_waiting(2);
   const fs::path gone = job.waiting(0);
   const std::size_t records = read(gone).rows.size();
   fs::remove(gone);
@@ -104,11 +107,7 @@ TEST_CASE("a live job tells of a waiting pack that was removed, and its end does
 
 TEST_CASE("a live job tells of the waiting packs of a journal that was removed under it") {
   Job job;
-  job.make_pack();
-  CHECK(job.run.wait_until(runlog::Shipped, 60s) == runlog::Wait::Done);
-  job.take_store_away();
-  job.make_pack();
-  job.make_pack();
+  job.leave_waiting(2);
   const std::size_t records = read(job.waiting(0)).rows.size() + read(job.waiting(1)).rows.size();
   std::error_code failed;
   do {  // the job may be making it anew
@@ -129,12 +128,8 @@ TEST_CASE("recovery misses a waiting pack though those before it were not kept")
   const std::size_t which = GENERATE(0u, 1u, 2u);  // the last one has the run's end
   INFO(which);
   Job job(false);
-  job.make_pack();
-  CHECK(job.run.wait_until(runlog::Shipped, 60s) == runlog::Wait::Done);
+  job.leave_waiting(2);
   REQUIRE(packs_below(job.run.journal_path() / "shipped").empty());
-  job.take_store_away();
-  job.make_pack();
-  job.make_pack();
   job.run.complete();
   const fs::path gone = job.waiting(which);
   const std::size_t records = read(gone).rows.size();
@@ -156,10 +151,7 @@ TEST_CASE("a job whose waiting pack became a link does not send what the link sh
   for (int tries = 0;; ++tries) {
     REQUIRE(tries < 20);
     Job job;
-    job.make_pack();
-    CHECK(job.run.wait_until(runlog::Shipped, 60s) == runlog::Wait::Done);
-    job.take_store_away();
-    job.make_pack();
+    job.leave_waiting(1);
     const fs::path pack = job.waiting(0);
     const std::size_t records = read(pack).rows.size();
     fs::rename(pack, job.directory / "elsewhere");
