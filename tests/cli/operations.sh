@@ -11,17 +11,22 @@ mkdir stand-ins
 part() { awk -v begin="$1" -v end="$2" '$0 ~ begin { on = 1 } on && $0 ~ end { exit } on' "$page"; }
 has_ended() { [[ -n $(find "$1" -name '*.end.json') ]]; }
 
-# The sidecar: told to end, it looks once more. The volume is a directory here.
+# variables BEGIN: what the page sets for the container named so, as NAME=VALUE.
+variables() { part "^ *- name: $1\$" 'volumeMounts' | sed -nE 's/.*\{name: (RUNLOG_[A-Z_]+), value: "?([^"}]*)"?\}.*/\1=\2/p'; }
+
+# The sidecar: told to end, it looks once more. The volume is a directory here, and open as an emptyDir.
+mkdir -m 777 runs
 part '^ *runlog-recover --watch /runs' 'volumeMounts' | sed "s| /runs| $TMPDIR/runs|g" >sidecar
 equal "$(lines sidecar)" 2
 # An interval that never comes: of two journals the first look ships one, the last look the other.
 sed -i 's/--watch/--watch --interval 3600/' sidecar
 export RUNLOG_STORE=$TMPDIR/store
-"$writer" runs crash || true
-sh sidecar 2>words &
+trainer=$(variables train | grep RUNLOG_OPEN_ROOT) sidecar=$(variables recover)
+env "$trainer" "$writer" runs crash || true
+env "$sidecar" sh sidecar 2>words &
 sidecar_pid=$!
 until has_ended store; do kill -0 "$sidecar_pid"; done
-RUNLOG_RANK=1 "$writer" runs crash || true
+RUNLOG_RANK=1 env "$trainer" "$writer" runs crash || true
 kill -TERM "$sidecar_pid"
 wait "$sidecar_pid" || fail 'the sidecar failed'
 equal "$(find store -name '*.end.json' | wc -l)" 2
